@@ -1,0 +1,44 @@
+/** What a sandbox is made of; the `environment`, `resources` and network parts of sample.yaml. */
+export interface Environment {
+  /** The host's own toolchain, seen read-only. `requires` names programs that must be found on PATH. */
+  readonly host?: { readonly requires: readonly string[] };
+  /** An image reference, for engines that have images. */
+  readonly image?: string;
+  /** Path of a Dockerfile in the sample's folder. */
+  readonly dockerfile?: string;
+  /** Shell lines run once, as the sandbox's root, without the codebase. */
+  readonly setup: readonly string[];
+  /** Shell lines run once per sample version, as the sandbox's root, in the workspace. */
+  readonly prepare: readonly string[];
+  readonly setupNetwork: NetworkMode;
+  readonly network: NetworkMode;
+  /** Only PATH may refer to `$PATH`; nothing else is expanded. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute path; default `/workspace`. */
+  readonly workdir: string;
+  /** `agent` (uid 1000), `root`, or a name the image has. */
+  readonly user: string;
+}
+
+export type NetworkMode = 'none' | 'public';
+
+export interface Resources {
+  /** CPUs, may be a fraction. */
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly processes: number;
+  /** Bytes that the session may write. */
+  readonly diskBytes: number;
+}
+
+export const DEFAULT_RESOURCES: Resources = {
+  cpus: 1,
+  memoryBytes: 1024 ** 3,
+  processes: 256,
+  diskBytes: 2 * 1024 ** 3,
+};
+
+export const WORKSPACE = '/workspace';
+export const AGENT_USER = 'agent';
+/** Numeric ids of the `agent` user inside every sandbox of a host environment. */
+export const AGENT_UID = 1000;

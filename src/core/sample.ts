@@ -1,0 +1,95 @@
+import type { Environment, NetworkMode, Resources } from './environment.js';
+
+export type SampleState = 'PREPARING' | 'READY' | 'ERROR';
+
+/** What an agent may see of the repository's history. */
+export type HistoryPolicy = 'past' | 'squashed';
+
+export type VerificationScope = 'PATCH' | 'WORKSPACE';
+export type Grading = 'EXIT_CODE' | 'ALL_LISTED' | 'SWE_BENCH';
+
+/** How a sample is judged: sample.yaml's `verification`. The lists are hidden from runners and agents. */
+export interface VerificationSpec {
+  /** argv; a first element without a leading slash is taken from the hidden folder's parent: `verification/run`. */
+  readonly command: readonly string[];
+  readonly timeoutMs: number;
+  readonly scope: VerificationScope;
+  readonly grading: Grading;
+  readonly network: NetworkMode;
+  /** Globs within the report folder. */
+  readonly report: { readonly format: 'junit'; readonly paths: readonly string[] } | undefined;
+  /** Globs, relative to the workspace, of what an agent may have planted and the runner would pick up. */
+  readonly remove: readonly string[];
+  readonly failToPass: readonly string[];
+  readonly passToPass: readonly string[];
+  /** Workspace paths put back from the sample before the run; a trailing slash means a folder. */
+  readonly protectedPaths: readonly string[];
+}
+
+/** The manifest of one sample version, with every default filled in. */
+export interface SampleManifest {
+  readonly sampleId: string;
+  readonly sourceId: string;
+  readonly dataset: string;
+  readonly description: string;
+  readonly language: string;
+  readonly tags: readonly string[];
+  readonly environment: Environment;
+  readonly history: HistoryPolicy;
+  readonly resources: Resources;
+  readonly verification: VerificationSpec;
+  /** Set when the codebase is a repository rather than the folder `codebase/`. */
+  readonly codebase: { readonly git: string; readonly commit: string } | undefined;
+}
+
+/** One registered version. Immutable but for its state. */
+export interface SampleVersion {
+  readonly sampleId: string;
+  /** 1, 2, 3 … */
+  readonly version: number;
+  readonly manifest: SampleManifest;
+  /** The task description for the agent, Markdown. */
+  readonly task: string;
+  readonly state: SampleState;
+  /** Why state is ERROR, with the end of the failed command's log. */
+  readonly error: string;
+  /** SHA-256 (hex) of the uploaded content, so that the same content registered twice is one version. */
+  readonly digest: string;
+  /** Blob of the uploaded tar (sample folder), for DownloadSample and hidden files. */
+  readonly archiveBlob: string;
+  /** Blob of the git bundle, when the codebase came as a repository. */
+  readonly repositoryBlob: string | undefined;
+  /** The commit that the codebase is at, in the codebase's own repository. */
+  readonly baseCommit: string;
+  /** Whether a solution.patch or apply script is there; its content stays hidden. */
+  readonly hasSolution: boolean;
+  readonly layers: SampleLayers;
+  readonly createTime: Date;
+}
+
+/** Layers that sandboxes of a sample are made from; filled in while it is prepared. */
+export interface SampleLayers {
+  /** Root layers in order, lowest first: set-up, prepare. */
+  readonly root: readonly string[];
+  /** Workspace layers, lowest first: codebase, prepare. */
+  readonly workspace: readonly string[];
+  /** Our own bare repository of the baseline tree: what differences are taken from. */
+  readonly baseline: string | undefined;
+  /** The hidden verification folder. */
+  readonly hidden: string | undefined;
+}
+
+export interface Dataset {
+  readonly name: string;
+  readonly sampleCount: number;
+}
+
+/** Progress of preparing a version or creating a session. */
+export interface StageEvent {
+  readonly time: Date;
+  readonly stage: 'QUEUED' | 'CODEBASE' | 'SETUP' | 'PREPARE' | 'SANDBOX' | 'DONE';
+  /** A line of a command's output, or a sentence of ours. */
+  readonly message: string;
+  /** Bytes done so far, where the stage counts them. */
+  readonly bytes?: number;
+}

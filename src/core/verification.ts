@@ -1,0 +1,107 @@
+import type { Resources } from './environment.js';
+import type { Grading, VerificationScope } from './sample.js';
+
+export type VerificationState =
+  'PENDING' | 'RUNNING' | 'PASSED' | 'FAILED' | 'ERROR' | 'TIMED_OUT' | 'CANCELLED';
+export type Fault = 'NONE' | 'SUBJECT' | 'SAMPLE' | 'SERVICE';
+
+export type TestStatus = 'PASSED' | 'FAILED' | 'SKIPPED' | 'XFAILED' | 'ERROR' | 'MISSING';
+
+/** One test of the report, or one that was expected and is missing. */
+export interface TestResult {
+  readonly name: string;
+  readonly status: TestStatus;
+  readonly durationMs: number;
+  /** The failure's text, cut to 4 KiB. */
+  readonly message: string;
+  /** Which expected list names it. */
+  readonly list: 'FAIL_TO_PASS' | 'PASS_TO_PASS' | 'UNLISTED';
+  /** The report came from what `as-subject` started, not from the script itself. */
+  readonly bySubject: boolean;
+}
+
+export interface ListCount {
+  readonly passed: number;
+  readonly total: number;
+}
+
+/** What grading says: a rule applied to an exit and reports. */
+export interface Verdict {
+  readonly passed: boolean;
+  /** 0–1. */
+  readonly score: number;
+  readonly grading: Grading;
+  /** The rule that decided, in words. */
+  readonly rule: string;
+  readonly tests: readonly TestResult[];
+  readonly failToPass: ListCount;
+  readonly passToPass: ListCount;
+}
+
+export type Subject =
+  | { readonly kind: 'session'; readonly sessionId: string }
+  | { readonly kind: 'patch'; readonly patchBlob: string };
+
+/** One run of a sample's verification script. */
+export interface Verification {
+  readonly verificationId: string;
+  readonly requestId: string | undefined;
+  readonly requestDigest: string;
+  readonly sampleId: string;
+  readonly sampleVersion: number;
+  readonly subject: Subject;
+  readonly scope: VerificationScope;
+  /** The kept subject: a blob of a patch, or a layer of the engine. */
+  readonly kept: KeptSubject | undefined;
+  readonly state: VerificationState;
+  /** 1 at first; raised when a restart or a fault of the service runs it again. */
+  readonly attempt: number;
+  readonly fault: Fault;
+  readonly retryable: boolean;
+  /** What happened in a sentence. */
+  readonly message: string;
+  readonly verdict: Verdict | undefined;
+  readonly exitCode: number | undefined;
+  readonly exitSignal: string | undefined;
+  /** SHA-256 (hex) over the canonical tree of what was judged; '' until known. */
+  readonly subjectDigest: string;
+  /** SHA-256 (hex) of the whole log, before any cut. */
+  readonly logDigest: string;
+  readonly logBytes: number;
+  readonly engine: string;
+  readonly runtime: string;
+  readonly resources: Resources;
+  readonly createTime: Date;
+  readonly startTime: Date | undefined;
+  readonly endTime: Date | undefined;
+}
+
+export type KeptSubject =
+  | { readonly kind: 'patch'; readonly blob: string }
+  | { readonly kind: 'layer'; readonly layer: string }
+  /** The tree could not be kept, by the subject's own doing: judged FAILED without a run. */
+  | { readonly kind: 'unusable'; readonly why: string };
+
+const MOVES: Readonly<Record<VerificationState, readonly VerificationState[]>> = {
+  PENDING: ['RUNNING', 'ERROR', 'CANCELLED'],
+  RUNNING: ['PASSED', 'FAILED', 'ERROR', 'TIMED_OUT', 'CANCELLED'],
+  PASSED: [],
+  FAILED: [],
+  ERROR: [],
+  TIMED_OUT: [],
+  CANCELLED: [],
+};
+
+export function verificationMayBecome(from: VerificationState, to: VerificationState): boolean {
+  return MOVES[from].includes(to);
+}
+
+export function verificationEnded(state: VerificationState): boolean {
+  return MOVES[state].length === 0;
+}
+
+export interface VerificationFilter {
+  readonly sessionId?: string;
+  readonly sampleId?: string;
+  readonly states?: readonly VerificationState[];
+}
