@@ -328,68 +328,68 @@ export interface SampleFilter {
 
 export interface SampleRepository {
   /** Fails with SAMPLE_EXISTS when that version is there. */
-  insert(sample: SampleVersion): void;
+  insert(sample: SampleVersion): Promise<void>;
   update(
     sampleId: string,
     version: number,
     change: Partial<Pick<SampleVersion, 'state' | 'error' | 'layers' | 'baseCommit'>>,
-  ): void;
+  ): Promise<void>;
   /** The latest version unless one is named. */
-  find(sampleId: string, version?: number): SampleVersion | undefined;
+  find(sampleId: string, version?: number): Promise<SampleVersion | undefined>;
   findByRequestId(requestId: string): { sample: SampleVersion; requestDigest: string } | undefined;
-  rememberRequest(requestId: string, requestDigest: string, sampleId: string, version: number): void;
-  versions(sampleId: string): readonly SampleVersion[];
+  rememberRequest(requestId: string, requestDigest: string, sampleId: string, version: number): Promise<void>;
+  versions(sampleId: string): Promise<readonly SampleVersion[]>;
   /** Latest versions, by sample id. */
-  list(filter: SampleFilter, page: PageRequest): Page<SampleVersion>;
-  count(filter: SampleFilter): number;
-  datasets(): readonly Dataset[];
+  list(filter: SampleFilter, page: PageRequest): Promise<Page<SampleVersion>>;
+  count(filter: SampleFilter): Promise<number>;
+  datasets(): Promise<readonly Dataset[]>;
   /** All versions in a state, for the start of the service. */
-  inState(state: SampleVersion['state']): readonly SampleVersion[];
+  inState(state: SampleVersion['state']): Promise<readonly SampleVersion[]>;
   /** Every blob and layer that any version refers to. */
   references(): { readonly blobs: ReadonlySet<string>; readonly layers: ReadonlySet<string> };
-  delete(sampleId: string, version?: number): void;
+  delete(sampleId: string, version?: number): Promise<void>;
 }
 
 export interface SessionRepository {
   /** Fails with REQUEST_ID_REUSED when the request id is taken (callers look first). */
-  insert(session: Session): void;
-  update(sessionId: string, change: Partial<Session>): void;
-  find(sessionId: string): Session | undefined;
-  findByRequestId(requestId: string): Session | undefined;
+  insert(session: Session): Promise<void>;
+  update(sessionId: string, change: Partial<Session>): Promise<void>;
+  find(sessionId: string): Promise<Session | undefined>;
+  findByRequestId(requestId: string): Promise<Session | undefined>;
   /** Newest first. */
-  list(filter: SessionFilter, page: PageRequest): Page<Session>;
-  count(filter: SessionFilter): number;
+  list(filter: SessionFilter, page: PageRequest): Promise<Page<Session>>;
+  count(filter: SessionFilter): Promise<number>;
   /** Neither CLOSED nor EXPIRED. */
-  open(): readonly Session[];
+  open(): Promise<readonly Session[]>;
 }
 
 export interface ExecRepository {
   /** Inserts or replaces. Called off the fast path. */
-  save(exec: ExecInfo): void;
-  forSession(sessionId: string): readonly ExecInfo[];
-  deleteForSession(sessionId: string): void;
+  save(exec: ExecInfo): Promise<void>;
+  forSession(sessionId: string): Promise<readonly ExecInfo[]>;
+  deleteForSession(sessionId: string): Promise<void>;
 }
 
 export interface VerificationRepository {
-  insert(verification: Verification): void;
-  update(verificationId: string, change: Partial<Verification>): void;
-  find(verificationId: string): Verification | undefined;
-  findByRequestId(requestId: string): Verification | undefined;
+  insert(verification: Verification): Promise<void>;
+  update(verificationId: string, change: Partial<Verification>): Promise<void>;
+  find(verificationId: string): Promise<Verification | undefined>;
+  findByRequestId(requestId: string): Promise<Verification | undefined>;
   /** Newest first. */
-  list(filter: VerificationFilter, page: PageRequest): Page<Verification>;
+  list(filter: VerificationFilter, page: PageRequest): Promise<Page<Verification>>;
   /** PENDING or RUNNING. */
-  open(): readonly Verification[];
+  open(): Promise<readonly Verification[]>;
   /** Blobs and layers kept for verifications. */
   references(): { readonly blobs: ReadonlySet<string>; readonly layers: ReadonlySet<string> };
 }
 
 export interface KeyRepository {
-  insert(key: Key): void;
-  findByHash(secretHash: string): Key | undefined;
-  list(): readonly Key[];
+  insert(key: Key): Promise<void>;
+  findByHash(secretHash: string): Promise<Key | undefined>;
+  list(): Promise<readonly Key[]>;
   /** False when there is no such key. */
-  revoke(keyId: string, time: Date): boolean;
-  revokeForSession(sessionId: string, time: Date): void;
+  revoke(keyId: string, time: Date): Promise<boolean>;
+  revokeForSession(sessionId: string, time: Date): Promise<void>;
 }
 
 export interface Storage {
@@ -398,5 +398,5 @@ export interface Storage {
   readonly execs: ExecRepository;
   readonly verifications: VerificationRepository;
   readonly keys: KeyRepository;
-  close(): void;
+  close(): Promise<void>;
 }
