@@ -336,7 +336,7 @@ export interface SampleRepository {
   ): Promise<void>;
   /** The latest version unless one is named. */
   find(sampleId: string, version?: number): Promise<SampleVersion | undefined>;
-  findByRequestId(requestId: string): { sample: SampleVersion; requestDigest: string } | undefined;
+  findByRequestId(requestId: string): Promise<{ sample: SampleVersion; requestDigest: string } | undefined>;
   rememberRequest(requestId: string, requestDigest: string, sampleId: string, version: number): Promise<void>;
   versions(sampleId: string): Promise<readonly SampleVersion[]>;
   /** Latest versions, by sample id. */
@@ -346,7 +346,7 @@ export interface SampleRepository {
   /** All versions in a state, for the start of the service. */
   inState(state: SampleVersion['state']): Promise<readonly SampleVersion[]>;
   /** Every blob and layer that any version refers to. */
-  references(): { readonly blobs: ReadonlySet<string>; readonly layers: ReadonlySet<string> };
+  references(): Promise<{ readonly blobs: ReadonlySet<string>; readonly layers: ReadonlySet<string> }>;
   delete(sampleId: string, version?: number): Promise<void>;
 }
 
@@ -380,7 +380,7 @@ export interface VerificationRepository {
   /** PENDING or RUNNING. */
   open(): Promise<readonly Verification[]>;
   /** Blobs and layers kept for verifications. */
-  references(): { readonly blobs: ReadonlySet<string>; readonly layers: ReadonlySet<string> };
+  references(): Promise<{ readonly blobs: ReadonlySet<string>; readonly layers: ReadonlySet<string> }>;
 }
 
 export interface KeyRepository {
