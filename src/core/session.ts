@@ -1,3 +1,4 @@
+import type { SampleLayers } from './sample.js';
 import type { Environment, NetworkMode, Resources } from './environment.js';
 
 export type SessionState = 'CREATING' | 'READY' | 'ERROR' | 'CLOSED' | 'EXPIRED';
@@ -22,6 +23,8 @@ export interface Session {
   readonly resources: Resources;
   /** The engine that made the sandbox: `local`. */
   readonly engine: string;
+  /** What its sandbox stands on; empty until known. */
+  readonly layers: SampleLayers;
   /** Sandbox id in that engine; equal to the session's id but kept apart on purpose. */
   readonly sandboxId: string;
   readonly user: string;

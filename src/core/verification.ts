@@ -68,6 +68,10 @@ export interface Verification {
   /** SHA-256 (hex) of the whole log, before any cut. */
   readonly logDigest: string;
   readonly logBytes: number;
+  /** Blob of the kept log (head and tail where it was cut); set at the end. */
+  readonly logBlob: string | undefined;
+  /** Bytes cut from the middle of the kept log; 0 when it is whole. */
+  readonly logCutBytes: number;
   readonly engine: string;
   readonly runtime: string;
   readonly resources: Resources;
