@@ -11,6 +11,7 @@ export type ErrorReason =
   | 'OFFSET_OUT_OF_RANGE'
   | 'PATCH_REJECTED'
   | 'TEXT_NOT_FOUND'
+  | 'TEXT_NOT_UNIQUE'
   | 'NOT_TEXT'
   // who calls
   | 'KEY_MISSING'
