@@ -102,6 +102,11 @@ export interface Engine {
 
   /** Throws ENGINE_UNSUPPORTED or ENVIRONMENT_UNMET with what is missing; otherwise the environment can be made. */
   check(environment: Environment): Promise<void>;
+  /**
+   * What every command in such a sandbox finds in its environment before the sample's own: PATH, and with
+   * network `public` what reaching the world takes here (proxies, certificates).
+   */
+  baseEnv(environment: Environment, network: NetworkMode): Readonly<Record<string, string>>;
   /** Changes whenever a set-up layer made on this environment would no longer fit (toolchain, image, id map). */
   fingerprint(environment: Environment): Promise<string>;
 
@@ -248,7 +253,7 @@ export interface BlobStore {
   get(digest: string): Promise<Readable>;
   has(digest: string): Promise<BlobInfo | undefined>;
   delete(digest: string): Promise<void>;
-  list(): AsyncIterable<BlobInfo>;
+  list(): AsyncIterable<BlobInfo & { readonly createTime: Date }>;
 }
 
 // ---------------------------------------------------------------- samples
@@ -270,8 +275,8 @@ export interface SampleUpload extends AsyncDisposable {
 
 export interface Codebase extends AsyncDisposable {
   readonly baseCommit: string;
-  /** Tar of the work tree with its `.git`, owned by the agent user, nothing later than the base commit in it. */
-  workTree(): Readable;
+  /** Tar of the work tree with its `.git`, owned by `uid` inside, nothing later than the base commit in it. */
+  workTree(uid: number): Readable;
 }
 
 /** Reads what clients upload. Every failure is a CodesetError with file and line where there is one. */
