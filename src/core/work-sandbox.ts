@@ -1,0 +1,188 @@
+import type { Environment, NetworkMode, Resources } from './environment.js';
+import { CodesetError } from './errors.js';
+import type { ExecExit } from './exec.js';
+import { newId } from './ids.js';
+import type { Engine, ExecHost, LayerInfo, SandboxExecs, SandboxPurpose } from './ports.js';
+import { commandEnv } from './command-env.js';
+
+export interface WorkSpec {
+  readonly purpose: Exclude<SandboxPurpose, 'session'>;
+  readonly environment: Environment;
+  readonly rootLayers: readonly string[];
+  readonly workspaceLayers: readonly string[];
+  readonly mounts?: readonly { readonly layer: string; readonly path: string }[];
+  readonly resources: Resources;
+  readonly network: NetworkMode;
+}
+
+export interface WorkCommand {
+  readonly argv: readonly string[];
+  readonly user?: string;
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: Uint8Array;
+  /** 0: none. */
+  readonly timeoutMs: number;
+  /** Called with each piece of stdout as it comes; without it stdout is collected. */
+  readonly onOutput?: (data: Uint8Array) => void;
+  /** Bytes of stdout that may be collected before the command is killed with TOO_LARGE. Default 64 MiB. */
+  readonly maxOutputBytes?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface WorkResult {
+  readonly exit: ExecExit;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** Makes sandboxes for pieces of the service's own work: set-up, prepare, verification, and handling trees. */
+export class Workshop {
+  readonly #engine: Engine;
+  readonly #execHost: ExecHost;
+
+  constructor(engine: Engine, execHost: ExecHost) {
+    this.#engine = engine;
+    this.#execHost = execHost;
+  }
+
+  /** The sandbox is the caller's to dispose. */
+  async open(spec: WorkSpec, signal?: AbortSignal): Promise<WorkSandbox> {
+    const sandboxId = newId('box');
+    await this.#engine.create(
+      {
+        sandboxId,
+        purpose: spec.purpose,
+        environment: spec.environment,
+        rootLayers: spec.rootLayers,
+        workspaceLayers: spec.workspaceLayers,
+        mounts: spec.mounts ?? [],
+        resources: spec.resources,
+        network: spec.network,
+        hostname: 'codeset',
+      },
+      signal,
+    );
+    try {
+      const execs = await this.#execHost.open({
+        ownerId: sandboxId,
+        dial: () => this.#engine.connect(sandboxId),
+        defaults: {
+          env: commandEnv(this.#engine, spec.environment, spec.network, 'root'),
+          cwd: spec.environment.workdir,
+          user: 'root',
+        },
+        secretEnv: {},
+        outOfMemoryKills: async () => (await this.#engine.usage(sandboxId)).outOfMemoryKills,
+        stored: [],
+        onLost: () => undefined,
+        onChange: () => undefined,
+      });
+      return new WorkSandbox(sandboxId, this.#engine, this.#execHost, execs);
+    } catch (error) {
+      await this.#engine.destroy(sandboxId);
+      throw error;
+    }
+  }
+}
+
+export class WorkSandbox implements AsyncDisposable {
+  readonly sandboxId: string;
+  readonly #engine: Engine;
+  readonly #execHost: ExecHost;
+  readonly #execs: SandboxExecs;
+
+  constructor(sandboxId: string, engine: Engine, execHost: ExecHost, execs: SandboxExecs) {
+    this.sandboxId = sandboxId;
+    this.#engine = engine;
+    this.#execHost = execHost;
+    this.#execs = execs;
+  }
+
+  /** Runs a command to its end; a non-zero exit is a result, not an error. */
+  async run(command: WorkCommand): Promise<WorkResult> {
+    const process = await this.#execs.spawn({
+      argv: command.argv,
+      env: command.env ?? {},
+      cwd: command.cwd ?? '/',
+      user: command.user ?? 'root',
+      stdin: command.stdin !== undefined,
+      timeoutMs: command.timeoutMs,
+    });
+    const abort = (): void => process.kill();
+    command.signal?.addEventListener('abort', abort);
+    if (command.signal?.aborted) abort();
+    try {
+      const limit = command.maxOutputBytes ?? 64 * 1024 * 1024;
+      const [stdout] = await Promise.all([
+        this.#collect(process.stdout, command.onOutput, limit, () => process.kill()),
+        this.#feed(process.stdin, command.stdin),
+      ]);
+      const exit = await process.exit;
+      if (command.signal?.aborted) {
+        throw new CodesetError('cancelled', 'DEADLINE', 'The work was cancelled.');
+      }
+      if (exit.reason === 'LOST') {
+        throw new CodesetError('unavailable', 'ENGINE_FAILED', `The sandbox was lost: ${exit.message}`);
+      }
+      return { exit, stdout, stderr: process.stderr() };
+    } finally {
+      command.signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async #collect(
+    stdout: AsyncIterable<Uint8Array>,
+    onOutput: ((data: Uint8Array) => void) | undefined,
+    limit: number,
+    kill: () => void,
+  ): Promise<Buffer> {
+    const pieces: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const data of stdout) {
+      if (onOutput !== undefined) {
+        onOutput(data);
+        continue;
+      }
+      bytes += data.length;
+      if (bytes <= limit) pieces.push(Uint8Array.from(data));
+      else kill();
+    }
+    if (onOutput === undefined && bytes > limit) {
+      throw new CodesetError(
+        'resource-exhausted',
+        'TOO_LARGE',
+        `More than ${limit} bytes came out of a command.`,
+      );
+    }
+    return Buffer.concat(pieces);
+  }
+
+  async #feed(
+    stdin: { write(data: Uint8Array): Promise<void>; end(): Promise<void> },
+    content: Uint8Array | undefined,
+  ): Promise<void> {
+    if (content === undefined) return;
+    const piece = 64 * 1024;
+    for (let at = 0; at < content.length; at += piece) await stdin.write(content.subarray(at, at + piece));
+    await stdin.end();
+  }
+
+  /** What the sandbox wrote becomes a layer. */
+  commit(part: 'root' | 'workspace', layerId: string): Promise<LayerInfo> {
+    return this.#engine.commit(this.sandboxId, part, layerId);
+  }
+
+  async outOfMemoryKills(): Promise<number> {
+    return (await this.#engine.usage(this.sandboxId)).outOfMemoryKills;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.#execs.detach();
+      await this.#execHost.forget(this.sandboxId);
+    } finally {
+      await this.#engine.destroy(this.sandboxId);
+    }
+  }
+}
