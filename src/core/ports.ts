@@ -391,10 +391,26 @@ export interface VerificationRepository {
 export interface KeyRepository {
   insert(key: Key): Promise<void>;
   findByHash(secretHash: string): Promise<Key | undefined>;
+  /** Admins' and runners' keys, also revoked ones, oldest first. Agents' tokens are not listed. */
   list(): Promise<readonly Key[]>;
-  /** False when there is no such key. */
+  /** False when there is no such key; a key that is revoked already keeps its time. */
   revoke(keyId: string, time: Date): Promise<boolean>;
   revokeForSession(sessionId: string, time: Date): Promise<void>;
+}
+
+/**
+ * Write-only environment of open sessions: it must outlive a restart of the service, and must be in no record,
+ * log, snapshot, verification or backup of the database, so it is kept apart from Storage.
+ */
+export interface SecretStore {
+  /** Replaces what was there; an empty `env` is kept as none. DISK_FULL leaves the earlier one. */
+  put(sessionId: string, env: Readonly<Record<string, string>>): Promise<void>;
+  /** `{}` when there is none. */
+  get(sessionId: string): Promise<Readonly<Record<string, string>>>;
+  /** Idempotent; called at the session's end. */
+  delete(sessionId: string): Promise<void>;
+  /** Sessions that have some, so that a start of the service can delete what ended sessions left. */
+  list(): Promise<readonly string[]>;
 }
 
 export interface Storage {
