@@ -1,0 +1,155 @@
+import type { Readable } from 'node:stream';
+import type { NetworkMode, Resources } from '../core/environment.js';
+import type { Principal } from '../core/key.js';
+import type { Page, PageRequest, SampleFilter, SandboxExecs } from '../core/ports.js';
+import type { Dataset, SampleVersion, StageEvent, VerificationScope } from '../core/sample.js';
+import type { Session, SessionFilter, SessionSource } from '../core/session.js';
+import type { Verification, VerificationFilter } from '../core/verification.js';
+
+// What the services ask of core, in one place: app.ts hands in the classes that fulfil it. Every method may
+// throw a CodesetError; a missing thing is its NOT_FOUND.
+
+/** Names a version; without `version` the latest. */
+export interface SampleName {
+  readonly sampleId: string;
+  readonly version?: number;
+  /** When given it must be the sample's own. */
+  readonly dataset?: string;
+}
+
+export type SampleEvent =
+  | { readonly type: 'sample'; readonly sample: SampleVersion }
+  | { readonly type: 'stage'; readonly stage: StageEvent };
+
+export interface SampleUseCases {
+  datasets(): Promise<readonly Dataset[]>;
+  list(filter: SampleFilter, page: PageRequest): Promise<Page<SampleVersion>>;
+  count(filter: SampleFilter): Promise<number>;
+  get(name: SampleName): Promise<SampleVersion>;
+  /** Bytes of a repository that is here already; undefined otherwise. */
+  repositoryBytes(sha256: string): Promise<number | undefined>;
+  addRepository(
+    expected: { readonly sha256: string; readonly bytes: number },
+    bundle: Readable,
+  ): Promise<void>;
+  register(
+    request: {
+      readonly requestId: string | undefined;
+      readonly repository: { readonly sha256: string; readonly commit: string } | undefined;
+    },
+    tar: Readable,
+  ): Promise<{ readonly sample: SampleVersion; readonly created: boolean }>;
+  /** First the sample, then what happens; ends when it is READY or in ERROR. */
+  watch(name: SampleName, signal: AbortSignal): AsyncIterable<SampleEvent>;
+  download(name: SampleName): Promise<Readable>;
+  /** Without a version: all of them. */
+  remove(name: SampleName): Promise<void>;
+}
+
+export interface SessionRequest {
+  readonly requestId: string | undefined;
+  readonly source:
+    SessionSource | { readonly kind: 'sample'; readonly sampleId: string; readonly dataset?: string };
+  readonly labels: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly secretEnv: Readonly<Record<string, string>>;
+  readonly ttlMs: number | undefined;
+  readonly idleTimeoutMs: number | undefined;
+  readonly resources: Partial<Resources>;
+  readonly network: NetworkMode | undefined;
+}
+
+export type SessionEvent =
+  | { readonly type: 'session'; readonly session: Session }
+  | { readonly type: 'stage'; readonly stage: StageEvent };
+
+export interface SessionUseCases {
+  /** Returns as soon as the session is on record; making the sandbox goes on. */
+  create(request: SessionRequest): Promise<{ readonly session: Session; readonly agentToken: string }>;
+  /** Resolves when the session has left CREATING, or with what it is when aborted. */
+  settled(sessionId: string, signal: AbortSignal): Promise<Session>;
+  get(sessionId: string): Promise<Session>;
+  list(filter: SessionFilter, page: PageRequest): Promise<Page<Session>>;
+  count(filter: SessionFilter): Promise<number>;
+  /** First the session, then what happens; ends when it is CLOSED or EXPIRED. */
+  watch(sessionId: string, signal: AbortSignal): AsyncIterable<SessionEvent>;
+  extend(sessionId: string, ttlMs: number): Promise<Session>;
+  close(sessionId: string): Promise<Session>;
+  /** How many it closed. */
+  closeMatching(filter: SessionFilter): Promise<number>;
+  /** The commands of a READY session; winds its idle clock. */
+  execs(sessionId: string): Promise<SandboxExecs>;
+}
+
+export interface FileEntry {
+  readonly path: string;
+  readonly type: 'REGULAR' | 'DIRECTORY' | 'SYMLINK' | 'OTHER';
+  readonly mode: number;
+  readonly sizeBytes: number;
+  readonly modifyTime: Date;
+  readonly uid: number;
+  readonly gid: number;
+  readonly symlinkTarget: string;
+}
+
+export interface FileUseCases {
+  read(
+    sessionId: string,
+    path: string,
+    offset: number,
+    limit: number,
+  ): Promise<{ readonly data: Uint8Array; readonly sizeBytes: number }>;
+  write(
+    sessionId: string,
+    path: string,
+    data: Uint8Array,
+    options: { readonly mode: number | undefined; readonly makeParents: boolean },
+  ): Promise<void>;
+  stat(sessionId: string, path: string): Promise<FileEntry>;
+  list(sessionId: string, path: string, page: PageRequest): Promise<Page<FileEntry>>;
+  move(sessionId: string, source: string, destination: string, overwrite: boolean): Promise<void>;
+  remove(sessionId: string, path: string, recursive: boolean): Promise<void>;
+  unpack(sessionId: string, path: string, tar: AsyncIterable<Uint8Array>): Promise<void>;
+  pack(sessionId: string, path: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  replace(
+    sessionId: string,
+    path: string,
+    edit: { readonly oldText: string; readonly newText: string; readonly all: boolean },
+  ): Promise<number>;
+  applyPatch(sessionId: string, diff: Uint8Array): Promise<readonly string[]>;
+  diff(sessionId: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+export type VerificationEvent =
+  | { readonly type: 'verification'; readonly verification: Verification }
+  | { readonly type: 'log'; readonly attempt: number; readonly offset: number; readonly data: Uint8Array };
+
+export interface VerificationRequest {
+  readonly requestId: string | undefined;
+  readonly subject:
+    | { readonly kind: 'session'; readonly sessionId: string }
+    | { readonly kind: 'patch'; readonly sample: SampleName; readonly diff: Uint8Array };
+  readonly scope: VerificationScope | undefined;
+}
+
+export interface VerificationUseCases {
+  start(request: VerificationRequest): Promise<Verification>;
+  get(verificationId: string): Promise<Verification>;
+  list(filter: VerificationFilter, page: PageRequest): Promise<Page<Verification>>;
+  /** First the verification, then log and changes; ends after its final state. */
+  watch(verificationId: string, logOffset: number, signal: AbortSignal): AsyncIterable<VerificationEvent>;
+  cancel(verificationId: string): Promise<Verification>;
+}
+
+export interface KeyUseCases {
+  /** Undefined for a secret that is unknown, revoked, or of a session that has ended. */
+  authenticate(secret: string): Promise<Principal | undefined>;
+}
+
+export interface UseCases {
+  readonly samples: SampleUseCases;
+  readonly sessions: SessionUseCases;
+  readonly files: FileUseCases;
+  readonly verifications: VerificationUseCases;
+  readonly keys: KeyUseCases;
+}
