@@ -1,0 +1,312 @@
+import { createHash } from 'node:crypto';
+import type { Environment, Resources } from './environment.js';
+import { AGENT_UID, WORKSPACE } from './environment.js';
+import { CodesetError } from './errors.js';
+import type { WorkResult, WorkSandbox, Workshop } from './work-sandbox.js';
+
+/**
+ * A sandbox of ours that handles trees as data: the host's git over the workspace's layers, with our own git
+ * folder outside of it, so that nothing the workspace holds (its .git, attributes, hooks) has a say.
+ */
+const SIDE_ENVIRONMENT: Environment = {
+  host: { requires: ['git', 'find', 'sh', 'sort', 'cp'] },
+  setup: [],
+  prepare: [],
+  setupNetwork: 'none',
+  network: 'none',
+  env: {},
+  workdir: '/',
+  user: 'root',
+};
+
+const SIDE_RESOURCES: Resources = {
+  cpus: 2,
+  memoryBytes: 2 * 1024 ** 3,
+  processes: 128,
+  diskBytes: 8 * 1024 ** 3,
+};
+
+/** How long one step over a tree may take; a tree that takes longer is its owner's fault. */
+const STEP_TIMEOUT_MS = 120_000;
+const MAX_PATCH_BYTES = 64 * 1024 * 1024;
+
+const GIT_DIR = '/var/lib/codeset/baseline.git';
+const GIT_ENV: Readonly<Record<string, string>> = {
+  GIT_DIR,
+  GIT_WORK_TREE: WORKSPACE,
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_TERMINAL_PROMPT: '0',
+  GIT_AUTHOR_NAME: 'codeset',
+  GIT_AUTHOR_EMAIL: 'codeset@localhost',
+  GIT_COMMITTER_NAME: 'codeset',
+  GIT_COMMITTER_EMAIL: 'codeset@localhost',
+  GIT_AUTHOR_DATE: '2000-01-01T00:00:00Z',
+  GIT_COMMITTER_DATE: '2000-01-01T00:00:00Z',
+  // A quick child of a huge tree must not be held up by an automatic repack.
+  GIT_CONFIG_COUNT: '4',
+  GIT_CONFIG_KEY_0: 'gc.auto',
+  GIT_CONFIG_VALUE_0: '0',
+  GIT_CONFIG_KEY_1: 'core.excludesFile',
+  GIT_CONFIG_VALUE_1: '/dev/null',
+  GIT_CONFIG_KEY_2: 'core.fsmonitor',
+  GIT_CONFIG_VALUE_2: 'false',
+  GIT_CONFIG_KEY_3: 'core.untrackedCache',
+  GIT_CONFIG_VALUE_3: 'false',
+};
+
+// Repositories inside the workspace would be taken for submodules and hide their files; special files can't be
+// judged. Both go from our copy only. The workspace's own .git stays: git never looks into it.
+const NORMALISE = `
+find "$GIT_WORK_TREE" -xdev -mindepth 2 -name .git -prune -exec rm -rf {} +
+find "$GIT_WORK_TREE" -xdev '(' -type p -o -type s -o -type b -o -type c ')' -delete
+`;
+
+const MAKE_BASELINE = `set -eu
+mkdir -p "$GIT_DIR"
+env -u GIT_WORK_TREE git init -q --bare "$GIT_DIR"
+git config core.bare false
+mkdir -p "$GIT_DIR/info"
+echo '* -text !diff -filter -ident -working-tree-encoding !merge !eol !whitespace' > "$GIT_DIR/info/attributes"
+${NORMALISE}
+cd "$GIT_WORK_TREE"
+git add -A -f .
+commit=$(git commit-tree -m baseline "$(git write-tree)")
+git update-ref refs/heads/baseline "$commit"
+`;
+
+/** Takes the workspace into the index, whatever ignore files say. */
+const TAKE = `set -eu
+${NORMALISE}
+cd "$GIT_WORK_TREE"
+git add -A -f .
+`;
+
+// What the base commit's own ignore rules name is left out of a patch; the agent's ignore files have no say.
+const PATCH = `${TAKE}
+rules=/tmp/rules
+mkdir -p "$rules"
+git ls-tree -r -z --name-only refs/heads/baseline > /tmp/base-paths
+git diff-index --cached --no-renames --diff-filter=A -z --name-only refs/heads/baseline > /tmp/added
+if [ -s /tmp/added ]; then
+  GIT_INDEX_FILE=/tmp/rules.index git read-tree refs/heads/baseline
+  GIT_INDEX_FILE=/tmp/rules.index git ls-files -z -- ':(glob)**/.gitignore' |
+    GIT_INDEX_FILE=/tmp/rules.index git checkout-index -z --stdin --prefix="$rules/"
+  (cd "$rules" && GIT_WORK_TREE="$rules" GIT_INDEX_FILE=/tmp/rules.index \\
+    git check-ignore --no-index -z --stdin < /tmp/added > /tmp/ignored) || test $? = 1
+  if [ -s /tmp/ignored ]; then git update-index -z --force-remove --stdin < /tmp/ignored; fi
+fi
+git diff-index --cached --no-renames --no-ext-diff --no-textconv --no-color --binary --full-index -p refs/heads/baseline
+`;
+
+// Every path that differs from the baseline and matches one of the pathspecs is put back: planted ones go,
+// changed and deleted ones are restored, with fresh times.
+const RESTORE = `${TAKE}
+git diff-index --cached --no-renames -z --name-only refs/heads/baseline -- "$@" > /tmp/differing
+if [ -s /tmp/differing ]; then
+  git --literal-pathspecs restore --source=refs/heads/baseline --staged --worktree \\
+    --pathspec-from-file=/tmp/differing --pathspec-file-nul
+fi
+`;
+
+// Git puts files back as root's; they belong to who owns the workspace.
+const GIVE_BACK = `set -eu
+find "$GIT_WORK_TREE" -xdev -path "$GIT_WORK_TREE/.git" -prune -o ! -uid "$1" -exec chown -h "$1:$1" {} +
+`;
+
+const DERIVED = `set -eu
+find "$GIT_WORK_TREE" -xdev '(' -name __pycache__ -prune -o -name '*.pyc' ')' -exec rm -rf {} +
+`;
+
+// The agent's own .git may hold hooks and settings that run when the script calls git: it is replaced where it
+// differs. A change time can't be set by hand, so an untouched one shows the lower's.
+const OWN_GIT = `set -eu
+listing() { (cd "$1" && find . -printf '%P %y %s %m %C@ %l\\n' 2>/dev/null | LC_ALL=C sort); }
+listing /run/codeset-base/.git > /tmp/git-before || true
+listing "$GIT_WORK_TREE/.git" > /tmp/git-after || true
+if ! cmp -s /tmp/git-before /tmp/git-after; then
+  rm -rf "$GIT_WORK_TREE/.git"
+  if [ -d /run/codeset-base/.git ]; then cp -a /run/codeset-base/.git "$GIT_WORK_TREE/.git"; fi
+fi
+`;
+
+/** A tree: layers of a workspace, lowest first. */
+export type TreeLayers = readonly string[];
+
+export interface JudgedTree {
+  /** SHA-256 (hex) over the canonical difference of the tree from its baseline: path, mode, type, content. */
+  readonly digest: string;
+}
+
+/** Something about the tree that its owner did: a verification counts it against the subject. */
+export class TreeUnusable extends Error {
+  override readonly name = 'TreeUnusable';
+}
+
+/** Baselines, differences, patches and clean trees, made in side sandboxes. */
+export class Trees {
+  readonly #workshop: Workshop;
+
+  constructor(workshop: Workshop) {
+    this.#workshop = workshop;
+  }
+
+  /** Records a workspace as the baseline that differences are taken from. */
+  async makeBaseline(workspace: TreeLayers, layerId: string): Promise<void> {
+    await using side = await this.#open([], workspace);
+    const made = await this.#script(side, MAKE_BASELINE, []);
+    if (made.exit.code !== 0) throw new Error(`The baseline could not be made: ${made.stderr}`);
+    await side.commit('root', layerId);
+  }
+
+  /**
+   * The difference of a workspace from its baseline as a git patch; what the baseline's ignore files name is
+   * left out.
+   * @param baseline undefined: everything is new.
+   */
+  async patch(
+    baseline: string | undefined,
+    workspace: TreeLayers,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array> {
+    await using side = await this.#open(baseline === undefined ? [] : [baseline], workspace, signal);
+    if (baseline === undefined) await this.#emptyBaseline(side);
+    const result = await this.#script(side, PATCH, [], { maxOutputBytes: MAX_PATCH_BYTES });
+    this.#expectDone(result, 'The difference could not be taken');
+    return result.stdout;
+  }
+
+  /**
+   * Makes the tree that a verification judges, as a layer over `workspace`: the patch applied or the session's
+   * changes kept, owned by `uid`; what the sample protects put back.
+   * @throws TreeUnusable when the patch does not apply or the tree can't be handled.
+   */
+  async judged(
+    request: {
+      readonly baseline: string;
+      readonly workspace: TreeLayers;
+      /** The layer that holds the base's own .git. */
+      readonly codebase: string;
+      readonly patch: Uint8Array | undefined;
+      readonly restore: readonly string[];
+      readonly uid: number;
+    },
+    layerId: string,
+    signal?: AbortSignal,
+  ): Promise<JudgedTree> {
+    await using side = await this.#open([request.baseline], request.workspace, signal, request.codebase);
+    if (request.patch === undefined) {
+      await this.#step(side, DERIVED, [], signal);
+      await this.#step(side, OWN_GIT, [], signal);
+    } else if (request.patch.length > 0) {
+      await this.#apply(side, request.patch, signal);
+    }
+    if (request.restore.length > 0) await this.#step(side, RESTORE, request.restore, signal);
+    const raw = await this.#script(
+      side,
+      `${TAKE}\ngit diff-index --cached --raw -z --no-abbrev --no-renames refs/heads/baseline`,
+      [],
+      signal === undefined ? {} : { signal },
+    );
+    this.#expectDone(raw, 'The tree could not be read');
+    await this.#step(side, GIVE_BACK, [String(request.uid)], signal);
+    await side.commit('workspace', layerId);
+    return { digest: createHash('sha256').update(raw.stdout).digest('hex') };
+  }
+
+  async #apply(side: WorkSandbox, patch: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    // Without an index git would take a patch for .git/config; it refuses such names by itself, and symlinks
+    // it never follows.
+    const result = await side.run({
+      argv: ['git', 'apply', '--whitespace=nowarn', '-'],
+      env: GIT_ENV,
+      cwd: WORKSPACE,
+      stdin: patch,
+      timeoutMs: STEP_TIMEOUT_MS,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    if (result.exit.code !== 0) {
+      throw new TreeUnusable(`The patch does not apply: ${result.stderr.trim().slice(0, 2000)}`);
+    }
+  }
+
+  async #step(
+    side: WorkSandbox,
+    script: string,
+    args: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const result = await this.#script(side, script, args, signal === undefined ? {} : { signal });
+    this.#expectDone(result, 'The tree could not be handled');
+  }
+
+  #expectDone(result: WorkResult, what: string): void {
+    if (result.exit.code === 0) return;
+    const why =
+      result.exit.reason === 'TIMEOUT'
+        ? `it took more than ${STEP_TIMEOUT_MS / 1000} seconds`
+        : result.stderr.trim().slice(-2000) || `exit ${result.exit.code ?? result.exit.signal}`;
+    throw new TreeUnusable(`${what}: ${why}`);
+  }
+
+  #script(
+    side: WorkSandbox,
+    script: string,
+    args: readonly string[],
+    more: { readonly maxOutputBytes?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<WorkResult> {
+    return side.run({
+      argv: ['/bin/sh', '-c', script, 'sh', ...args],
+      env: GIT_ENV,
+      cwd: '/',
+      timeoutMs: STEP_TIMEOUT_MS,
+      ...more,
+    });
+  }
+
+  async #emptyBaseline(side: WorkSandbox): Promise<void> {
+    const result = await this.#script(
+      side,
+      `set -eu
+mkdir -p "$GIT_DIR"
+env -u GIT_WORK_TREE git init -q --bare "$GIT_DIR"
+git config core.bare false
+mkdir -p "$GIT_DIR/info"
+echo '* -text !diff -filter -ident -working-tree-encoding !merge !eol !whitespace' > "$GIT_DIR/info/attributes"
+git update-ref refs/heads/baseline "$(git commit-tree -m empty "$(git mktree < /dev/null)")"`,
+      [],
+    );
+    if (result.exit.code !== 0) throw new Error(`No empty baseline: ${result.stderr}`);
+  }
+
+  #open(
+    rootLayers: readonly string[],
+    workspaceLayers: TreeLayers,
+    signal?: AbortSignal,
+    codebase?: string,
+  ): Promise<WorkSandbox> {
+    return this.#workshop.open(
+      {
+        purpose: 'side',
+        environment: SIDE_ENVIRONMENT,
+        rootLayers,
+        workspaceLayers,
+        mounts: codebase === undefined ? [] : [{ layer: codebase, path: '/run/codeset-base' }],
+        resources: SIDE_RESOURCES,
+        network: 'none',
+      },
+      signal,
+    );
+  }
+}
+
+/** Numeric owner of a workspace for an environment's user. */
+export function workspaceOwner(user: string): number {
+  return user === 'root' ? 0 : AGENT_UID;
+}
+
+/** Turns a subject's fault into the error that a caller of diff or apply gets. */
+export function asCallerError(error: unknown): unknown {
+  if (!(error instanceof TreeUnusable)) return error;
+  return new CodesetError('failed-precondition', 'PATCH_REJECTED', error.message);
+}
