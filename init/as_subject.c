@@ -1,0 +1,102 @@
+#define _GNU_SOURCE
+#include "init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SUBJECT_FILE "/run/codeset/subject"
+#define SUBJECT_VARIABLE "CODESET_SUBJECT_USER"
+#define REPORT_VARIABLE "CODESET_REPORT_DIR"
+
+static int refuse(const char *what, int problem) {
+  dprintf(2, "as-subject: %s: %s\n", what, strerror(problem));
+  return problem == ENOENT ? 127 : 126;
+}
+
+/* The first line of the service's file; without the file, the variable that it gives to the script. */
+static const char *subject_user(char *buffer, size_t size) {
+  FILE *file = fopen(SUBJECT_FILE, "re");
+  if (file == NULL) return getenv(SUBJECT_VARIABLE);
+  const char *line = fgets(buffer, (int)size, file);
+  fclose(file);
+  if (line == NULL) return NULL;
+  buffer[strcspn(buffer, "\n")] = 0;
+  return buffer;
+}
+
+/*
+ * A folder that only this run of the subject may write, below the script's report folder: other users may pass
+ * through the report folder, not list or change it. Returns 0 or an errno.
+ */
+static int make_report_folder(const struct user *user) {
+  const char *reports = getenv(REPORT_VARIABLE);
+  if (reports == NULL || *reports == 0) return 0;
+  char path[4096];
+  int n = snprintf(path, sizeof path, "%s/subject-XXXXXX", reports);
+  if (n < 0 || (size_t)n >= sizeof path) return ENAMETOOLONG;
+  if (mkdtemp(path) == NULL) return errno;
+  if (chown(path, user->uid, user->gid) != 0 || chmod(path, 0755) != 0) return errno;
+  return setenv(REPORT_VARIABLE, path, 1) == 0 ? 0 : errno;
+}
+
+static void close_inherited(void) {
+#ifdef SYS_close_range
+  if (syscall(SYS_close_range, 3, ~0U, 0) == 0) return;
+#endif
+  long limit = sysconf(_SC_OPEN_MAX);
+  for (int fd = 3; fd < limit; fd++) close(fd);
+}
+
+/* Becomes the command, as the subject's user and without any capability: its exit is the command's own. */
+int as_subject_main(int argc, char **argv) {
+  if (argc > 0 && strcmp(argv[0], "--") == 0) {
+    argc--;
+    argv++;
+  }
+  if (argc == 0) {
+    dprintf(2, "usage: as-subject [--] COMMAND [ARGUMENT…]\n");
+    return 125;
+  }
+  char line[128];
+  const char *name = subject_user(line, sizeof line);
+  if (name == NULL || *name == 0) {
+    dprintf(2, "as-subject: no subject's user is set here\n");
+    return 125;
+  }
+  struct user user;
+  int problem = resolve_user(name, &user);
+  if (problem == 0) problem = make_report_folder(&user);
+  if (problem != 0) {
+    refuse(name, problem);
+    return 125;
+  }
+  /* The ends of pipes only: a command that opens /dev/stdout anew would be refused otherwise. */
+  for (int fd = 0; fd < 3; fd++) {
+    struct stat st;
+    if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && fchown(fd, user.uid, user.gid) != 0) continue;
+  }
+  close_inherited();
+  unsetenv(SUBJECT_VARIABLE);
+  setenv("HOME", user.home, 1);
+  if (*user.name != 0) {
+    setenv("USER", user.name, 1);
+    setenv("LOGNAME", user.name, 1);
+  }
+  problem = become_user(&user);
+  if (problem != 0) {
+    refuse("becoming the subject", problem);
+    return 125;
+  }
+  const char *path = getenv("PATH");
+  char buffer[4096];
+  const char *program = find_program(argv[0], path == NULL ? "/usr/local/bin:/usr/bin:/bin" : path, buffer, sizeof buffer);
+  if (program == NULL) return refuse(argv[0], errno);
+  execv(program, argv);
+  return refuse(argv[0], errno);
+}

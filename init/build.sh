@@ -1,0 +1,28 @@
+#!/bin/sh
+# Builds codeset-init with one call of the C compiler; does nothing when it is newer than its sources.
+# CC and OUT may be given in the environment.
+set -eu
+cd "$(dirname "$0")"
+out=${OUT:-build/codeset-init}
+cc=${CC:-cc}
+sources="main.c init.c link.c ring.c request.c spawn.c tree.c user.c files.c as_subject.c"
+if [ -x "$out" ]; then
+  newer=$(find $sources init.h build.sh -newer "$out" | head -n 1)
+  [ -n "$newer" ] || exit 0
+fi
+command -v "$cc" >/dev/null 2>&1 || {
+  echo "init/build.sh: there is no C compiler ($cc); install one (Debian, Ubuntu: apt-get install gcc libc6-dev)" >&2
+  exit 1
+}
+mkdir -p "$(dirname "$out")"
+probe=$(mktemp -d)
+trap 'rm -rf "$probe"' EXIT
+echo 'int main(void) { return 0; }' >"$probe/probe.c"
+if ! "$cc" -static -o "$probe/probe" "$probe/probe.c" 2>"$probe/errors"; then
+  cat "$probe/errors" >&2
+  echo "init/build.sh: $cc can't link a static program; install libc's static library (Debian, Ubuntu: libc6-dev; Fedora: glibc-static)" >&2
+  exit 1
+fi
+# Written under another name first: a running sandbox may have the old one open.
+"$cc" -std=c11 -O2 -Wall -Wextra -Werror -static -o "$out.new.$$" $sources
+mv -f "$out.new.$$" "$out"

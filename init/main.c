@@ -1,0 +1,131 @@
+#define _GNU_SOURCE
+#include "init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int epoll_fd = -1;
+
+static uint64_t tag(enum watch kind, uint32_t key) { return (uint64_t)kind << 32 | key; }
+
+bool watch_fd(int fd, uint32_t events, enum watch kind, uint32_t key) {
+  struct epoll_event event = {.events = events, .data.u64 = tag(kind, key)};
+  return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void change_watch(int fd, uint32_t events, enum watch kind, uint32_t key) {
+  struct epoll_event event = {.events = events, .data.u64 = tag(kind, key)};
+  epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &event);
+}
+
+void unwatch_fd(int fd) { epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL); }
+
+static void die(const char *what) {
+  dprintf(2, "codeset-init: %s: %s\n", what, strerror(errno));
+  _exit(1);
+}
+
+static void accept_link(int listen_fd) {
+  int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd >= 0) link_open(fd, fd);
+}
+
+/* From inside the sandbox nobody ends init: a signal of the host's has no sender here (pid 0). */
+static void read_signals(int fd) {
+  struct signalfd_siginfo info;
+  while (read(fd, &info, sizeof info) == (ssize_t)sizeof info) {
+    if (info.ssi_signo == SIGTERM && (info.ssi_pid == 0 || getpid() != 1)) _exit(0);
+  }
+  reap_children();
+}
+
+static void dispatch(uint64_t data, int listen_fd, int signal_fd) {
+  enum watch kind = (enum watch)(data >> 32);
+  struct exec *exec = find_exec((uint32_t)data);
+  switch (kind) {
+    case WATCH_LISTEN:
+      accept_link(listen_fd);
+      return;
+    case WATCH_LINK_IN:
+      if (link_is_open()) link_readable();
+      return;
+    case WATCH_LINK_OUT:
+      return; /* the flush at the end of each turn goes on */
+    case WATCH_SIGNALS:
+      read_signals(signal_fd);
+      return;
+    case WATCH_STDOUT:
+    case WATCH_STDERR:
+      if (exec != NULL) read_output(exec, kind == WATCH_STDOUT ? 0 : 1);
+      return;
+    case WATCH_STDIN:
+      if (exec != NULL) write_input(exec);
+      return;
+    case WATCH_STATUS:
+      if (exec != NULL && exec->status_fd >= 0) read_status(exec);
+  }
+}
+
+static void prepare_process(void) {
+  umask(022);
+  signal(SIGPIPE, SIG_IGN);
+  if (getpid() != 1) prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  for (int fd = 0; fd < 3; fd++) {
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) die("/dev/null");
+  }
+}
+
+int main(int argc, char **argv) {
+  const char *name = strrchr(argv[0], '/') == NULL ? argv[0] : strrchr(argv[0], '/') + 1;
+  if (strcmp(name, "as-subject") == 0) return as_subject_main(argc - 1, argv + 1);
+  if (argc > 1 && strcmp(argv[1], "as-subject") == 0) return as_subject_main(argc - 2, argv + 2);
+  if (argc > 1 && strcmp(argv[1], "fs") == 0) return fs_main(argc - 2, argv + 2);
+  int listen_fd = 3;
+  bool stdio = argc == 2 && strcmp(argv[1], "--stdio") == 0;
+  if (argc == 3 && strcmp(argv[1], "--listen-fd") == 0) {
+    listen_fd = atoi(argv[2]);
+  } else if (argc != 1 && !stdio) {
+    dprintf(2, "usage: codeset-init [--listen-fd N | --stdio] | as-subject CMD… | fs OP …\n");
+    return 2;
+  }
+  prepare_process();
+  epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGCHLD);
+  sigaddset(&signals, SIGTERM);
+  sigprocmask(SIG_BLOCK, &signals, NULL);
+  int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (epoll_fd < 0 || signal_fd < 0) die("start");
+  watch_fd(signal_fd, EPOLLIN, WATCH_SIGNALS, 0);
+  if (stdio) {
+    int in = fcntl(0, F_DUPFD_CLOEXEC, 3), out = fcntl(1, F_DUPFD_CLOEXEC, 3);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (in < 0 || out < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0) die("stdio");
+    listen_fd = -1;
+    link_open(in, out);
+  } else {
+    fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
+    if (fcntl(listen_fd, F_SETFD, FD_CLOEXEC) != 0 || !watch_fd(listen_fd, EPOLLIN, WATCH_LISTEN, 0)) {
+      die("the listening socket");
+    }
+  }
+  while (true) {
+    link_flush();
+    drop_finished_execs();
+    if (stdio && !link_is_open() && getpid() != 1) return 0;
+    struct epoll_event events[64];
+    int count = epoll_wait(epoll_fd, events, 64, -1);
+    for (int i = 0; i < count; i++) dispatch(events[i].data.u64, listen_fd, signal_fd);
+  }
+}

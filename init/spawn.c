@@ -1,0 +1,178 @@
+#define _GNU_SOURCE
+#include "init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+struct pipes {
+  int in[2];
+  int out[2][2];
+  int status[2];
+};
+
+static void fail(int fd, uint8_t stage, int problem) {
+  uint8_t message[5] = {stage};
+  put_u32(message + 1, (uint32_t)problem);
+  ssize_t ignored = write(fd, message, sizeof message);
+  (void)ignored;
+  _exit(127);
+}
+
+static const char *lookup(char **env, const char *name) {
+  size_t length = strlen(name);
+  for (; *env != NULL; env++) {
+    if (strncmp(*env, name, length) == 0 && (*env)[length] == '=') return *env + length + 1;
+  }
+  return NULL;
+}
+
+static char *assignment(const char *name, const char *value, const char *rest) {
+  char *text = NULL;
+  return asprintf(&text, "%s=%s%s", name, value, rest) < 0 ? NULL : text;
+}
+
+/* The request's environment with our folder at the end of PATH, the mark, and HOME and USER where they lack. */
+static char **build_env(const struct spawn_request *request, const struct user *user) {
+  char **env = calloc((size_t)request->env.count + 6, sizeof(char *));
+  if (env == NULL) return NULL;
+  size_t n = 0;
+  for (uint32_t i = 0; i < request->env.count; i++) {
+    char *item = request->env.items[i];
+    if (strncmp(item, "PATH=", 5) == 0 || strncmp(item, EXEC_MARK "=", sizeof EXEC_MARK) == 0) continue;
+    env[n++] = item;
+  }
+  const char *path = lookup(request->env.items, "PATH");
+  if (path == NULL || *path == 0) path = DEFAULT_PATH;
+  env[n++] = assignment("PATH", path, ":" BIN_DIR);
+  env[n++] = assignment(EXEC_MARK, request->id, "");
+  if (lookup(request->env.items, "HOME") == NULL) env[n++] = assignment("HOME", user->home, "");
+  if (lookup(request->env.items, "USER") == NULL && *user->name != 0) env[n++] = assignment("USER", user->name, "");
+  for (size_t i = 0; i < n; i++) {
+    if (env[i] == NULL) return NULL;
+  }
+  return env;
+}
+
+static void close_all_from(int first) {
+#ifdef SYS_close_range
+  if (syscall(SYS_close_range, first, ~0U, 0) == 0) return;
+#endif
+  long limit = sysconf(_SC_OPEN_MAX);
+  for (int fd = first; fd < limit; fd++) close(fd);
+}
+
+static void reset_signals(void) {
+  struct sigaction plain = {.sa_handler = SIG_DFL};
+  for (int i = 1; i < NSIG; i++) sigaction(i, &plain, NULL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+_Noreturn static void run_child(const struct spawn_request *request, const struct pipes *p) {
+  int status = p->status[1];
+  setsid();
+  reset_signals();
+  int in = p->in[0] >= 0 ? p->in[0] : open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (in < 0) fail(status, STAGE_RESOURCES, errno);
+  if (dup2(in, 0) < 0 || dup2(p->out[0][1], 1) < 0 || dup2(p->out[1][1], 2) < 0) {
+    fail(status, STAGE_RESOURCES, errno);
+  }
+  /* init's descriptors are all above 2, so the status pipe can take 3 without hiding one still needed. */
+  if (status != 3 && dup3(status, 3, O_CLOEXEC) < 0) fail(status, STAGE_RESOURCES, errno);
+  status = 3;
+  close_all_from(4);
+  struct user user;
+  int problem = resolve_user(request->user, &user);
+  if (problem != 0) fail(status, STAGE_USER, problem);
+  /* Else a command that opens /dev/stdout anew, as shell scripts do, is refused. */
+  for (int fd = p->in[0] >= 0 ? 0 : 1; fd < 3; fd++) {
+    if (fchown(fd, user.uid, user.gid) != 0) continue;
+  }
+  char **env = build_env(request, &user);
+  if (env == NULL) fail(status, STAGE_RESOURCES, ENOMEM);
+  for (uint32_t i = 0; i < request->limit_count; i++) {
+    struct rlimit limit = {request->limits[i].soft, request->limits[i].hard};
+    if (setrlimit((int)request->limits[i].resource, &limit) != 0) fail(status, STAGE_RESOURCES, errno);
+  }
+  problem = become_user(&user);
+  if (problem != 0) fail(status, STAGE_USER, problem);
+  if (*request->cwd != 0 && chdir(request->cwd) != 0) fail(status, STAGE_CHDIR, errno);
+  char buffer[4096];
+  const char *program = find_program(request->argv.items[0], lookup(env, "PATH"), buffer, sizeof buffer);
+  if (program == NULL) fail(status, STAGE_EXEC, errno);
+  execve(program, request->argv.items, env);
+  if (errno == ENOEXEC) {
+    /* A script without a first line naming its interpreter: every shell runs it by itself. */
+    char **argv = calloc((size_t)request->argv.count + 2, sizeof(char *));
+    if (argv == NULL) fail(status, STAGE_EXEC, ENOMEM);
+    argv[0] = "sh";
+    argv[1] = (char *)program;
+    for (uint32_t i = 1; i < request->argv.count; i++) argv[i + 1] = request->argv.items[i];
+    execve("/bin/sh", argv, env);
+    errno = ENOEXEC;
+  }
+  fail(status, STAGE_EXEC, errno);
+  _exit(127);
+}
+
+static void close_pair(int pair[2]) {
+  for (int i = 0; i < 2; i++) {
+    if (pair[i] >= 0) close(pair[i]);
+    pair[i] = -1;
+  }
+}
+
+static void close_pipes(struct pipes *p) {
+  close_pair(p->in);
+  close_pair(p->out[0]);
+  close_pair(p->out[1]);
+  close_pair(p->status);
+}
+
+static void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
+
+int spawn_exec(struct exec *exec, const struct spawn_request *request) {
+  struct pipes p = {{-1, -1}, {{-1, -1}, {-1, -1}}, {-1, -1}};
+  bool with_stdin = (request->flags & SPAWN_STDIN) != 0;
+  if ((with_stdin && pipe2(p.in, O_CLOEXEC) != 0) || pipe2(p.out[0], O_CLOEXEC) != 0 ||
+      pipe2(p.out[1], O_CLOEXEC) != 0 || pipe2(p.status, O_CLOEXEC) != 0) {
+    int problem = errno;
+    close_pipes(&p);
+    return problem;
+  }
+  pid_t pid = fork();
+  if (pid < 0) {
+    int problem = errno;
+    close_pipes(&p);
+    return problem;
+  }
+  if (pid == 0) run_child(request, &p);
+  exec->pid = pid;
+  exec->phase = PHASE_STARTING;
+  exec->status_fd = p.status[0];
+  exec->in.fd = p.in[1];
+  exec->in.closed = !with_stdin;
+  close(p.status[1]);
+  if (p.in[0] >= 0) close(p.in[0]);
+  set_nonblocking(exec->status_fd);
+  watch_fd(exec->status_fd, EPOLLIN, WATCH_STATUS, exec->key);
+  if (with_stdin) set_nonblocking(exec->in.fd);
+  for (int i = 0; i < 2; i++) {
+    exec->out[i].fd = p.out[i][0];
+    close(p.out[i][1]);
+    set_nonblocking(exec->out[i].fd);
+    exec->out[i].armed = watch_fd(exec->out[i].fd, EPOLLIN, i == 0 ? WATCH_STDOUT : WATCH_STDERR, exec->key);
+  }
+  return 0;
+}

@@ -1,0 +1,212 @@
+#define _GNU_SOURCE
+#include "init.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_PROCESSES 32768
+#define MAX_HELPERS 64
+
+struct process {
+  pid_t pid;
+  pid_t parent;
+  pid_t session;
+  char state;
+  signed char mark; /* 1: ours, 0: none or unreadable, -1: another exec's */
+  bool chosen;
+};
+
+static struct {
+  pid_t pid;
+  uint32_t request_id;
+} helpers[MAX_HELPERS];
+
+int signal_group(pid_t leader, int signal_number) { return kill(-leader, signal_number) == 0 ? 0 : errno; }
+
+static void sleep_ms(long ms) {
+  struct timespec pause = {0, ms * 1000000};
+  nanosleep(&pause, NULL);
+}
+
+static bool read_stat(pid_t pid, struct process *process) {
+  char path[64], text[512];
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t n = read(fd, text, sizeof text - 1);
+  close(fd);
+  if (n <= 0) return false;
+  text[n] = 0;
+  /* The name stands in parentheses and may hold any byte: what follows the last one can be trusted. */
+  char *rest = strrchr(text, ')');
+  int parent, group, session;
+  if (rest == NULL || sscanf(rest + 1, " %c %d %d %d", &process->state, &parent, &group, &session) != 4) return false;
+  process->pid = pid;
+  process->parent = parent;
+  process->session = session;
+  process->mark = 0;
+  process->chosen = false;
+  return true;
+}
+
+/* Looks for the mark in a process's environment with that process's own ids: init may lack CAP_SYS_PTRACE. */
+static signed char read_mark(pid_t pid, const char *id) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d", (int)pid);
+  struct stat st;
+  if (stat(path, &st) != 0) return 0;
+  snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+  setfsgid(st.st_gid);
+  setfsuid(st.st_uid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  setfsuid(geteuid());
+  setfsgid(getegid());
+  if (fd < 0) return 0;
+  size_t size = 0, capacity = 16384;
+  char *text = malloc(capacity + 1);
+  ssize_t n;
+  while (text != NULL && (n = read(fd, text + size, capacity - size)) > 0) {
+    size += (size_t)n;
+    if (size < capacity) continue;
+    capacity *= 4;
+    char *larger = capacity > (8u << 20) ? NULL : realloc(text, capacity + 1);
+    if (larger == NULL) break;
+    text = larger;
+  }
+  close(fd);
+  if (text == NULL) return 0;
+  text[size] = 0;
+  signed char mark = 0;
+  for (char *at = text; at < text + size; at += strlen(at) + 1) {
+    if (strncmp(at, EXEC_MARK "=", sizeof EXEC_MARK) != 0) continue;
+    mark = strcmp(at + sizeof EXEC_MARK, id) == 0 ? 1 : -1;
+    break;
+  }
+  free(text);
+  return mark;
+}
+
+static int list_processes(struct process *list, int limit) {
+  DIR *proc = opendir("/proc");
+  if (proc == NULL) return 0;
+  int count = 0;
+  pid_t self = getpid();
+  struct dirent *entry;
+  while (count < limit && (entry = readdir(proc)) != NULL) {
+    pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+    if (pid > 1 && pid != self && read_stat(pid, &list[count]) && list[count].state != 'Z') count++;
+  }
+  closedir(proc);
+  return count;
+}
+
+/* Marks, session and descent; returns how many were chosen. */
+static int choose(struct process *list, int count, const char *id, pid_t leader) {
+  int chosen = 0;
+  for (int i = 0; i < count; i++) {
+    struct process *p = &list[i];
+    p->mark = read_mark(p->pid, id);
+    p->chosen = p->mark == 1 || (p->mark == 0 && leader > 0 && (p->pid == leader || p->session == leader));
+    chosen += p->chosen;
+  }
+  for (bool again = true; again;) {
+    again = false;
+    for (int i = 0; i < count; i++) {
+      if (list[i].chosen || list[i].mark == -1) continue;
+      for (int j = 0; j < count && !list[i].chosen; j++) {
+        if (list[j].chosen && list[j].pid == list[i].parent) list[i].chosen = again = true;
+      }
+      chosen += list[i].chosen;
+    }
+  }
+  return chosen;
+}
+
+/* First everything is stopped, until nothing new appears: what can't run can't fork away from the kill. */
+static void end_tree(const char *id, pid_t leader, int signal_number) {
+  struct process *list = calloc(MAX_PROCESSES, sizeof *list);
+  if (list == NULL) return;
+  for (int pass = 0, before = -1; signal_number == SIGKILL && pass < 50; pass++) {
+    int count = list_processes(list, MAX_PROCESSES);
+    int chosen = choose(list, count, id, leader);
+    bool running = false;
+    for (int i = 0; i < count; i++) {
+      if (!list[i].chosen || list[i].state == 'T') continue;
+      kill(list[i].pid, SIGSTOP);
+      running = true;
+    }
+    if (!running || chosen == 0 || (pass > 20 && chosen == before)) break;
+    before = chosen;
+    if (pass > 2) sleep_ms(1);
+  }
+  for (int pass = 0; pass < 200; pass++) {
+    int count = list_processes(list, MAX_PROCESSES);
+    int chosen = choose(list, count, id, leader);
+    for (int i = 0; i < count; i++) {
+      if (list[i].chosen) kill(list[i].pid, signal_number);
+    }
+    if (chosen == 0 || signal_number != SIGKILL) break;
+    sleep_ms(pass < 5 ? 1 : 10);
+  }
+  free(list);
+}
+
+/* Runs in a helper process: reading another process's environment may block on what that process does. */
+int kill_tree(const char *id, pid_t leader, int signal_number, uint32_t request_id) {
+  int slot = 0;
+  while (slot < MAX_HELPERS && helpers[slot].pid != 0) slot++;
+  if (slot == MAX_HELPERS) return EAGAIN;
+  pid_t pid = fork();
+  if (pid < 0) return errno;
+  if (pid == 0) {
+    prctl(PR_SET_DUMPABLE, 0);
+    end_tree(id, leader, signal_number);
+    _exit(0);
+  }
+  helpers[slot].pid = pid;
+  helpers[slot].request_id = request_id;
+  return 0;
+}
+
+/* Answers the request whose helper has ended; false when the process was none. */
+bool kill_tree_done(pid_t helper, int status) {
+  for (int i = 0; i < MAX_HELPERS; i++) {
+    if (helpers[i].pid != helper) continue;
+    helpers[i].pid = 0;
+    struct frame frame = {.type = F_DONE, .arg = helpers[i].request_id, .offset = status == 0 ? 0 : EINTR};
+    send_frame(&frame, NULL);
+    return true;
+  }
+  return false;
+}
+
+/* Only PID 1 may: for anyone else `-1` means every process of the machine. */
+int signal_everything(int signal_number) {
+  if (getpid() != 1) return EPERM;
+  return kill(-1, signal_number) == 0 || errno == ESRCH ? 0 : errno;
+}
+
+/* A stop signal has been sent; comes back when it has taken effect everywhere, or after 100 ms. */
+void wait_until_stopped(void) {
+  struct process *list = calloc(MAX_PROCESSES, sizeof *list);
+  if (list == NULL) return;
+  for (int pass = 0; pass < 100; pass++) {
+    int count = list_processes(list, MAX_PROCESSES);
+    bool running = false;
+    for (int i = 0; i < count && !running; i++) running = list[i].state != 'T' && list[i].state != 't' && list[i].state != 'X';
+    if (!running) break;
+    sleep_ms(1);
+  }
+  free(list);
+}
