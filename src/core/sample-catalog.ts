@@ -1,0 +1,273 @@
+import type { Readable } from 'node:stream';
+import { digestOf } from './digest.js';
+import { CodesetError, failedPrecondition, invalidFields, notFound } from './errors.js';
+import { SharedWork } from './keyed.js';
+import type {
+  BlobStore,
+  Log,
+  Page,
+  PageRequest,
+  SampleFilter,
+  SampleReader,
+  SampleUpload,
+  Storage,
+} from './ports.js';
+import type { Dataset, SampleVersion, StageEvent } from './sample.js';
+import type { SamplePreparer } from './sample-preparer.js';
+
+/** Names a version; without `version` the latest. */
+export interface SampleName {
+  readonly sampleId: string;
+  readonly version?: number;
+  /** When given it must be the sample's own. */
+  readonly dataset?: string;
+}
+
+export type SampleEvent =
+  | { readonly type: 'sample'; readonly sample: SampleVersion }
+  | { readonly type: 'stage'; readonly stage: StageEvent };
+
+const MAX_REPOSITORY_BYTES = 8 * 1024 ** 3;
+const MAX_ARCHIVE_BYTES = 8 * 1024 ** 3;
+
+/** What is registered: samples, their versions, and the repositories they come from. */
+export class SampleCatalog {
+  readonly #storage: Storage;
+  readonly #blobs: BlobStore;
+  readonly #reader: SampleReader;
+  readonly #preparer: SamplePreparer;
+  readonly #log: Log;
+  readonly #now: () => number;
+  /** One registration per sample id at a time, so that versions follow each other. */
+  readonly #registering = new SharedWork<{ sample: SampleVersion; created: boolean }>();
+
+  constructor(parts: {
+    storage: Storage;
+    blobs: BlobStore;
+    reader: SampleReader;
+    preparer: SamplePreparer;
+    log: Log;
+    now: () => number;
+  }) {
+    this.#storage = parts.storage;
+    this.#blobs = parts.blobs;
+    this.#reader = parts.reader;
+    this.#preparer = parts.preparer;
+    this.#log = parts.log;
+    this.#now = parts.now;
+  }
+
+  datasets(): Promise<readonly Dataset[]> {
+    return this.#storage.samples.datasets();
+  }
+
+  list(filter: SampleFilter, page: PageRequest): Promise<Page<SampleVersion>> {
+    return this.#storage.samples.list(filter, page);
+  }
+
+  count(filter: SampleFilter): Promise<number> {
+    return this.#storage.samples.count(filter);
+  }
+
+  async get(name: SampleName): Promise<SampleVersion> {
+    const sample = await this.#storage.samples.find(name.sampleId, name.version);
+    const known =
+      sample !== undefined && (name.dataset === undefined || sample.manifest.dataset === name.dataset);
+    if (known) return sample;
+    if (name.version !== undefined && (await this.#storage.samples.find(name.sampleId)) !== undefined) {
+      throw notFound('SAMPLE_VERSION_NOT_FOUND', 'sample version', `${name.sampleId}@${name.version}`);
+    }
+    throw notFound('SAMPLE_NOT_FOUND', 'sample', name.sampleId);
+  }
+
+  async repositoryBytes(sha256: string): Promise<number | undefined> {
+    return (await this.#blobs.has(sha256))?.bytes;
+  }
+
+  /** Keeps a git bundle under its digest. @throws INVALID_REPOSITORY when git can't read it. */
+  async addRepository(expected: { sha256: string; bytes: number }, bundle: Readable): Promise<void> {
+    const blob = await this.#blobs.put(bundle, {
+      maxBytes: Math.min(expected.bytes, MAX_REPOSITORY_BYTES),
+      expectedDigest: expected.sha256,
+    });
+    try {
+      await this.#reader.checkBundle(await this.#blobs.get(blob.digest));
+    } catch (error) {
+      await this.#blobs.delete(blob.digest);
+      throw error;
+    }
+  }
+
+  /**
+   * Reads and keeps a sample, and begins to prepare it. The same content again is the version that is there;
+   * other content under the same id is a new version.
+   */
+  async register(
+    request: {
+      readonly requestId: string | undefined;
+      readonly repository: { readonly sha256: string; readonly commit: string } | undefined;
+    },
+    tar: Readable,
+  ): Promise<{ readonly sample: SampleVersion; readonly created: boolean }> {
+    await using upload = await this.#reader.read(tar);
+    await this.#checkCodebase(upload, request.repository);
+    const digest = digestOf({ content: upload.digest, repository: request.repository });
+    const known = request.requestId && (await this.#storage.samples.findByRequestId(request.requestId));
+    if (known) {
+      if (known.requestDigest === digest) return { sample: known.sample, created: false };
+      throw new CodesetError(
+        'already-exists',
+        'REQUEST_ID_REUSED',
+        `The request id "${request.requestId}" was used for another sample; choose a new one.`,
+      );
+    }
+    const { sampleId } = upload.manifest;
+    // Whoever registers the same sample meanwhile waits for the first and then looks anew.
+    let result: { sample: SampleVersion; created: boolean } | undefined;
+    while (result === undefined) {
+      let mine = false;
+      const done = await this.#registering.run(sampleId, () => {
+        mine = true;
+        return this.#store(upload, digest, request.repository);
+      });
+      if (mine) result = done;
+    }
+    if (request.requestId !== undefined) {
+      const { sample } = result;
+      await this.#storage.samples.rememberRequest(request.requestId, digest, sampleId, sample.version);
+    }
+    return result;
+  }
+
+  async #checkCodebase(
+    upload: SampleUpload,
+    repository: { readonly sha256: string; readonly commit: string } | undefined,
+  ): Promise<void> {
+    if (repository === undefined && !upload.hasCodebase) {
+      throw invalidFields(
+        [
+          {
+            field: 'codebase',
+            description:
+              'The archive has no codebase/ folder and no repository was named; add one, or upload the repository and name its digest and commit.',
+          },
+        ],
+        'INVALID_MANIFEST',
+      );
+    }
+    if (repository !== undefined && upload.hasCodebase) {
+      throw invalidFields([
+        {
+          field: 'repository',
+          description: 'The archive has a codebase/ folder already; give only one of them.',
+        },
+      ]);
+    }
+    if (repository !== undefined && (await this.#blobs.has(repository.sha256)) === undefined) {
+      throw notFound('REPOSITORY_NOT_FOUND', 'uploaded repository', repository.sha256);
+    }
+  }
+
+  async #store(
+    upload: SampleUpload,
+    digest: string,
+    repository: { readonly sha256: string; readonly commit: string } | undefined,
+  ): Promise<{ sample: SampleVersion; created: boolean }> {
+    const { manifest } = upload;
+    const latest = await this.#storage.samples.find(manifest.sampleId);
+    if (latest !== undefined && latest.manifest.dataset !== manifest.dataset) {
+      throw new CodesetError(
+        'already-exists',
+        'SAMPLE_EXISTS',
+        `The sample id "${manifest.sampleId}" is taken by the dataset "${latest.manifest.dataset}"; ids are unique over all datasets.`,
+      );
+    }
+    if (latest !== undefined && latest.digest === digest) {
+      if (latest.state !== 'ERROR') return { sample: latest, created: false };
+      // What failed may do better now: the machine may have got what was missing.
+      await this.#storage.samples.update(latest.sampleId, latest.version, { state: 'PREPARING', error: '' });
+      const again: SampleVersion = { ...latest, state: 'PREPARING', error: '' };
+      this.#preparer.begin(again);
+      return { sample: again, created: false };
+    }
+    const archive = await this.#blobs.put(upload.archive(), { maxBytes: MAX_ARCHIVE_BYTES });
+    const sample: SampleVersion = {
+      sampleId: manifest.sampleId,
+      version: (latest?.version ?? 0) + 1,
+      manifest,
+      task: upload.task,
+      state: 'PREPARING',
+      error: '',
+      digest,
+      archiveBlob: archive.digest,
+      repositoryBlob: repository?.sha256,
+      baseCommit: repository?.commit ?? '',
+      hasSolution: upload.hasSolution,
+      layers: { root: [], workspace: [], baseline: undefined, hidden: undefined },
+      createTime: new Date(this.#now()),
+    };
+    await this.#storage.samples.insert(sample);
+    this.#log.info('sample registered', { sampleId: sample.sampleId, version: sample.version });
+    this.#preparer.begin(sample);
+    return { sample, created: true };
+  }
+
+  /** First the sample, then its stages, then the sample as it ended up. */
+  async *watch(name: SampleName, signal: AbortSignal): AsyncIterable<SampleEvent> {
+    const sample = await this.get(name);
+    yield { type: 'sample', sample };
+    for await (const stage of this.#preparer.events(sample, signal)) yield { type: 'stage', stage };
+    if (sample.state === 'PREPARING' && !signal.aborted) {
+      yield {
+        type: 'sample',
+        sample: await this.get({ sampleId: sample.sampleId, version: sample.version }),
+      };
+    }
+  }
+
+  /** Resolves when the version is no longer PREPARING. */
+  async settled(name: SampleName): Promise<SampleVersion> {
+    const sample = await this.get(name);
+    await this.#preparer.settled(sample);
+    return this.get({ sampleId: sample.sampleId, version: sample.version });
+  }
+
+  async download(name: SampleName): Promise<Readable> {
+    return this.#blobs.get((await this.get(name)).archiveBlob);
+  }
+
+  async solutionPatch(name: SampleName): Promise<Uint8Array | undefined> {
+    const sample = await this.get(name);
+    return sample.hasSolution
+      ? this.#reader.solutionPatch(await this.#blobs.get(sample.archiveBlob))
+      : undefined;
+  }
+
+  /** Without a version: all of them. @throws SAMPLE_IN_USE while a session or verification stands on one. */
+  async remove(name: SampleName): Promise<void> {
+    const sample = await this.get(name);
+    const version = name.version;
+    const sessions = await this.#storage.sessions.open();
+    const session = sessions.find(
+      ({ source }) =>
+        source.kind === 'sample' &&
+        source.sampleId === sample.sampleId &&
+        (version === undefined || source.version === version),
+    );
+    const verifications = await this.#storage.verifications.open();
+    const verification = verifications.find(
+      (open) =>
+        open.sampleId === sample.sampleId && (version === undefined || open.sampleVersion === version),
+    );
+    const user = session?.sessionId ?? verification?.verificationId;
+    if (user !== undefined) {
+      throw failedPrecondition(
+        'SAMPLE_IN_USE',
+        `${user} still uses ${sample.sampleId}; end it first, then remove.`,
+      );
+    }
+    await this.#preparer.settled(sample);
+    await this.#storage.samples.delete(sample.sampleId, version);
+    this.#log.info('sample removed', { sampleId: sample.sampleId, version });
+  }
+}

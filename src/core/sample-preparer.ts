@@ -1,0 +1,164 @@
+import type { EnvironmentBuilder } from './environment-builder.js';
+import { CodesetError } from './errors.js';
+import { EventLog } from './event-log.js';
+import { SharedWork, Slots } from './keyed.js';
+import { baselineLayerId, codebaseLayerId, hiddenLayerId } from './layer-plan.js';
+import type { BlobStore, Codebase, Engine, Log, SampleReader, Storage } from './ports.js';
+import type { SampleVersion, StageEvent } from './sample.js';
+import type { Trees } from './trees.js';
+import { workspaceOwner } from './trees.js';
+
+interface Preparation {
+  readonly events: EventLog<StageEvent>;
+  readonly done: Promise<void>;
+}
+
+/** Makes a registered version READY: its codebase, set-up and prepare layers, its baseline and hidden files. */
+export class SamplePreparer {
+  readonly #storage: Storage;
+  readonly #blobs: BlobStore;
+  readonly #engine: Engine;
+  readonly #reader: SampleReader;
+  readonly #builder: EnvironmentBuilder;
+  readonly #trees: Trees;
+  readonly #log: Log;
+  readonly #now: () => number;
+  readonly #running = new Map<string, Preparation>();
+  readonly #codebases = new SharedWork<string>();
+  readonly #baselines = new SharedWork<void>();
+  readonly #slots = new Slots(2);
+
+  constructor(parts: {
+    storage: Storage;
+    blobs: BlobStore;
+    engine: Engine;
+    reader: SampleReader;
+    builder: EnvironmentBuilder;
+    trees: Trees;
+    log: Log;
+    now: () => number;
+  }) {
+    this.#storage = parts.storage;
+    this.#blobs = parts.blobs;
+    this.#engine = parts.engine;
+    this.#reader = parts.reader;
+    this.#builder = parts.builder;
+    this.#trees = parts.trees;
+    this.#log = parts.log;
+    this.#now = parts.now;
+  }
+
+  /** Starts or continues the preparation of a PREPARING version; its end is told by `settled`. */
+  begin(sample: SampleVersion): void {
+    const key = `${sample.sampleId}@${sample.version}`;
+    if (this.#running.has(key)) return;
+    const events = new EventLog<StageEvent>();
+    const tell = (stage: StageEvent['stage'], message: string): void =>
+      events.push({ time: new Date(this.#now()), stage, message });
+    tell('QUEUED', 'Waiting for a place.');
+    const done = this.#slots
+      .run(() => this.#prepare(sample, tell))
+      .catch((error: unknown) => this.#fail(sample, error, tell))
+      .finally(() => {
+        events.end();
+        this.#running.delete(key);
+      });
+    this.#running.set(key, { events, done });
+  }
+
+  /** What happens and happened since it began; ends with the preparation. Nothing for one that has ended. */
+  async *events(sample: SampleVersion, signal: AbortSignal): AsyncIterable<StageEvent> {
+    const running = this.#running.get(`${sample.sampleId}@${sample.version}`);
+    if (running === undefined) return;
+    yield* running.events.read(signal);
+    if (!signal.aborted) await running.done;
+  }
+
+  async settled(sample: SampleVersion): Promise<void> {
+    await this.#running.get(`${sample.sampleId}@${sample.version}`)?.done;
+  }
+
+  /** Resolves when nothing is being prepared any more. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ done }) => done));
+  }
+
+  async #prepare(
+    sample: SampleVersion,
+    tell: (stage: StageEvent['stage'], message: string) => void,
+  ): Promise<void> {
+    const { environment } = sample.manifest;
+    await this.#engine.check(environment);
+    tell('CODEBASE', 'Taking the codebase at its base commit, and nothing later.');
+    const { layer: codebase, commit } = await this.#codebase(sample);
+    const setup = await this.#builder.setup(environment, tell);
+    const made = await this.#builder.prepare(environment, { root: setup, workspace: [codebase] }, tell);
+    tell('SANDBOX', 'Recording the baseline that differences are taken from.');
+    const baseline = baselineLayerId(made.workspace);
+    await this.#baselines.run(baseline, async () => {
+      if (!(await this.#engine.hasLayer(baseline))) await this.#trees.makeBaseline(made.workspace, baseline);
+    });
+    const hidden = hiddenLayerId(sample.digest);
+    if (!(await this.#engine.hasLayer(hidden))) {
+      await using upload = await this.#reader.read(await this.#blobs.get(sample.archiveBlob));
+      await this.#engine.importLayer(hidden, upload.hidden());
+    }
+    await this.#storage.samples.update(sample.sampleId, sample.version, {
+      state: 'READY',
+      baseCommit: commit,
+      layers: { root: made.root, workspace: made.workspace, baseline, hidden },
+    });
+    tell('DONE', 'Ready.');
+    this.#log.info('sample ready', { sampleId: sample.sampleId, version: sample.version });
+  }
+
+  async #codebase(sample: SampleVersion): Promise<{ layer: string; commit: string }> {
+    const { history, environment } = sample.manifest;
+    const uid = workspaceOwner(environment.user);
+    const source =
+      sample.repositoryBlob === undefined
+        ? `folder:${sample.archiveBlob}`
+        : `bundle:${sample.repositoryBlob}:${sample.baseCommit}`;
+    const layer = codebaseLayerId(source, history, uid);
+    // A repository's commit is known and its layer shared; a folder's commit is made with its layer.
+    if (sample.repositoryBlob !== undefined && history === 'past' && (await this.#engine.hasLayer(layer))) {
+      return { layer, commit: sample.baseCommit };
+    }
+    const commit = await this.#codebases.run(layer, async () => {
+      await using codebase = await this.#read(sample);
+      await this.#engine.importLayer(layer, codebase.workTree(uid));
+      return codebase.baseCommit;
+    });
+    return { layer, commit };
+  }
+
+  async #read(sample: SampleVersion): Promise<Codebase> {
+    const { history } = sample.manifest;
+    if (sample.repositoryBlob === undefined) {
+      return this.#reader.codebaseFromFolder(await this.#blobs.get(sample.archiveBlob), history);
+    }
+    const bundle = await this.#blobs.get(sample.repositoryBlob);
+    return this.#reader.codebaseFromBundle(bundle, sample.baseCommit, history);
+  }
+
+  async #fail(
+    sample: SampleVersion,
+    error: unknown,
+    tell: (stage: StageEvent['stage'], message: string) => void,
+  ): Promise<void> {
+    const known = error instanceof CodesetError;
+    if (!known) this.#log.error('sample preparation failed', { sampleId: sample.sampleId, error });
+    const message = known
+      ? error.message
+      : 'The service failed while it prepared this sample; its log says why. Register the sample again to retry.';
+    tell('DONE', message);
+    try {
+      await this.#storage.samples.update(sample.sampleId, sample.version, { state: 'ERROR', error: message });
+    } catch (cause) {
+      this.#log.error('a failed preparation could not be recorded', {
+        sampleId: sample.sampleId,
+        error: cause,
+      });
+    }
+  }
+}
