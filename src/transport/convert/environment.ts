@@ -1,0 +1,97 @@
+import type { Environment, NetworkMode, Resources } from '../../core/environment.js';
+import { AGENT_USER, WORKSPACE } from '../../core/environment.js';
+import * as pb from '../../../gen/codeset/v1/sample.js';
+import { KIB, type Checker } from '../checker.js';
+import { enumTable } from '../enum-table.js';
+
+export const networkModes = enumTable(pb.NetworkMode, { none: 'NONE', public: 'PUBLIC' });
+
+export function environmentToProto(environment: Environment): pb.Environment {
+  return {
+    host: environment.host === undefined ? undefined : { requires: [...environment.host.requires] },
+    image: environment.image ?? '',
+    dockerfile: environment.dockerfile ?? '',
+    setup: [...environment.setup],
+    prepare: [...environment.prepare],
+    setupNetwork: networkModes.toProto(environment.setupNetwork),
+    network: networkModes.toProto(environment.network),
+    env: { ...environment.env },
+    workdir: environment.workdir,
+    user: environment.user,
+  };
+}
+
+export function resourcesToProto(resources: Resources): pb.Resources {
+  return {
+    cpus: resources.cpus,
+    memoryBytes: BigInt(resources.memoryBytes),
+    processes: resources.processes,
+    diskBytes: BigInt(resources.diskBytes),
+  };
+}
+
+/** The environment of a session that has no sample, with its defaults filled in. */
+export function environmentFromProto(check: Checker, field: string, value: pb.Environment): Environment {
+  if (value.host === undefined && value.image === '' && value.dockerfile === '') {
+    check.fail(field, 'needs `host` or `image`');
+  }
+  if (value.dockerfile !== '') {
+    check.fail(`${field}.dockerfile`, 'needs the folder of a sample; register one, or name an image');
+  }
+  if (value.prepare.length > 0) check.fail(`${field}.prepare`, 'needs a codebase; use `setup`');
+  const network = networkFromProto(check, `${field}.network`, value.network) ?? 'none';
+  const workdir = check.text(`${field}.workdir`, value.workdir, {
+    max: 4096,
+    pattern: /^\//,
+    expected: 'an absolute path',
+  });
+  check.text(`${field}.image`, value.image, { max: 512 });
+  check.text(`${field}.user`, value.user, { max: 256 });
+  return {
+    ...(value.host === undefined
+      ? {}
+      : {
+          host: {
+            requires: check.list(`${field}.host.requires`, value.host.requires, { maxItems: 64, max: 128 }),
+          },
+        }),
+    ...(value.image === '' ? {} : { image: value.image }),
+    setup: check.list(`${field}.setup`, value.setup, { maxItems: 64, max: 64 * KIB }),
+    prepare: [],
+    setupNetwork: networkFromProto(check, `${field}.setup_network`, value.setupNetwork) ?? network,
+    network,
+    env: check.env(`${field}.env`, value.env),
+    workdir: workdir === '' ? WORKSPACE : workdir,
+    user: value.user === '' ? AGENT_USER : value.user,
+  };
+}
+
+export function networkFromProto(
+  check: Checker,
+  field: string,
+  value: pb.NetworkMode,
+): NetworkMode | undefined {
+  if (value === pb.NetworkMode.UNSPECIFIED) return undefined;
+  const mode = networkModes.fromProto(value);
+  if (mode === undefined) check.fail(field, 'is not a network mode that this service knows');
+  return mode;
+}
+
+/** Only what was asked for; zero fields are left to the sample or the default. */
+export function resourcesFromProto(
+  check: Checker,
+  field: string,
+  value: pb.Resources | undefined,
+): Partial<Resources> {
+  if (value === undefined) return {};
+  if (!Number.isFinite(value.cpus) || value.cpus < 0) check.fail(`${field}.cpus`, 'must not be negative');
+  const memoryBytes = check.offset(`${field}.memory_bytes`, value.memoryBytes);
+  const diskBytes = check.offset(`${field}.disk_bytes`, value.diskBytes);
+  if (value.processes < 0) check.fail(`${field}.processes`, 'must not be negative');
+  return {
+    ...(value.cpus > 0 ? { cpus: value.cpus } : {}),
+    ...(memoryBytes > 0 ? { memoryBytes } : {}),
+    ...(value.processes > 0 ? { processes: value.processes } : {}),
+    ...(diskBytes > 0 ? { diskBytes } : {}),
+  };
+}

@@ -1,0 +1,113 @@
+import type { TestResult, Verdict, Verification } from '../../core/verification.js';
+import * as pb from '../../../gen/codeset/v1/verification.js';
+import { enumTable } from '../enum-table.js';
+import { resourcesToProto } from './environment.js';
+import { gradings, scopes } from './sample.js';
+import { durationFromMs, textHead } from './time.js';
+
+const MAX_TESTS = 20_000;
+/** Of an answer's 3 MiB, what the tests may take. */
+const MAX_TESTS_BYTES = 2.5 * 1024 * 1024;
+const MAX_MESSAGE_BYTES = 4 * 1024;
+
+export const verificationStates = enumTable(pb.VerificationState, {
+  PENDING: 'PENDING',
+  RUNNING: 'RUNNING',
+  PASSED: 'PASSED',
+  FAILED: 'FAILED',
+  ERROR: 'ERROR',
+  TIMED_OUT: 'TIMED_OUT',
+  CANCELLED: 'CANCELLED',
+});
+export const faults = enumTable(pb.Fault, {
+  NONE: 'NONE',
+  SUBJECT: 'SUBJECT',
+  SAMPLE: 'SAMPLE',
+  SERVICE: 'SERVICE',
+});
+export const testStatuses = enumTable(pb.TestStatus, {
+  PASSED: 'PASSED',
+  FAILED: 'FAILED',
+  ERROR: 'ERROR',
+  SKIPPED: 'SKIPPED',
+  XFAILED: 'XFAILED',
+  MISSING: 'MISSING',
+});
+export const testLists = enumTable(pb.TestList, {
+  FAIL_TO_PASS: 'FAIL_TO_PASS',
+  PASS_TO_PASS: 'PASS_TO_PASS',
+  UNLISTED: 'UNLISTED',
+});
+
+/** `summary` is for lists and leaves the tests out. */
+export function verificationToProto(
+  verification: Verification,
+  depth: 'summary' | 'full',
+  dataset = '',
+): pb.Verification {
+  return {
+    verificationId: verification.verificationId,
+    state: verificationStates.toProto(verification.state),
+    sample: { sampleId: verification.sampleId, version: verification.sampleVersion, dataset },
+    sessionId: verification.subject.kind === 'session' ? verification.subject.sessionId : '',
+    scope: scopes.toProto(verification.scope),
+    subjectDigest: verification.subjectDigest,
+    attempt: verification.attempt,
+    result: verification.verdict === undefined ? undefined : verdictToProto(verification.verdict, depth),
+    message: textHead(verification.message, depth === 'summary' ? 1024 : 64 * 1024),
+    fault: faults.toProto(verification.fault),
+    retryable: verification.retryable,
+    engine: verification.engine,
+    resources: resourcesToProto(verification.resources),
+    runtime: verification.runtime,
+    logBytes: BigInt(verification.logBytes),
+    logCutBytes: BigInt(verification.logCutBytes),
+    logDigest: verification.logDigest,
+    createTime: verification.createTime,
+    startTime: verification.startTime,
+    endTime: verification.endTime,
+    status:
+      verification.exitCode !== undefined
+        ? { $case: 'exitCode', value: verification.exitCode }
+        : verification.exitSignal !== undefined
+          ? { $case: 'signal', value: verification.exitSignal }
+          : undefined,
+  };
+}
+
+function verdictToProto(verdict: Verdict, depth: 'summary' | 'full'): pb.VerificationResult {
+  const shown = depth === 'summary' ? [] : testsToProto(verdict.tests);
+  return {
+    grading: gradings.toProto(verdict.grading),
+    rule: textHead(verdict.rule, MAX_MESSAGE_BYTES),
+    score: verdict.score,
+    tests: shown,
+    testsTruncated: depth === 'full' && shown.length < verdict.tests.length,
+    failToPass: { ...verdict.failToPass },
+    passToPass: { ...verdict.passToPass },
+  };
+}
+
+function testsToProto(tests: readonly TestResult[]): pb.TestResult[] {
+  // Listed tests first: when something has to be left out, it is what nobody asked about.
+  const ordered = [
+    ...tests.filter((test) => test.list !== 'UNLISTED'),
+    ...tests.filter((test) => test.list === 'UNLISTED'),
+  ].slice(0, MAX_TESTS);
+  const shown: pb.TestResult[] = [];
+  let left = MAX_TESTS_BYTES;
+  for (const test of ordered) {
+    const message = textHead(test.message, MAX_MESSAGE_BYTES);
+    left -= Buffer.byteLength(test.name) + Buffer.byteLength(message) + 48;
+    if (left < 0) break;
+    shown.push({
+      name: test.name,
+      status: testStatuses.toProto(test.status),
+      list: testLists.toProto(test.list),
+      duration: durationFromMs(test.durationMs),
+      message,
+      reportedBySubject: test.bySubject,
+    });
+  }
+  return shown;
+}
