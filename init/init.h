@@ -128,7 +128,7 @@ struct limit {
 };
 
 struct spawn_request {
-  uint32_t flags; /* bit 0: stdin is a pipe, else /dev/null */
+  uint32_t flags;
   uint32_t windows[3];
   char *id;
   char *cwd;
@@ -141,7 +141,8 @@ struct spawn_request {
   uint32_t limit_count;
 };
 
-#define SPAWN_STDIN 1u
+#define SPAWN_STDIN 1u    /* stdin is a pipe, else /dev/null */
+#define SPAWN_OR_SHELL 4u /* where argv[0] is not found, /bin/sh takes its place */
 
 struct user {
   uid_t uid;

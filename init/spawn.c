@@ -110,6 +110,10 @@ _Noreturn static void run_child(const struct spawn_request *request, const struc
   if (*request->cwd != 0 && chdir(request->cwd) != 0) fail(status, STAGE_CHDIR, errno);
   char buffer[4096];
   const char *program = find_program(request->argv.items[0], lookup(env, "PATH"), buffer, sizeof buffer);
+  if (program == NULL && (request->flags & SPAWN_OR_SHELL) != 0) {
+    program = "/bin/sh";
+    request->argv.items[0] = "sh";
+  }
   if (program == NULL) fail(status, STAGE_EXEC, errno);
   execve(program, request->argv.items, env);
   if (errno == ENOEXEC) {
