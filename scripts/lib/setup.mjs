@@ -1,0 +1,67 @@
+// What every command of this checkout does first. Plain Node: nothing is installed yet when it runs.
+import { buildTypeScript } from './typescript.mjs';
+import { locked } from './lock.mjs';
+import { buildNative, installPackages, nativeBuilt, packagesInstalled } from './packages.mjs';
+import { Failure, capture } from './process.mjs';
+import { canInstall, installPrograms, missingPrograms } from './system.mjs';
+
+// Progress goes to stderr, so that what a command prints stays its own.
+const say = (line) => console.error(`set-up: ${line}`);
+
+/**
+ * Makes the checkout ready to run. What is there already is left alone, without a word and without a network.
+ * @param build false to leave out init and dist/, for commands that only need the packages.
+ * @throws Failure with the words of the step that failed.
+ */
+export async function setUp({ build = true } = {}) {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 10)) {
+    throw new Failure(`set-up: Node 20.10 or later is needed; this is ${process.versions.node}.`);
+  }
+  const start = Date.now();
+  const steps = await locked(
+    () => takeSteps(build),
+    () => say('waiting for another set-up of this checkout'),
+  );
+  if (steps > 0) say(`done in ${((Date.now() - start) / 1000).toFixed(0)} s`);
+}
+
+/** @returns how many steps had something to do. */
+async function takeSteps(build) {
+  let steps = 0;
+  const step = async (line, work) => {
+    steps += 1;
+    say(line);
+    await work();
+  };
+  const packages = packagesInstalled();
+  const native = packages && (await nativeBuilt());
+
+  const missing = missingPrograms(!native);
+  if (missing.length > 0) {
+    const named = missing.map((need) => need.debian).join(' ');
+    if (canInstall()) {
+      await step(`installing ${named} (apt-get)`, () => installPrograms(missing, say));
+    } else {
+      const what = missing.map((need) => `${need.any.join(' or ')} for ${need.why}`).join(', ');
+      say(`missing: ${what}; install it (Debian, Ubuntu: apt-get install ${named}). Going on without.`);
+    }
+  }
+  if (!packages) await step('installing npm packages by the lock file', installPackages);
+  if (!native && !(await nativeBuilt())) {
+    await step('building better-sqlite3 (takes a minute or two)', buildNative);
+  }
+  if (build) {
+    await buildInit();
+    await buildTypeScript();
+  }
+  return steps;
+}
+
+/** Does nothing when init is newer than its sources. */
+async function buildInit() {
+  const { status, output } = await capture('sh', ['init/build.sh']);
+  // Without it there is no sandbox of our own, but Docker's machines and the unit tests still go on.
+  if (status !== 0)
+    say(`init was not built; sandboxes can't start. ${output.trim().split('\n').at(-1) ?? ''}`);
+}

@@ -1,0 +1,58 @@
+// What the operating system lacks: installed as root on Debian and Ubuntu, named elsewhere.
+import { existsSync, readdirSync } from 'node:fs';
+import { capture, which } from './process.mjs';
+
+// `any`: programs of which one is enough. `debian`: the package that brings it.
+const NEEDS = [
+  { any: ['git'], debian: 'git', why: 'codebases and differences' },
+  { any: ['runc', 'crun'], debian: 'runc', why: 'the local engine' },
+  { any: ['pasta'], debian: 'passt', why: 'the network of sandboxes' },
+  { any: ['python3'], debian: 'python3', why: 'the Python samples' },
+  { any: ['cc', 'gcc', 'clang'], debian: 'gcc libc6-dev', why: "the sandbox's init" },
+];
+
+// Only for compiling better-sqlite3 where no prebuilt binary can be had.
+const BUILD_NEEDS = [
+  { any: ['make'], debian: 'make', why: 'better-sqlite3' },
+  { any: ['c++', 'g++', 'clang++'], debian: 'g++', why: 'better-sqlite3' },
+  { any: ['python3'], debian: 'python3', why: 'better-sqlite3' },
+];
+
+/** What is not here. @param native whether better-sqlite3 is still to be built. */
+export function missingPrograms(native) {
+  const needs = native ? [...NEEDS, ...BUILD_NEEDS] : NEEDS;
+  return needs.filter((need) => need.any.every((program) => which(program) === undefined));
+}
+
+export function canInstall() {
+  return process.getuid?.() === 0 && existsSync('/etc/debian_version') && which('apt-get') !== undefined;
+}
+
+/** Never throws: what could not be installed is said, and set-up goes on with what is there. */
+export async function installPrograms(missing, say) {
+  const names = [...new Set(missing.flatMap((need) => need.debian.split(' ')))];
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const options = ['-qq', '-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=20'];
+  options.push('-o', 'DPkg::Lock::Timeout=300');
+  const install = ['install', '-y', '--no-install-recommends', ...options, ...names];
+  const update = () => capture('apt-get', ['update', ...options], { env });
+  if (!listsPresent()) await update();
+  let result = await capture('apt-get', install, { env });
+  if (result.status !== 0) {
+    // The lists may be older than the archive.
+    await update();
+    result = await capture('apt-get', install, { env });
+  }
+  if (result.status !== 0) {
+    const reason = result.output.trim().split('\n').at(-1) ?? '';
+    say(`apt-get could not install ${names.join(' ')} (${reason}); going on without`);
+  }
+}
+
+function listsPresent() {
+  try {
+    return readdirSync('/var/lib/apt/lists').some((name) => /_Packages(\.|$)/.test(name));
+  } catch {
+    return false;
+  }
+}

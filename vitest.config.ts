@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Processes, not threads: tests change folders, signals and limits of their own process.
+    pool: 'forks',
+    // Real servers and sandboxes share the machine; more workers than this only make each other late.
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // Whoever forgets to await an assertion learns it.
+    dangerouslyIgnoreUnhandledErrors: false,
+    expect: { requireAssertions: false },
+    // The machine's own settings would change what tests see.
+    env: { NO_COLOR: '1' },
+  },
+});
