@@ -1,0 +1,493 @@
+import { digestOf } from './digest.js';
+import type { NetworkMode, Resources } from './environment.js';
+import { DEFAULT_RESOURCES } from './environment.js';
+import { CodesetError, failedPrecondition, invalidFields, notFound } from './errors.js';
+import type { FieldViolation } from './errors.js';
+import { EventLog } from './event-log.js';
+import { newId } from './ids.js';
+import type { KeyRing } from './key-ring.js';
+import { Turns } from './keyed.js';
+import type { Engine, Log, Page, PageRequest, SandboxExecs, SecretStore, Storage } from './ports.js';
+import type { SampleCatalog } from './sample-catalog.js';
+import type { StageEvent } from './sample.js';
+import type { SessionSandboxes } from './session-sandboxes.js';
+import type { Session, SessionFilter, SessionSource, SessionState } from './session.js';
+import { sessionEnded, sessionMayBecome } from './session.js';
+
+export interface SessionRequest {
+  readonly requestId: string | undefined;
+  readonly source:
+    | SessionSource
+    | {
+        readonly kind: 'sample';
+        readonly sampleId: string;
+        readonly version?: number;
+        readonly dataset?: string;
+      };
+  readonly labels: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly secretEnv: Readonly<Record<string, string>>;
+  /** Undefined: the service's default. */
+  readonly ttlMs: number | undefined;
+  /** Undefined: the service's default; 0: none. */
+  readonly idleTimeoutMs: number | undefined;
+  readonly resources: Partial<Resources>;
+  readonly network: NetworkMode | undefined;
+}
+
+export type SessionEvent =
+  | { readonly type: 'session'; readonly session: Session }
+  | { readonly type: 'stage'; readonly stage: StageEvent };
+
+export interface SessionLimits {
+  readonly maxSessions: number;
+  readonly defaultTtlMs: number;
+  readonly maxTtlMs: number;
+  readonly defaultIdleTimeoutMs: number;
+}
+
+interface Tracked {
+  readonly events: EventLog<SessionEvent>;
+  readonly abort: AbortController;
+  /** Resolves when the session has left CREATING. */
+  readonly settled: Promise<void>;
+  readonly settle: () => void;
+  lastActive: number;
+}
+
+/** Sessions from their creation to their end. */
+export class SessionManager {
+  readonly #storage: Storage;
+  readonly #secrets: SecretStore;
+  readonly #catalog: SampleCatalog;
+  readonly #engine: Engine;
+  readonly #sandboxes: SessionSandboxes;
+  readonly #keys: KeyRing;
+  readonly #limits: SessionLimits;
+  readonly #log: Log;
+  readonly #now: () => number;
+  readonly #tracked = new Map<string, Tracked>();
+  /** Moves of one session come one after another; creations with one request id too. */
+  readonly #turns = new Turns();
+  #places = 0;
+
+  constructor(parts: {
+    storage: Storage;
+    secrets: SecretStore;
+    catalog: SampleCatalog;
+    engine: Engine;
+    sandboxes: SessionSandboxes;
+    keys: KeyRing;
+    limits: SessionLimits;
+    log: Log;
+    now: () => number;
+  }) {
+    this.#storage = parts.storage;
+    this.#secrets = parts.secrets;
+    this.#catalog = parts.catalog;
+    this.#engine = parts.engine;
+    this.#sandboxes = parts.sandboxes;
+    this.#keys = parts.keys;
+    this.#limits = parts.limits;
+    this.#log = parts.log;
+    this.#now = parts.now;
+  }
+
+  /**
+   * Records a session and begins to make its sandbox. With a request id that was used for the same request it
+   * is that session, with a fresh token.
+   */
+  async create(request: SessionRequest): Promise<{ readonly session: Session; readonly agentToken: string }> {
+    const session = await this.#turns.run(`request:${request.requestId ?? newId('req')}`, () =>
+      this.#record(request),
+    );
+    return { session, agentToken: await this.#keys.createAgentToken(session.sessionId) };
+  }
+
+  async #record(request: SessionRequest): Promise<Session> {
+    const requestDigest = digestOf({ ...request, requestId: undefined });
+    if (request.requestId !== undefined) {
+      const known = await this.#storage.sessions.findByRequestId(request.requestId);
+      if (known !== undefined) {
+        if (known.requestDigest === requestDigest) return known;
+        throw new CodesetError(
+          'already-exists',
+          'REQUEST_ID_REUSED',
+          `The request id "${request.requestId}" was used for another session; choose a new one.`,
+        );
+      }
+    }
+    if (this.#places >= this.#limits.maxSessions) {
+      throw new CodesetError(
+        'resource-exhausted',
+        'SESSION_LIMIT',
+        `All ${this.#limits.maxSessions} sessions of this service are in use; close some or try again later.`,
+        { retryAfterMs: 5000 },
+      );
+    }
+    this.#places++;
+    try {
+      const session = await this.#plan(request, requestDigest);
+      if (Object.keys(request.secretEnv).length > 0)
+        await this.#secrets.put(session.sessionId, request.secretEnv);
+      await this.#storage.sessions.insert(session);
+      this.#begin(session);
+      return session;
+    } catch (error) {
+      this.#places--;
+      throw error;
+    }
+  }
+
+  async #plan(request: SessionRequest, requestDigest: string): Promise<Session> {
+    const { source, environment, most } = await this.#source(request.source);
+    const resources = this.#resources(request.resources, most);
+    if (request.network === 'public' && environment.network !== 'public') {
+      throw invalidFields([
+        { field: 'network', description: 'The environment allows no network; only its sample can allow it.' },
+      ]);
+    }
+    const ttlMs = request.ttlMs ?? this.#limits.defaultTtlMs;
+    this.#checkTtl(ttlMs);
+    const now = this.#now();
+    const sessionId = newId('ses', now);
+    return {
+      sessionId,
+      requestId: request.requestId,
+      requestDigest,
+      source,
+      state: 'CREATING',
+      error: '',
+      labels: request.labels,
+      env: request.env,
+      network: request.network ?? environment.network,
+      resources,
+      engine: this.#engine.name,
+      layers: { root: [], workspace: [], baseline: undefined, hidden: undefined },
+      sandboxId: sessionId.replace(/^ses_/, 'box_'),
+      user: environment.user,
+      workdir: environment.workdir,
+      ttlMs,
+      idleTimeoutMs: request.idleTimeoutMs ?? this.#limits.defaultIdleTimeoutMs,
+      createTime: new Date(now),
+      readyTime: undefined,
+      expireTime: new Date(now + ttlMs),
+      endTime: undefined,
+      lastActiveTime: new Date(now),
+    };
+  }
+
+  async #source(asked: SessionRequest['source']) {
+    if (asked.kind === 'environment') {
+      await this.#engine.check(asked.environment);
+      const source: SessionSource = asked;
+      return { source, environment: asked.environment, most: undefined };
+    }
+    const sample = await this.#catalog.get(asked);
+    if (sample.state === 'ERROR') {
+      throw failedPrecondition('SAMPLE_NOT_READY', `The sample could not be prepared: ${sample.error}`);
+    }
+    const { environment, resources } = sample.manifest;
+    await this.#engine.check(environment);
+    const source: SessionSource = { kind: 'sample', sampleId: sample.sampleId, version: sample.version };
+    return { source, environment, most: resources };
+  }
+
+  #resources(asked: Partial<Resources>, most: Resources | undefined): Resources {
+    const resources: Resources = { ...(most ?? DEFAULT_RESOURCES), ...asked };
+    if (most === undefined) return resources;
+    const violations: FieldViolation[] = [];
+    for (const name of ['cpus', 'memoryBytes', 'processes', 'diskBytes'] as const) {
+      if (resources[name] <= most[name]) continue;
+      const field = `resources.${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+      violations.push({ field, description: `At most what the sample has: ${most[name]}.` });
+    }
+    if (violations.length > 0) throw invalidFields(violations);
+    return resources;
+  }
+
+  #checkTtl(ttlMs: number): void {
+    if (ttlMs <= this.#limits.maxTtlMs) return;
+    throw invalidFields([{ field: 'ttl', description: `At most ${this.#limits.maxTtlMs / 1000} seconds.` }]);
+  }
+
+  #track(session: Session): Tracked {
+    let settle = (): void => undefined;
+    const settled = new Promise<void>((resolve) => (settle = resolve));
+    const tracked: Tracked = {
+      events: new EventLog<SessionEvent>(),
+      abort: new AbortController(),
+      settled,
+      settle,
+      lastActive: session.lastActiveTime.getTime(),
+    };
+    this.#tracked.set(session.sessionId, tracked);
+    return tracked;
+  }
+
+  #begin(session: Session): void {
+    const tracked = this.#track(session);
+    this.#provision(session, tracked).catch((error: unknown) => {
+      this.#log.error('a session could not be recorded', { sessionId: session.sessionId, error });
+    });
+  }
+
+  async #provision(session: Session, tracked: Tracked): Promise<void> {
+    const { sessionId } = session;
+    const tell = (stage: StageEvent['stage'], message: string): void =>
+      tracked.events.push({ type: 'stage', stage: { time: new Date(this.#now()), stage, message } });
+    try {
+      const layers = await this.#sandboxes.make(session, tell, tracked.abort.signal);
+      await this.#sandboxes.connect(session, this.#onLost(sessionId), () => this.touch(sessionId));
+      const moved = await this.#move(sessionId, 'READY', { layers, readyTime: new Date(this.#now()) });
+      tell('DONE', 'Ready.');
+      // Closed meanwhile: what was made after the close goes too.
+      if (moved === undefined) await this.#sandboxes.end(session);
+    } catch (error) {
+      await this.#sandboxes.end(session).catch((cause: unknown) => {
+        this.#log.error('a half-made sandbox could not be removed', { sessionId, error: cause });
+      });
+      if (tracked.abort.signal.aborted) return;
+      const known = error instanceof CodesetError;
+      if (!known) this.#log.error('a session could not be made', { sessionId, error });
+      const text = known
+        ? error.message
+        : 'The service failed to make the sandbox; its log says why. Try again.';
+      tell('DONE', text);
+      await this.#move(sessionId, 'ERROR', { error: text });
+    } finally {
+      tracked.settle();
+    }
+  }
+
+  #onLost(sessionId: string): (message: string) => void {
+    return (message) => {
+      this.#move(sessionId, 'ERROR', { error: `The sandbox was lost: ${message}` }).catch(
+        (error: unknown) => {
+          this.#log.error('a lost session could not be recorded', { sessionId, error });
+        },
+      );
+    };
+  }
+
+  /** Undefined when the session may not make that move (any more). */
+  #move(sessionId: string, to: SessionState, change: Partial<Session> = {}): Promise<Session | undefined> {
+    return this.#turns.run(sessionId, async () => {
+      const session = await this.#storage.sessions.find(sessionId);
+      if (session === undefined || !sessionMayBecome(session.state, to)) return undefined;
+      const full: Partial<Session> = {
+        ...change,
+        state: to,
+        ...(sessionEnded(to) ? { endTime: new Date(this.#now()) } : {}),
+      };
+      await this.#storage.sessions.update(sessionId, full);
+      const moved: Session = { ...session, ...full };
+      this.#log.info('session moved', { sessionId, from: session.state, to });
+      this.#tracked.get(sessionId)?.events.push({ type: 'session', session: moved });
+      return moved;
+    });
+  }
+
+  /** Resolves when the session has left CREATING, or with what it is when aborted. */
+  async settled(sessionId: string, signal: AbortSignal): Promise<Session> {
+    const tracked = this.#tracked.get(sessionId);
+    if (tracked !== undefined) {
+      const aborted = new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        else signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      await Promise.race([tracked.settled, aborted]);
+    }
+    return this.get(sessionId);
+  }
+
+  async get(sessionId: string): Promise<Session> {
+    const session = await this.#storage.sessions.find(sessionId);
+    if (session === undefined) throw notFound('SESSION_NOT_FOUND', 'session', sessionId);
+    return this.#withActivity(session);
+  }
+
+  async list(filter: SessionFilter, page: PageRequest): Promise<Page<Session>> {
+    const found = await this.#storage.sessions.list(filter, page);
+    return { ...found, items: found.items.map((session) => this.#withActivity(session)) };
+  }
+
+  count(filter: SessionFilter): Promise<number> {
+    return this.#storage.sessions.count(filter);
+  }
+
+  #withActivity(session: Session): Session {
+    const tracked = this.#tracked.get(session.sessionId);
+    return tracked === undefined ? session : { ...session, lastActiveTime: new Date(tracked.lastActive) };
+  }
+
+  /** First the session, then what happens; ends when it is CLOSED or EXPIRED. */
+  async *watch(sessionId: string, signal: AbortSignal): AsyncIterable<SessionEvent> {
+    const session = await this.get(sessionId);
+    yield { type: 'session', session };
+    const tracked = this.#tracked.get(sessionId);
+    if (tracked === undefined) return;
+    let seen = session.state;
+    for await (const event of tracked.events.read(signal)) {
+      // The history may begin before what was just told.
+      if (event.type === 'session') {
+        if (event.session.state === seen || !sessionMayBecome(seen, event.session.state)) continue;
+        seen = event.session.state;
+      }
+      yield event;
+    }
+  }
+
+  /** The session expires `ttlMs` from now. */
+  extend(sessionId: string, ttlMs: number): Promise<Session> {
+    this.#checkTtl(ttlMs);
+    return this.#turns.run(sessionId, async () => {
+      const session = await this.get(sessionId);
+      if (sessionEnded(session.state)) throw this.#ended(session);
+      const change = { ttlMs, expireTime: new Date(this.#now() + ttlMs) };
+      await this.#storage.sessions.update(sessionId, change);
+      return { ...session, ...change };
+    });
+  }
+
+  /** Ends a session and all that runs in it. One that has ended stays as it is. */
+  async close(sessionId: string): Promise<Session> {
+    await this.get(sessionId);
+    await this.#finish(sessionId, 'CLOSED');
+    return this.get(sessionId);
+  }
+
+  /** Closes what matches and says how many it closed. */
+  async closeMatching(filter: SessionFilter): Promise<number> {
+    const open = filter.states ?? (['CREATING', 'READY', 'ERROR'] as const);
+    let closed = 0;
+    let after: string | undefined;
+    do {
+      const page = await this.#storage.sessions.list({ ...filter, states: open }, { size: 100, after });
+      const results = await Promise.all(
+        page.items.map((session) => this.#finish(session.sessionId, 'CLOSED')),
+      );
+      closed += results.filter(Boolean).length;
+      after = page.next;
+    } while (after !== undefined);
+    return closed;
+  }
+
+  async #finish(sessionId: string, to: 'CLOSED' | 'EXPIRED'): Promise<boolean> {
+    // The move is recorded first: from then on nobody starts anything in it, and after a crash the sandbox is
+    // found as one of an ended session and removed.
+    const session = await this.#move(sessionId, to);
+    if (session === undefined) return false;
+    const tracked = this.#tracked.get(sessionId);
+    tracked?.abort.abort();
+    try {
+      await this.#keys.revokeSession(sessionId);
+      await this.#sandboxes.end(session);
+    } finally {
+      this.#places--;
+      tracked?.settle();
+      tracked?.events.end();
+      this.#tracked.delete(sessionId);
+    }
+    return true;
+  }
+
+  /** The commands of a READY session; winds its idle clock. */
+  async execs(sessionId: string): Promise<SandboxExecs> {
+    // The live ones need no look into the database: this is on the path of every command.
+    const live = this.#sandboxes.execs(sessionId);
+    const tracked = this.#tracked.get(sessionId);
+    if (live !== undefined && tracked !== undefined && !tracked.abort.signal.aborted) {
+      tracked.lastActive = this.#now();
+      return live;
+    }
+    const session = await this.get(sessionId);
+    if (session.state === 'CREATING') {
+      throw failedPrecondition('SESSION_NOT_READY', 'The session is still being made; wait for READY.', {
+        retryAfterMs: 500,
+      });
+    }
+    if (session.state === 'ERROR') {
+      throw failedPrecondition(
+        'SESSION_LOST',
+        `The session is in ERROR: ${session.error} Close it and create another.`,
+      );
+    }
+    throw this.#ended(session);
+  }
+
+  #ended(session: Session): CodesetError {
+    return failedPrecondition('SESSION_ENDED', `The session is ${session.state}; create another.`);
+  }
+
+  /** Counts as activity for the idle time-out. */
+  touch(sessionId: string): void {
+    const tracked = this.#tracked.get(sessionId);
+    if (tracked !== undefined) tracked.lastActive = this.#now();
+  }
+
+  /** Ends sessions whose time is over: past their TTL, or idle with nothing running. */
+  async expire(): Promise<void> {
+    const now = this.#now();
+    for (const session of await this.#storage.sessions.open()) {
+      const tracked = this.#tracked.get(session.sessionId);
+      const running = this.#sandboxes
+        .execs(session.sessionId)
+        ?.list()
+        .some((exec) => exec.endTime === undefined);
+      if (running && tracked !== undefined) tracked.lastActive = now;
+      const idleSince = tracked?.lastActive ?? session.lastActiveTime.getTime();
+      const idle =
+        session.idleTimeoutMs > 0 && session.state === 'READY' && now - idleSince >= session.idleTimeoutMs;
+      if (now >= session.expireTime.getTime() || idle) await this.#finish(session.sessionId, 'EXPIRED');
+    }
+  }
+
+  /** Takes up the sessions that an earlier life of the service left. @param alive sandboxes whose init runs. */
+  async recover(alive: ReadonlySet<string>): Promise<void> {
+    const open = await this.#storage.sessions.open();
+    this.#places = open.length;
+    for (const session of open) {
+      if (session.state === 'CREATING') {
+        await this.#sandboxes.end({ ...session, sessionId: session.sessionId }).catch((error: unknown) => {
+          this.#log.error('a half-made sandbox could not be removed', {
+            sessionId: session.sessionId,
+            error,
+          });
+        });
+        const tracked = this.#track(session);
+        tracked.settle();
+        await this.#move(session.sessionId, 'ERROR', {
+          error: 'The service was restarted while it made this session; create another.',
+        });
+        continue;
+      }
+      const tracked = this.#track(session);
+      tracked.settle();
+      if (session.state !== 'READY') continue;
+      if (!alive.has(session.sandboxId)) {
+        await this.#move(session.sessionId, 'ERROR', {
+          error: 'The sandbox was gone when the service came back; close the session and create another.',
+        });
+        continue;
+      }
+      try {
+        await this.#sandboxes.connect(session, this.#onLost(session.sessionId), () =>
+          this.touch(session.sessionId),
+        );
+      } catch (error) {
+        this.#log.error('a session could not be taken up again', { sessionId: session.sessionId, error });
+        await this.#move(session.sessionId, 'ERROR', {
+          error:
+            'The sandbox did not answer when the service came back; close the session and create another.',
+        });
+      }
+    }
+  }
+
+  /** Lets go of everything that lives, for a stop of the service: sandboxes and their commands go on. */
+  async detach(): Promise<void> {
+    for (const tracked of this.#tracked.values()) tracked.events.end();
+    await this.#sandboxes.detach();
+  }
+}

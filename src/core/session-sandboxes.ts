@@ -1,0 +1,150 @@
+import { commandEnv } from './command-env.js';
+import type { EnvironmentBuilder } from './environment-builder.js';
+import type { Environment } from './environment.js';
+import { CodesetError, failedPrecondition } from './errors.js';
+import type { Engine, ExecHost, Log, SandboxExecs, SecretStore, Storage } from './ports.js';
+import type { SampleCatalog } from './sample-catalog.js';
+import type { SampleLayers, StageEvent } from './sample.js';
+import type { Session } from './session.js';
+
+export type TellStage = (stage: StageEvent['stage'], message: string) => void;
+
+/** Makes and ends the sandboxes of sessions, and holds the links to those that live. */
+export class SessionSandboxes {
+  readonly #engine: Engine;
+  readonly #execHost: ExecHost;
+  readonly #storage: Storage;
+  readonly #secrets: SecretStore;
+  readonly #catalog: SampleCatalog;
+  readonly #builder: EnvironmentBuilder;
+  readonly #log: Log;
+  readonly #live = new Map<string, SandboxExecs>();
+
+  constructor(parts: {
+    engine: Engine;
+    execHost: ExecHost;
+    storage: Storage;
+    secrets: SecretStore;
+    catalog: SampleCatalog;
+    builder: EnvironmentBuilder;
+    log: Log;
+  }) {
+    this.#engine = parts.engine;
+    this.#execHost = parts.execHost;
+    this.#storage = parts.storage;
+    this.#secrets = parts.secrets;
+    this.#catalog = parts.catalog;
+    this.#builder = parts.builder;
+    this.#log = parts.log;
+  }
+
+  execs(sessionId: string): SandboxExecs | undefined {
+    return this.#live.get(sessionId);
+  }
+
+  /** Waits for the sample, makes the layers that are still missing, and the sandbox. */
+  async make(session: Session, tell: TellStage, signal: AbortSignal): Promise<SampleLayers> {
+    const environment = await this.environment(session);
+    await this.#engine.check(environment);
+    const layers = await this.#layers(session, environment, tell);
+    signal.throwIfAborted();
+    tell('SANDBOX', 'Making the sandbox.');
+    await this.#engine.create(
+      {
+        sandboxId: session.sandboxId,
+        purpose: 'session',
+        environment,
+        rootLayers: layers.root,
+        workspaceLayers: layers.workspace,
+        mounts: [],
+        resources: session.resources,
+        network: session.network,
+        hostname: 'sandbox',
+      },
+      signal,
+    );
+    return layers;
+  }
+
+  async #layers(session: Session, environment: Environment, tell: TellStage): Promise<SampleLayers> {
+    if (session.source.kind === 'environment') {
+      const root = await this.#builder.setup(environment, tell);
+      return { root, workspace: [], baseline: undefined, hidden: undefined };
+    }
+    const name = { sampleId: session.source.sampleId, version: session.source.version };
+    const first = await this.#catalog.get(name);
+    if (first.state === 'PREPARING') tell('QUEUED', 'The sample is being prepared.');
+    const sample = await this.#catalog.settled(name);
+    if (sample.state !== 'READY') {
+      throw failedPrecondition('SAMPLE_NOT_READY', `The sample could not be prepared: ${sample.error}`);
+    }
+    return { ...sample.layers, hidden: undefined };
+  }
+
+  async environment(session: Session): Promise<Environment> {
+    if (session.source.kind === 'environment') return session.source.environment;
+    const { sampleId, version } = session.source;
+    return (await this.#catalog.get({ sampleId, version })).manifest.environment;
+  }
+
+  /**
+   * Opens the link to a session's sandbox, with the execs that an earlier life of the service left.
+   * @param onLost called when the sandbox is gone; never for `close`.
+   */
+  async connect(session: Session, onLost: (message: string) => void, onActive: () => void): Promise<void> {
+    const environment = await this.environment(session);
+    const execs = await this.#execHost.open({
+      ownerId: session.sessionId,
+      dial: () => this.#engine.connect(session.sandboxId),
+      defaults: {
+        env: commandEnv(this.#engine, environment, session.network, session.user, session.env),
+        cwd: session.workdir,
+        user: session.user,
+      },
+      secretEnv: await this.#secrets.get(session.sessionId),
+      outOfMemoryKills: async () => (await this.#engine.usage(session.sandboxId)).outOfMemoryKills,
+      stored: await this.#storage.execs.forSession(session.sessionId),
+      onLost,
+      onChange: (exec) => {
+        onActive();
+        this.#storage.execs.save(exec).catch((error: unknown) => {
+          this.#log.error('an exec could not be recorded', { execId: exec.execId, error });
+        });
+      },
+    });
+    this.#live.set(session.sessionId, execs);
+  }
+
+  /** Ends what runs and removes the sandbox. Records of its execs stay for reading until `forget`. Idempotent. */
+  async end(session: Session): Promise<void> {
+    const execs = this.#live.get(session.sessionId);
+    this.#live.delete(session.sessionId);
+    try {
+      await execs?.end();
+    } catch (error) {
+      this.#log.warn('the link of a session did not close well', { sessionId: session.sessionId, error });
+    }
+    await this.#engine.destroy(session.sandboxId);
+    await this.#secrets.delete(session.sessionId);
+    await this.#execHost.forget(session.sessionId);
+  }
+
+  /** Lets go of every link and leaves the sandboxes running. */
+  async detach(): Promise<void> {
+    const all = [...this.#live.values()];
+    this.#live.clear();
+    await Promise.all(all.map((execs) => execs.detach()));
+  }
+
+  /** A copy of what the session wrote to its workspace, at this moment. */
+  async keepWorkspace(session: Session, layerId: string): Promise<void> {
+    if (this.#live.get(session.sessionId) === undefined) {
+      throw new CodesetError(
+        'unavailable',
+        'SESSION_LOST',
+        'The sandbox of this session is gone; close the session.',
+      );
+    }
+    await this.#engine.commit(session.sandboxId, 'workspace', layerId);
+  }
+}
