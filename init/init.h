@@ -215,5 +215,6 @@ const char *find_program(const char *name, const char *path, char *buffer, size_
 /* applets */
 int as_subject_main(int argc, char **argv);
 int fs_main(int argc, char **argv);
+int listen_main(int argc, char **argv);
 
 #endif
