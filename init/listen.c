@@ -5,8 +5,10 @@
 #include "init.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -35,6 +37,8 @@ int listen_main(int argc, char **argv) {
     if (dup2(fd, 3) < 0) return fail("dup2");
     close(fd);
   }
+  /* A runtime must not go on making a sandbox that the service which asked for it, killed meanwhile, is not told of. */
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   execvp(argv[1], argv + 1);
   return fail(argv[1]);
 }
