@@ -1,0 +1,191 @@
+import { readFileSync } from 'node:fs';
+import type { SandboxSpec } from '../../core/ports.js';
+import { ID_COUNT } from './options.js';
+import { seccompProfile } from './seccomp.js';
+
+/** A bind of the host's `source` at `destination`. */
+export interface Bind {
+  readonly source: string;
+  readonly destination: string;
+  readonly writable?: boolean;
+}
+
+export interface BundleInput {
+  readonly rootfs: string;
+  readonly args: readonly string[];
+  readonly hostname: string;
+  readonly binds: readonly Bind[];
+  readonly capabilities: readonly string[];
+  readonly hostIdBase: number;
+  readonly cgroupsPath: string;
+  readonly limits: {
+    readonly memoryBytes: number;
+    readonly processes: number;
+    readonly cpus: number;
+    /** Whether the kernel counts swap for cgroups. */
+    readonly swap: boolean;
+  };
+  /** Tools that only read and write streams need no terminals, /tmp and /run. */
+  readonly bare?: boolean;
+}
+
+/** What Docker gives by default: what root's commands need to install and `chown`, inside the user namespace. */
+export const ROOT_CAPABILITIES = [
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_FSETID',
+  'CAP_FOWNER',
+  'CAP_MKNOD',
+  'CAP_NET_RAW',
+  'CAP_SETGID',
+  'CAP_SETUID',
+  'CAP_SETFCAP',
+  'CAP_SETPCAP',
+  'CAP_NET_BIND_SERVICE',
+  'CAP_SYS_CHROOT',
+  'CAP_KILL',
+  'CAP_AUDIT_WRITE',
+] as const;
+
+/** With CAP_NET_RAW a packet socket would go around the routes that close private networks. */
+export function capabilitiesFor(network: SandboxSpec['network']): readonly string[] {
+  return network === 'public'
+    ? ROOT_CAPABILITIES.filter((name) => name !== 'CAP_NET_RAW')
+    : ROOT_CAPABILITIES;
+}
+
+const MASKED = [
+  '/proc/asound',
+  '/proc/acpi',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/key-users',
+  '/proc/latency_stats',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/proc/kallsyms',
+  '/proc/modules',
+  '/proc/cmdline',
+];
+const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+
+const CPU_PERIOD_US = 100_000;
+
+/** Limits can't be raised inside a user namespace, so what this process has is the most that can be given. */
+function limit(type: string, label: string, wanted: number): { type: string; soft: number; hard: number } {
+  const line = readFileSync('/proc/self/limits', 'utf8')
+    .split('\n')
+    .find((candidate) => candidate.startsWith(label));
+  const hard = line?.slice(label.length).trim().split(/\s+/)[1];
+  const value = hard === undefined || hard === 'unlimited' ? wanted : Math.min(wanted, Number(hard));
+  return { type, soft: value, hard: value };
+}
+
+/** The OCI runtime's config.json. */
+export function ociConfig(input: BundleInput): object {
+  const idMap = [{ containerID: 0, hostID: input.hostIdBase, size: ID_COUNT }];
+  const capabilities = [...input.capabilities];
+  // Counted with the sandbox's memory, so half of that is as much as /tmp can usefully hold.
+  const tmpBytes = Math.max(16 * 1024 ** 2, Math.floor(input.limits.memoryBytes / 2));
+  return {
+    ociVersion: '1.0.2',
+    process: {
+      terminal: false,
+      user: { uid: 0, gid: 0 },
+      args: input.args,
+      env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root'],
+      cwd: '/',
+      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+      noNewPrivileges: true,
+      oomScoreAdj: 500,
+      rlimits: [
+        limit('RLIMIT_NOFILE', 'Max open files', 65_536),
+        limit('RLIMIT_CORE', 'Max core file size', 0),
+        limit('RLIMIT_MEMLOCK', 'Max locked memory', 8 * 1024 ** 2),
+        limit('RLIMIT_MSGQUEUE', 'Max msgqueue size', 819_200),
+      ],
+    },
+    root: { path: input.rootfs, readonly: input.bare === true },
+    hostname: input.hostname,
+    mounts: [
+      { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+      {
+        destination: '/dev',
+        type: 'tmpfs',
+        source: 'tmpfs',
+        options: ['nosuid', 'noexec', 'strictatime', 'mode=755', 'size=65536k'],
+      },
+      {
+        destination: '/dev/pts',
+        type: 'devpts',
+        source: 'devpts',
+        options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+      },
+      {
+        destination: '/dev/shm',
+        type: 'tmpfs',
+        source: 'shm',
+        options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${Math.min(tmpBytes, 64 * 1024 ** 2)}`],
+      },
+      {
+        destination: '/dev/mqueue',
+        type: 'mqueue',
+        source: 'mqueue',
+        options: ['nosuid', 'noexec', 'nodev'],
+      },
+      ...(input.bare === true
+        ? []
+        : [
+            {
+              destination: '/tmp',
+              type: 'tmpfs',
+              source: 'tmpfs',
+              options: ['nosuid', 'nodev', 'mode=1777', `size=${tmpBytes}`],
+            },
+            {
+              destination: '/run',
+              type: 'tmpfs',
+              source: 'tmpfs',
+              options: ['nosuid', 'nodev', 'mode=755', `size=${Math.min(tmpBytes, 64 * 1024 ** 2)}`],
+            },
+          ]),
+      ...input.binds.map((bind) => ({
+        destination: bind.destination,
+        type: 'bind',
+        source: bind.source,
+        options: [
+          ...(bind.writable === true ? ['bind', 'rw'] : ['rbind', 'ro']),
+          'nosuid',
+          'nodev',
+          'rprivate',
+        ],
+      })),
+    ],
+    linux: {
+      uidMappings: idMap,
+      gidMappings: idMap,
+      namespaces: ['user', 'pid', 'mount', 'network', 'ipc', 'uts', 'cgroup'].map((type) => ({ type })),
+      cgroupsPath: input.cgroupsPath,
+      resources: {
+        devices: [{ allow: false, access: 'rwm' }],
+        memory: {
+          limit: input.limits.memoryBytes,
+          ...(input.limits.swap ? { swap: input.limits.memoryBytes } : {}),
+        },
+        pids: { limit: input.limits.processes },
+        cpu: { quota: Math.max(1000, Math.round(input.limits.cpus * CPU_PERIOD_US)), period: CPU_PERIOD_US },
+      },
+      seccomp: seccompProfile(process.arch),
+      maskedPaths: MASKED,
+      readonlyPaths: READ_ONLY,
+    },
+  };
+}
+
+/** Who owns a new workspace and may write to it: the environment's user, which for a host is one of two. */
+export function ownerInside(user: string, agentUid: number): number {
+  return user === 'root' || user === '0' ? 0 : agentUid;
+}

@@ -1,0 +1,407 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, readdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { connect as connectSocket } from 'node:net';
+import { join } from 'node:path';
+import type { Duplex, Readable } from 'node:stream';
+import type { Environment, NetworkMode } from '../../core/environment.js';
+import { CodesetError, failedPrecondition } from '../../core/errors.js';
+import type {
+  Engine,
+  EngineCapabilities,
+  LayerInfo,
+  SandboxSpec,
+  SandboxStatus,
+  SandboxUsage,
+} from '../../core/ports.js';
+import { run } from './command.js';
+import { Cgroups } from './cgroups.js';
+import { DiskGuard } from './disk-guard.js';
+import { checkEnvironment } from './environment-check.js';
+import { HostRoot } from './host-root.js';
+import { diskFull, Layers, removeTree } from './layers.js';
+import { DEFAULT_HOST_ID_BASE, type LocalEngineOptions } from './options.js';
+import { Paths } from './paths.js';
+import { describeMachine, type MachineReport, probeMachine } from './machine.js';
+import { runs } from './process-identity.js';
+import type { BareRoot } from './runtime.js';
+import { SandboxMaker } from './sandbox-maker.js';
+import { initProcess, removeSandbox } from './sandbox-remover.js';
+import { Slots } from './slots.js';
+
+const CREATES_AT_ONCE = 4;
+const UNPACK_MEMORY = 512 * 1024 ** 2;
+
+interface Parts {
+  readonly options: LocalEngineOptions;
+  readonly paths: Paths;
+  readonly cgroups: Cgroups;
+  readonly hostRoot: HostRoot;
+  readonly bare: BareRoot;
+  readonly machine: MachineReport;
+  readonly layers: Layers;
+  readonly maker: SandboxMaker;
+  readonly fingerprint: string;
+}
+
+/** Sandboxes straight from an OCI runtime on this machine, no daemon. */
+export class LocalEngine implements Engine {
+  readonly name = 'local';
+  readonly #parts: Parts;
+  readonly #guard: DiskGuard;
+  readonly #slots = new Slots(CREATES_AT_ONCE);
+  /** One freeze of a sandbox at a time: the first's thaw must not wake what the second still copies. */
+  readonly #held = new Map<string, Promise<unknown>>();
+  readonly #destroying = new Map<string, Promise<void>>();
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#guard = new DiskGuard({
+      everyMs: parts.options.diskSampleMs ?? 10_000,
+      cpuTimeUs: (sandboxId) => parts.cgroups.cpuTimeUs(sandboxId),
+      onExceeded: (sandboxId, bytes, limit) => this.#stopForDisk(sandboxId, bytes, limit),
+      onError: (error) =>
+        parts.options.log.warn('The disk use of sandboxes could not be sampled.', { error: String(error) }),
+    });
+  }
+
+  /** Probes the machine and takes up what an earlier life left. Throws ENGINE_UNSUPPORTED. */
+  static async open(options: LocalEngineOptions): Promise<LocalEngine> {
+    if (process.getuid?.() !== 0) {
+      throw failedPrecondition(
+        'ENGINE_UNSUPPORTED',
+        'The local engine needs root for now: start the service as root (sudo).',
+      );
+    }
+    await mkdir(options.dataDir, { recursive: true });
+    const hostIdBase = options.hostIdBase ?? DEFAULT_HOST_ID_BASE;
+    const paths = new Paths(options.dataDir, options.runDir ?? '/run/codeset');
+    await mkdir(join(paths.run, 'boxes'), { recursive: true, mode: 0o711 });
+    await mkdir(paths.state, { recursive: true, mode: 0o700 });
+    await mkdir(paths.sandboxes, { recursive: true, mode: 0o700 });
+    const cgroups = new Cgroups(`/codeset/${paths.owner}`);
+    const hostRoot = new HostRoot(hostIdBase, options.toolchainPaths ?? []);
+    const { machine, bare } = await probeMachine({ options, paths, cgroups, hostRoot, hostIdBase });
+    const fingerprint = await hostRoot.fingerprint();
+    const skeleton = `host-root/${fingerprint}`;
+    await mkdir(join(paths.dataDir, skeleton, 'empty'), { recursive: true });
+    await hostRoot.build(join(paths.dataDir, skeleton, 'tree'));
+    const layers = new Layers(paths, hostIdBase, (target, tar) =>
+      unpack(target, tar, { paths, cgroups, bare, machine }),
+    );
+    await layers.open();
+    const maker = new SandboxMaker({
+      paths,
+      hostRoot,
+      skeleton,
+      layers,
+      cgroups,
+      runtime: machine.runtime,
+      overlay: machine.overlay,
+      hostIdBase,
+      initPath: options.initPath,
+      passThroughEnv: options.passThroughEnv ?? {},
+    });
+    await maker.prepareInit();
+    const engine = new LocalEngine({
+      options,
+      paths,
+      cgroups,
+      hostRoot,
+      bare,
+      machine,
+      layers,
+      maker,
+      fingerprint,
+    });
+    await engine.#takeUp();
+    return engine;
+  }
+
+  async #takeUp(): Promise<void> {
+    for (const { sandboxId } of await this.list()) {
+      await this.#parts.cgroups.thaw(sandboxId);
+      const spec = await this.#spec(sandboxId);
+      if (spec !== undefined) this.#watch(spec);
+    }
+  }
+
+  /** What `doctor` shows. */
+  get machine(): MachineReport {
+    return this.#parts.machine;
+  }
+
+  capabilities(): EngineCapabilities {
+    return describeMachine(this.#parts.machine);
+  }
+
+  async check(environment: Environment): Promise<void> {
+    await checkEnvironment(environment, this.#parts.hostRoot, this.#parts.machine);
+  }
+
+  baseEnv(_environment: Environment, network: NetworkMode): Readonly<Record<string, string>> {
+    return {
+      ...(network === 'public' ? this.#parts.options.passThroughEnv : {}),
+      PATH: `${this.#parts.hostRoot.path}:/run/codeset/bin`,
+    };
+  }
+
+  async fingerprint(): Promise<string> {
+    return this.#parts.fingerprint;
+  }
+
+  async importLayer(layerId: string, tar: Readable): Promise<LayerInfo> {
+    await this.#keepReserve();
+    return this.#parts.layers.import(layerId, tar);
+  }
+
+  async hasLayer(layerId: string): Promise<boolean> {
+    return (await this.#parts.layers.find(layerId)) !== undefined;
+  }
+
+  listLayers(): Promise<readonly LayerInfo[]> {
+    return this.#parts.layers.list();
+  }
+
+  deleteLayer(layerId: string): Promise<void> {
+    return this.#parts.layers.delete(layerId);
+  }
+
+  async create(spec: SandboxSpec, signal?: AbortSignal): Promise<void> {
+    const { layers, maker, paths } = this.#parts;
+    await this.check(spec.environment);
+    if (spec.network === 'public' && this.#parts.machine.publicNetwork.missing !== undefined) {
+      throw failedPrecondition('ENGINE_UNSUPPORTED', this.#parts.machine.publicNetwork.missing);
+    }
+    for (const layer of [
+      ...spec.rootLayers,
+      ...spec.workspaceLayers,
+      ...spec.mounts.map((mount) => mount.layer),
+    ]) {
+      if ((await layers.find(layer)) === undefined) {
+        throw new CodesetError(
+          'internal',
+          'ENGINE_FAILED',
+          'A layer that the sandbox is made of is missing: prepare the sample again.',
+          { cause: new Error(layer) },
+        );
+      }
+    }
+    await this.#slots.use(async () => {
+      signal?.throwIfAborted();
+      await this.#keepReserve();
+      const at = paths.sandbox(spec.sandboxId);
+      try {
+        await maker.record(spec, at);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') await this.destroy(spec.sandboxId);
+        throw engineFailed('The sandbox could not be made.', error);
+      }
+      try {
+        await maker.make(spec, at, signal);
+      } catch (error) {
+        await this.destroy(spec.sandboxId);
+        signal?.throwIfAborted();
+        throw engineFailed('The sandbox could not be made.', error);
+      }
+      this.#watch(spec);
+    });
+  }
+
+  #watch(spec: SandboxSpec): void {
+    const at = this.#parts.paths.sandbox(spec.sandboxId);
+    this.#guard.watch({
+      sandboxId: spec.sandboxId,
+      uppers: [at.upper('root'), at.upper('workspace')],
+      limitBytes: spec.resources.diskBytes,
+    });
+  }
+
+  async connect(sandboxId: string): Promise<Duplex> {
+    const at = this.#parts.paths.sandbox(sandboxId);
+    const socket = connectSocket(at.socket);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.once('connect', resolve);
+        socket.once('error', reject);
+      });
+    } catch (error) {
+      socket.destroy();
+      if (await this.#isAlive(sandboxId)) {
+        throw new CodesetError(
+          'unavailable',
+          'ENGINE_FAILED',
+          "The sandbox's init does not answer just now; try again.",
+          { cause: error, retryAfterMs: 1000 },
+        );
+      }
+      const why = await readFile(at.ended, 'utf8').catch(() => 'The sandbox is gone.');
+      throw new CodesetError('failed-precondition', 'SESSION_LOST', why, { cause: error });
+    }
+    socket.removeAllListeners('error');
+    return socket;
+  }
+
+  async commit(sandboxId: string, part: 'root' | 'workspace', layerId: string): Promise<LayerInfo> {
+    const { layers, paths } = this.#parts;
+    const existing = await layers.find(layerId);
+    if (existing !== undefined) return existing;
+    if ((await this.#spec(sandboxId)) === undefined) {
+      throw new CodesetError('failed-precondition', 'SESSION_LOST', 'The sandbox is gone.');
+    }
+    await this.#keepReserve();
+    return layers.copy(layerId, paths.sandbox(sandboxId).upper(part), (work) =>
+      this.#frozen(sandboxId, work),
+    );
+  }
+
+  async #frozen<T>(sandboxId: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#held.get(sandboxId) ?? Promise.resolve();
+    const mine = before
+      .catch(() => undefined)
+      .then(async () => {
+        if (!(await this.#isAlive(sandboxId))) return work();
+        try {
+          await this.#parts.cgroups.freeze(sandboxId);
+          return await work();
+        } finally {
+          await this.#parts.cgroups.thaw(sandboxId);
+        }
+      });
+    this.#held.set(sandboxId, mine);
+    try {
+      return await mine;
+    } catch (error) {
+      throw engineFailed('What the sandbox wrote could not be copied.', error);
+    } finally {
+      if (this.#held.get(sandboxId) === mine) this.#held.delete(sandboxId);
+    }
+  }
+
+  async usage(sandboxId: string): Promise<SandboxUsage> {
+    return { ...(await this.#parts.cgroups.usage(sandboxId)), diskBytes: this.#guard.bytes(sandboxId) };
+  }
+
+  destroy(sandboxId: string): Promise<void> {
+    const running = this.#destroying.get(sandboxId);
+    if (running !== undefined) return running;
+    this.#guard.forget(sandboxId);
+    const done = removeSandbox(sandboxId, this.#parts.paths, this.#parts.cgroups)
+      .catch((error: unknown) => {
+        throw engineFailed('The sandbox could not be removed.', error);
+      })
+      .finally(() => this.#destroying.delete(sandboxId));
+    this.#destroying.set(sandboxId, done);
+    return done;
+  }
+
+  async list(): Promise<readonly SandboxStatus[]> {
+    const { cgroups, paths } = this.#parts;
+    const ids = new Set([
+      ...(await readdir(paths.sandboxes)),
+      ...(await readdir(join(paths.run, 'boxes')).catch(() => [])),
+      ...cgroups.owners(),
+    ]);
+    return Promise.all(
+      [...ids].map(async (sandboxId) => ({
+        sandboxId,
+        purpose: (await this.#spec(sandboxId))?.purpose ?? 'side',
+        alive: await this.#isAlive(sandboxId),
+      })),
+    );
+  }
+
+  /** Sandboxes go on; the run folder goes when there are none. */
+  async close(): Promise<void> {
+    await this.#guard.close();
+    await Promise.allSettled([...this.#held.values(), ...this.#destroying.values()]);
+    if ((await this.list()).length > 0) return;
+    await this.#parts.cgroups.removeParent();
+    await removeTree(this.#parts.paths.run);
+  }
+
+  async #isAlive(sandboxId: string): Promise<boolean> {
+    const init = await initProcess(this.#parts.paths.sandbox(sandboxId));
+    return init !== undefined && (await runs(init));
+  }
+
+  async #spec(sandboxId: string): Promise<SandboxSpec | undefined> {
+    const text = await readFile(this.#parts.paths.sandbox(sandboxId).spec, 'utf8').catch(() => '');
+    try {
+      return JSON.parse(text) as SandboxSpec;
+    } catch {
+      // Killed while it was written: there is nothing of the sandbox yet but its folder.
+      return undefined;
+    }
+  }
+
+  async #stopForDisk(sandboxId: string, bytes: number, limitBytes: number): Promise<void> {
+    const at = this.#parts.paths.sandbox(sandboxId);
+    const mib = (count: number): string => `${Math.ceil(count / 1024 ** 2)} MiB`;
+    await writeFile(
+      at.ended,
+      `The sandbox was stopped: it wrote ${mib(bytes)}, and its disk limit is ${mib(limitBytes)}.`,
+    );
+    this.#parts.options.log.warn('A sandbox was stopped for writing more than its disk limit.', {
+      sandboxId,
+      bytes,
+      limitBytes,
+    });
+    const init = await initProcess(at);
+    if (init !== undefined && (await runs(init))) process.kill(init.pid, 'SIGKILL');
+  }
+
+  /** The database needs room when sandboxes have taken the rest. */
+  async #keepReserve(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#parts.paths.dataDir);
+    if (bavail * bsize < (this.#parts.options.reserveBytes ?? 512 * 1024 ** 2)) throw diskFull();
+  }
+}
+
+function engineFailed(message: string, cause: unknown): CodesetError {
+  if (cause instanceof CodesetError) return cause;
+  const code = (cause as NodeJS.ErrnoException).code;
+  if (code === 'ENOSPC' || code === 'EDQUOT' || /No space left on device/.test(String(cause)))
+    return diskFull();
+  return new CodesetError('internal', 'ENGINE_FAILED', message, { cause });
+}
+
+async function unpack(
+  target: string,
+  tar: Readable,
+  parts: Pick<Parts, 'paths' | 'cgroups' | 'bare' | 'machine'>,
+): Promise<{ code: number | undefined; stderr: string }> {
+  const { bare, cgroups, machine, paths } = parts;
+  const id = `unpack-${randomBytes(6).toString('hex')}`;
+  const bundle = await bare.bundle(
+    {
+      id,
+      args: [
+        '/usr/bin/tar',
+        '-x',
+        '-f',
+        '-',
+        '-C',
+        '/layer',
+        '--numeric-owner',
+        '--same-owner',
+        '--same-permissions',
+        '--no-overwrite-dir',
+      ],
+      binds: [{ source: target, destination: '/layer', writable: true }],
+      capabilities: ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID'],
+      memoryBytes: UNPACK_MEMORY,
+    },
+    cgroups.cgroupsPath(id),
+    cgroups.countsSwap,
+  );
+  try {
+    return await run(
+      machine.runtime.program,
+      ['--root', paths.state, 'run', '--no-new-keyring', '--bundle', bundle, id],
+      { stdin: tar, timeoutMs: 0 },
+    );
+  } finally {
+    await removeSandbox(id, paths, cgroups);
+    await rm(bundle, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,181 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { lookup } from 'node:dns/promises';
+import { networkInterfaces } from 'node:os';
+import { run, runDetaching } from './command.js';
+import type { SandboxPaths } from './paths.js';
+
+// Network `public`: pasta gives the sandbox's own network namespace a way out through ordinary sockets of the
+// host. Routes inside close what isn't the world; commands lack the capabilities to change a route or to write
+// packets past them.
+
+/** Not the world: this host, private networks, link-local (cloud metadata among them), multicast, reserved. */
+const CLOSED = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  '168.63.129.16/32',
+];
+/** Stands for the host's resolver where that listens on the host's loopback only. */
+const RESOLVER_STAND_IN = '169.254.253.53';
+const PROXY_VARIABLES = /^(https?|all|ftp)_proxy$/i;
+
+export interface PublicNetwork {
+  /** Undefined when it can be given. */
+  readonly missing: string | undefined;
+  readonly notes: readonly string[];
+}
+
+export async function probePublicNetwork(): Promise<PublicNetwork> {
+  const absent: string[] = [];
+  if ((await run('pasta', ['--version'])).code !== 0)
+    absent.push('pasta (Debian, Ubuntu: apt-get install passt)');
+  if ((await run('ip', ['-V'])).code !== 0) absent.push('ip (iproute2)');
+  if ((await run('nsenter', ['--version'])).code !== 0) absent.push('nsenter (util-linux)');
+  if (!existsSync('/dev/net/tun')) absent.push('/dev/net/tun (modprobe tun)');
+  if (absent.length > 0) {
+    return { missing: `Network "public" can't be given: missing ${absent.join(', ')}.`, notes: [] };
+  }
+  const resolvers = hostResolvers();
+  const notes =
+    resolvers.private.length === 0
+      ? []
+      : [
+          `Sandboxes with network "public" may reach ${resolvers.private.join(', ')} although private: the host's name service is there.`,
+        ];
+  return { missing: undefined, notes };
+}
+
+function hostResolvers(): {
+  servers: readonly string[];
+  rest: readonly string[];
+  loopback: boolean;
+  private: readonly string[];
+} {
+  const text = existsSync('/etc/resolv.conf') ? readFileSync('/etc/resolv.conf', 'utf8') : '';
+  const lines = text.split('\n').map((line) => line.trim());
+  const servers = lines
+    .flatMap((line) => /^nameserver\s+(\S+)/.exec(line)?.[1] ?? [])
+    .filter((server) => isIP(server) === 4);
+  const usable = servers.filter((server) => !server.startsWith('127.'));
+  return {
+    servers: usable,
+    rest: lines.filter((line) => /^(search|domain|options)\s/.test(line)),
+    loopback: usable.length === 0,
+    private: usable.filter(isClosed),
+  };
+}
+
+function toNumber(address: string): number {
+  return address.split('.').reduce((value, part) => value * 256 + Number(part), 0);
+}
+
+export function isClosed(address: string): boolean {
+  if (isIP(address) !== 4) return false;
+  return CLOSED.some((range) => {
+    const [base = '', bits = '32'] = range.split('/');
+    const size = 2 ** (32 - Number(bits));
+    return Math.floor(toNumber(address) / size) === Math.floor(toNumber(base) / size);
+  });
+}
+
+/** What /etc/resolv.conf of a sandbox with network says. */
+export function resolvConf(): string {
+  const { servers, rest, loopback } = hostResolvers();
+  const names = loopback ? [RESOLVER_STAND_IN] : servers;
+  return [...names.map((name) => `nameserver ${name}`), ...rest, ''].join('\n');
+}
+
+/** Private addresses that the world is only reached through: the resolver's and the proxies'. */
+async function exceptions(env: Readonly<Record<string, string>>): Promise<readonly string[]> {
+  const { private: resolvers, loopback } = hostResolvers();
+  const found = new Set(loopback ? [RESOLVER_STAND_IN] : resolvers);
+  for (const [name, value] of Object.entries(env)) {
+    if (!PROXY_VARIABLES.test(name)) continue;
+    try {
+      const host = new URL(value.includes('://') ? value : `http://${value}`).hostname;
+      const address = isIP(host) === 4 ? host : (await lookup(host, { family: 4 })).address;
+      if (isClosed(address) && !address.startsWith('127.')) found.add(address);
+    } catch {
+      // Not an address that can be found now: nothing to open.
+    }
+  }
+  return [...found];
+}
+
+/** Gives the sandbox whose init is `pid` its way out. Throws with pasta's or ip's words. */
+export async function openPublicNetwork(
+  pid: number,
+  paths: SandboxPaths,
+  logPath: string,
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
+  const resolvers = hostResolvers();
+  const args = [
+    '--config-net',
+    '--ipv4-only',
+    '-t',
+    'none',
+    '-u',
+    'none',
+    '-T',
+    'none',
+    '-U',
+    'none',
+    '--no-map-gw',
+    '--quiet',
+    '--pid',
+    paths.pastaPidFile,
+  ];
+  if (resolvers.loopback) args.push('--dns-forward', RESOLVER_STAND_IN);
+  const code = await runDetaching('pasta', [...args, String(pid)], logPath);
+  if (code !== 0) throw new Error(`pasta ended with ${code}`);
+  const inside = ['-t', String(pid), '-n', '--', 'ip'];
+  const shown = await run('nsenter', [...inside, '-4', '-o', 'addr', 'show', 'scope', 'global']);
+  const device = /^\d+:\s+(\S+)/m.exec(shown.stdout)?.[1];
+  if (device === undefined) throw new Error(`pasta made no interface: ${shown.stderr}`);
+  // The way out needs no gateway (pasta answers for every address), so none of the host's network stays on the
+  // link; what is closed is more special than the default route, and what is opened more special still.
+  const own = new Set(shown.stdout.match(/inet (\d+\.){3}\d+/g)?.map((text) => text.slice(5)) ?? []);
+  const hostAddresses = Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter((address) => address.family === 'IPv4' && !address.internal && !own.has(address.address))
+    .map((address) => `${address.address}/32`);
+  const batch = [
+    `route flush dev ${device} table main`,
+    `route add default dev ${device}`,
+    ...[...CLOSED, ...hostAddresses].map((range) => `route replace unreachable ${range}`),
+    ...(await exceptions(env)).map((address) => `route replace ${address}/32 dev ${device}`),
+    '',
+  ].join('\n');
+  const batchPath = `${paths.run}/routes`;
+  await writeFile(batchPath, batch);
+  const routed = await run('nsenter', [...inside, '-4', '-batch', batchPath]);
+  if (routed.code !== 0) throw new Error(`ip: ${routed.stderr}`);
+}
+
+/** Ends the sandbox's pasta. Idempotent. */
+export async function closePublicNetwork(paths: SandboxPaths): Promise<void> {
+  const pid = Number(await readFile(paths.pastaPidFile, 'utf8').catch(() => ''));
+  if (!(pid > 1)) return;
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  // The number may have passed on to a stranger.
+  if (!command.split('\0').includes(paths.pastaPidFile)) return;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // gone meanwhile
+  }
+}
