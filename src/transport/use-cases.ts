@@ -48,8 +48,7 @@ export interface SampleUseCases {
 
 export interface SessionRequest {
   readonly requestId: string | undefined;
-  readonly source:
-    SessionSource | { readonly kind: 'sample'; readonly sampleId: string; readonly dataset?: string };
+  readonly source: SessionSource | ({ readonly kind: 'sample' } & SampleName);
   readonly labels: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
   readonly secretEnv: Readonly<Record<string, string>>;

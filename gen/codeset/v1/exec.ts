@@ -251,7 +251,7 @@ export interface ExecSpec {
    * until the session ends. Sent twice with an equal spec, the command runs
    * once and the second call takes part in it; with another spec the call
    * fails with ALREADY_EXISTS and EXEC_ID_REUSED. Empty: the service chooses
-   * an id `exe_…`, and the command ends with the call that started it.
+   * an id `exe_…`, which the answer tells.
    */
   execId: string;
   /** What runs. REQUIRED. */
@@ -309,7 +309,7 @@ export interface ExecSpec {
   /**
    * Whether the command goes on when the stream that started it breaks or is
    * cancelled. When false it is ended after a short lease (10 s) in which an
-   * attach takes it up. Needs no exec_id; `started` tells the id.
+   * attach takes it up. RunCommand ignores it: there an exec_id means the same.
    */
   detach: boolean;
 }

@@ -496,13 +496,13 @@ export interface SampleRef {
   /** The sample. In requests: REQUIRED; `[a-z0-9][a-z0-9._-]{0,127}`. */
   sampleId: string;
   /**
-   * The version, from 1. In requests 0 means the highest that is READY, or
-   * the highest of all when none is. Answers always name it.
+   * The version, from 1. In requests 0 means the latest, unless the RPC says
+   * otherwise. Answers always name it.
    */
   version: number;
   /**
    * The dataset. In requests optional: when set it must be the sample's own,
-   * else the sample is not found. Answers always name it.
+   * else the sample is not found. Answers leave it empty: sample_id is unique.
    */
   dataset: string;
 }

@@ -58,7 +58,8 @@ export interface CreateSessionRequest {
     | undefined;
   /**
    * Labels to find the session by. At most 64; keys
-   * `[a-z0-9][a-z0-9._/-]{0,62}`, values at most 256 bytes.
+   * `[a-z0-9][a-z0-9._/-]{0,62}`, values at most 256 bytes, 8 KiB in
+   * all.
    */
   labels: { [key: string]: string };
   /**
@@ -418,7 +419,7 @@ export interface RunCommandRequest {
 
 /** The answer of RunCommand. */
 export interface RunCommandResponse {
-  /** The command, EXITED or LOST. */
+  /** The command, EXITED or LOST; argv or shell_line cut to 4 KiB. */
   exec:
     | Exec
     | undefined;
@@ -450,8 +451,8 @@ export interface WaitExecRequest {
 /** The answer of WaitExec. */
 export interface WaitExecResponse {
   /**
-   * The command. It has not ended when its state is RUNNING: then `timeout`
-   * passed.
+   * The command; argv or shell_line cut to 4 KiB. It has not ended when its
+   * state is RUNNING: then `timeout` passed.
    */
   exec:
     | Exec

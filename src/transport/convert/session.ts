@@ -1,5 +1,4 @@
 import type { Session } from '../../core/session.js';
-import type { SampleVersion } from '../../core/sample.js';
 import * as pb from '../../../gen/codeset/v1/session.js';
 import type { Checker } from '../checker.js';
 import { enumTable, type EnumTable } from '../enum-table.js';
@@ -14,18 +13,14 @@ export const sessionStates = enumTable(pb.SessionState, {
   EXPIRED: 'EXPIRED',
 });
 
-/** @param dataset of the session's sample, where it is known. */
-export function sessionToProto(
-  session: Session,
-  depth: 'summary' | 'basic',
-  dataset: SampleVersion['manifest']['dataset'] = '',
-): pb.Session {
+/** `summary` is for lists, whose answers have to stay small. */
+export function sessionToProto(session: Session, depth: 'summary' | 'basic'): pb.Session {
   const summary = depth === 'summary';
   return {
     sessionId: session.sessionId,
     state: sessionStates.toProto(session.state),
     error: textTail(session.error, summary ? 1024 : 64 * 1024),
-    source: sourceToProto(session, summary, dataset),
+    source: sourceToProto(session, summary),
     labels: { ...session.labels },
     env: summary ? {} : { ...session.env },
     resources: resourcesToProto(session.resources),
@@ -41,11 +36,11 @@ export function sessionToProto(
   };
 }
 
-function sourceToProto(session: Session, summary: boolean, dataset: string): pb.Session['source'] {
+function sourceToProto(session: Session, summary: boolean): pb.Session['source'] {
   const { source } = session;
   switch (source.kind) {
     case 'sample':
-      return { $case: 'sample', value: { sampleId: source.sampleId, version: source.version, dataset } };
+      return { $case: 'sample', value: { sampleId: source.sampleId, version: source.version, dataset: '' } };
     case 'environment':
       return {
         $case: 'environment',

@@ -40,15 +40,11 @@ export const testLists = enumTable(pb.TestList, {
 });
 
 /** `summary` is for lists and leaves the tests out. */
-export function verificationToProto(
-  verification: Verification,
-  depth: 'summary' | 'full',
-  dataset = '',
-): pb.Verification {
+export function verificationToProto(verification: Verification, depth: 'summary' | 'full'): pb.Verification {
   return {
     verificationId: verification.verificationId,
     state: verificationStates.toProto(verification.state),
-    sample: { sampleId: verification.sampleId, version: verification.sampleVersion, dataset },
+    sample: { sampleId: verification.sampleId, version: verification.sampleVersion, dataset: '' },
     sessionId: verification.subject.kind === 'session' ? verification.subject.sessionId : '',
     scope: scopes.toProto(verification.scope),
     subjectDigest: verification.subjectDigest,

@@ -1,0 +1,31 @@
+import type { CallContext } from 'nice-grpc-common';
+import { CodesetError, notFound } from '../core/errors.js';
+import type { Principal } from '../core/key.js';
+
+/** What the middleware adds to each call. `signal` also aborts when the service stops. */
+export interface Caller {
+  readonly principal: Principal;
+  readonly requestId: string;
+}
+
+export type Context = CallContext & Caller;
+
+/**
+ * An AGENT sees its own session and no other: another's id is as unknown to it as one that never was.
+ * @throws SESSION_NOT_FOUND
+ */
+export function mustOwnSession(context: Caller, sessionId: string): void {
+  const { principal } = context;
+  if (principal.role === 'AGENT' && principal.sessionId !== sessionId) {
+    throw notFound('SESSION_NOT_FOUND', 'session', sessionId);
+  }
+}
+
+/** @throws ROLE_INSUFFICIENT unless the caller is an admin. */
+export function mustBeAdmin(context: Caller, what: string): void {
+  if (context.principal.role !== 'ADMIN') {
+    throw new CodesetError('permission-denied', 'ROLE_INSUFFICIENT', `Only an admin key may ${what}.`, {
+      metadata: { role: context.principal.role },
+    });
+  }
+}

@@ -1,0 +1,147 @@
+import type { ServiceImplementation } from 'nice-grpc';
+import type { CreateSessionRequest, SessionServiceDefinition } from '../../gen/codeset/v1/session_service.js';
+import type { SessionFilter } from '../core/session.js';
+import type { Caller } from './call-context.js';
+import { Checker, DAY, SECOND } from './checker.js';
+import { environmentFromProto, networkFromProto, resourcesFromProto } from './convert/environment.js';
+import { sampleNameFromProto, stageToProto } from './convert/sample.js';
+import { sessionStates, sessionToProto, statesFromProto } from './convert/session.js';
+import { decodePageToken, encodePageToken } from './page-token.js';
+import type { SessionRequest, SessionUseCases } from './use-cases.js';
+
+export type SessionService = ServiceImplementation<typeof SessionServiceDefinition, Caller>;
+type SessionCalls = Pick<
+  SessionService,
+  | 'createSession'
+  | 'getSession'
+  | 'listSessions'
+  | 'watchSession'
+  | 'extendSession'
+  | 'closeSession'
+  | 'closeSessions'
+>;
+
+const LIFETIME = { min: SECOND, max: 7 * DAY };
+
+export function sessionCalls(sessions: SessionUseCases): SessionCalls {
+  function idOf(request: { readonly sessionId: string }): string {
+    const check = new Checker();
+    check.id('session_id', request.sessionId);
+    check.done();
+    return request.sessionId;
+  }
+
+  return {
+    async createSession(request, context) {
+      const created = await sessions.create(sessionRequest(request));
+      const session =
+        request.returnImmediately || created.session.state !== 'CREATING'
+          ? created.session
+          : await sessions.settled(created.session.sessionId, context.signal);
+      return { session: sessionToProto(session, 'basic'), agentToken: created.agentToken };
+    },
+
+    async getSession(request) {
+      return { session: sessionToProto(await sessions.get(idOf(request)), 'basic') };
+    },
+
+    async listSessions(request) {
+      const check = new Checker();
+      const filter: SessionFilter = {
+        ...labelsAndSample(check, request),
+        ...(request.states.length === 0
+          ? {}
+          : { states: statesFromProto(check, sessionStates, request.states) }),
+      };
+      const size = check.pageSize(request.pageSize);
+      check.done();
+      const after = decodePageToken('sessions', filter, request.pageToken);
+      const [page, totalSize] = await Promise.all([
+        sessions.list(filter, { size, after }),
+        sessions.count(filter),
+      ]);
+      return {
+        sessions: page.items.map((session) => sessionToProto(session, 'summary')),
+        nextPageToken: encodePageToken('sessions', filter, page.next),
+        totalSize,
+      };
+    },
+
+    async *watchSession(request, context) {
+      for await (const event of sessions.watch(idOf(request), context.signal)) {
+        if (event.type === 'stage') {
+          yield { event: { $case: 'stage', value: stageToProto(event.stage) } };
+          continue;
+        }
+        yield { event: { $case: 'session', value: sessionToProto(event.session, 'basic') } };
+        if (request.untilCreated && event.session.state !== 'CREATING') return;
+      }
+    },
+
+    async extendSession(request) {
+      const check = new Checker();
+      check.id('session_id', request.sessionId);
+      const ttlMs = check.duration('ttl', request.ttl, { ...LIFETIME, required: true }) ?? 0;
+      check.done();
+      return { session: sessionToProto(await sessions.extend(request.sessionId, ttlMs), 'basic') };
+    },
+
+    async closeSession(request) {
+      return { session: sessionToProto(await sessions.close(idOf(request)), 'basic') };
+    },
+
+    async closeSessions(request) {
+      const check = new Checker();
+      const filter = labelsAndSample(check, request);
+      if (Object.keys(filter).length === 0 && !request.all) {
+        check.fail('all', 'is required when there is no other filter: it closes every session');
+      }
+      check.done();
+      return { closedCount: await sessions.closeMatching(filter) };
+    },
+  };
+}
+
+function labelsAndSample(
+  check: Checker,
+  request: { readonly labels: Readonly<Record<string, string>>; readonly sampleId: string },
+): SessionFilter {
+  check.labels('labels', request.labels);
+  check.text('sample_id', request.sampleId, { max: 128 });
+  return {
+    ...(Object.keys(request.labels).length === 0 ? {} : { labels: request.labels }),
+    ...(request.sampleId === '' ? {} : { sampleId: request.sampleId.toLowerCase() }),
+  };
+}
+
+function sessionRequest(request: CreateSessionRequest): SessionRequest {
+  const check = new Checker();
+  const result: SessionRequest = {
+    requestId: check.requestId('request_id', request.requestId),
+    source: sourceFromProto(check, request.source),
+    labels: check.labels('labels', request.labels),
+    env: check.env('env', request.env),
+    secretEnv: check.env('secret_env', request.secretEnv),
+    ttlMs: check.duration('ttl', request.ttl, LIFETIME),
+    idleTimeoutMs: check.duration('idle_timeout', request.idleTimeout, LIFETIME),
+    resources: resourcesFromProto(check, 'resources', request.resources),
+    network: networkFromProto(check, 'network', request.network),
+  };
+  check.done();
+  return result;
+}
+
+function sourceFromProto(check: Checker, source: CreateSessionRequest['source']): SessionRequest['source'] {
+  switch (source?.$case) {
+    case 'sample':
+      return { kind: 'sample', ...sampleNameFromProto(check, 'sample', source.value) };
+    case 'environment':
+      return {
+        kind: 'environment',
+        environment: environmentFromProto(check, 'environment', source.value),
+      };
+    case undefined:
+      check.fail('source', 'is required: sample or environment');
+      return { kind: 'sample', sampleId: '' };
+  }
+}
