@@ -1,0 +1,99 @@
+import type { Kysely } from 'kysely';
+import { notFound } from '../core/errors.js';
+import type { ExecExit, ExecInfo, ExecSpec, ExecState } from '../core/exec.js';
+import type { ExecRepository } from '../core/ports.js';
+import { encodeRow, jsonIn, optionalTimeIn, optionalTimeOut, timeIn, timeOut } from './columns.js';
+import type { Encoders } from './columns.js';
+import type { ExecRow, Schema } from './schema.js';
+import { ForeignKeyViolation } from './violations.js';
+
+const ENDED: readonly ExecState[] = ['EXITED', 'LOST'];
+
+export class SqlExecRepository implements ExecRepository {
+  readonly #db: Kysely<Schema>;
+
+  constructor(db: Kysely<Schema>) {
+    this.#db = db;
+  }
+
+  /**
+   * Saves come off the fast path and may overtake each other: one that says STARTING or RUNNING of an exec whose
+   * end is stored changes nothing. @throws SESSION_NOT_FOUND.
+   */
+  async save(exec: ExecInfo): Promise<void> {
+    const row = encodeRow<ExecInfo, ExecRow>(ENCODERS, exec);
+    const { session_id: _session, exec_id: _exec, ...values } = row;
+    const ends = ENDED.includes(exec.state);
+    try {
+      await this.#db
+        .insertInto('execs')
+        .values(row)
+        .onConflict((conflict) => {
+          const update = conflict.columns(['session_id', 'exec_id']).doUpdateSet(values);
+          return ends ? update : update.where('execs.state', 'not in', ENDED);
+        })
+        .execute();
+    } catch (error) {
+      if (error instanceof ForeignKeyViolation) {
+        throw notFound('SESSION_NOT_FOUND', 'session', exec.sessionId);
+      }
+      throw error;
+    }
+  }
+
+  /** In the order of their creation. */
+  async forSession(sessionId: string): Promise<readonly ExecInfo[]> {
+    const rows = await this.#db
+      .selectFrom('execs')
+      .selectAll()
+      .where('session_id', '=', sessionId)
+      .orderBy('create_time')
+      .orderBy('exec_id')
+      .execute();
+    return rows.map(execIn);
+  }
+
+  async deleteForSession(sessionId: string): Promise<void> {
+    await this.#db.deleteFrom('execs').where('session_id', '=', sessionId).execute();
+  }
+}
+
+const ENCODERS: Encoders<ExecInfo, ExecRow> = {
+  sessionId: (session_id) => ({ session_id }),
+  execId: (exec_id) => ({ exec_id }),
+  command: (command) => ({ command: JSON.stringify(command) }),
+  spec: (spec) => ({ spec: JSON.stringify(spec) }),
+  state: (state) => ({ state }),
+  exit: (exit) => ({ exit_status: exit === undefined ? null : JSON.stringify(exit) }),
+  stdoutBytes: (stdout_bytes) => ({ stdout_bytes }),
+  stderrBytes: (stderr_bytes) => ({ stderr_bytes }),
+  createTime: (time) => ({ create_time: timeOut(time) }),
+  startTime: (time) => ({ start_time: optionalTimeOut(time) }),
+  endTime: (time) => ({ end_time: optionalTimeOut(time) }),
+};
+
+function execIn(row: ExecRow): ExecInfo {
+  return {
+    execId: row.exec_id,
+    sessionId: row.session_id,
+    command: jsonIn(row.command),
+    spec: specIn(row.spec),
+    state: row.state as ExecState,
+    exit: row.exit_status === null ? undefined : exitIn(row.exit_status),
+    stdoutBytes: row.stdout_bytes,
+    stderrBytes: row.stderr_bytes,
+    createTime: timeIn(row.create_time),
+    startTime: optionalTimeIn(row.start_time),
+    endTime: optionalTimeIn(row.end_time),
+  };
+}
+
+function specIn(text: string): ExecSpec {
+  const spec = jsonIn<ExecSpec>(text);
+  return { ...spec, argv: spec.argv, shell: spec.shell };
+}
+
+function exitIn(text: string): ExecExit {
+  const exit = jsonIn<ExecExit>(text);
+  return { ...exit, code: exit.code, signal: exit.signal };
+}

@@ -1,0 +1,7 @@
+import type { Migrations } from '../migrate.js';
+import { first } from './0001-first.js';
+
+/** All steps that this program knows. One that was released is never edited: the next one mends it. */
+export const MIGRATIONS: Migrations = {
+  '0001-first': first,
+};

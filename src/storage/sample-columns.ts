@@ -1,0 +1,59 @@
+import type { SampleLayers, SampleManifest, SampleState, SampleVersion } from '../core/sample.js';
+import { jsonIn, optionalIn, optionalOut, timeIn, timeOut } from './columns.js';
+import type { Encoders } from './columns.js';
+import type { SampleRow } from './schema.js';
+
+export const SAMPLE_ENCODERS: Encoders<SampleVersion, SampleRow> = {
+  sampleId: (sample_id) => ({ sample_id }),
+  version: (version) => ({ version }),
+  manifest: (manifest) => ({
+    dataset: manifest.dataset,
+    language: manifest.language,
+    manifest: JSON.stringify(manifest),
+  }),
+  task: (task) => ({ task }),
+  state: (state) => ({ state }),
+  error: (error) => ({ error }),
+  digest: (digest) => ({ digest }),
+  archiveBlob: (archive_blob) => ({ archive_blob }),
+  repositoryBlob: (blob) => ({ repository_blob: optionalOut(blob) }),
+  baseCommit: (base_commit) => ({ base_commit }),
+  hasSolution: (has) => ({ has_solution: has ? 1 : 0 }),
+  layers: (layers) => ({ layers: JSON.stringify(layers) }),
+  createTime: (time) => ({ create_time: timeOut(time) }),
+};
+
+/** Lower-cased here, not by the database: SQLite knows no case beyond ASCII. NUL would end its comparison. */
+export function searchTextOf(sample: SampleVersion): string {
+  const { sampleId, manifest, task } = sample;
+  return [sampleId, manifest.description, task].join('\n').toLowerCase().replaceAll('\0', ' ');
+}
+
+export function sampleIn(row: SampleRow): SampleVersion {
+  return {
+    sampleId: row.sample_id,
+    version: row.version,
+    manifest: manifestIn(row.manifest),
+    task: row.task,
+    state: row.state as SampleState,
+    error: row.error,
+    digest: row.digest,
+    archiveBlob: row.archive_blob,
+    repositoryBlob: optionalIn(row.repository_blob),
+    baseCommit: row.base_commit,
+    hasSolution: row.has_solution !== 0,
+    layers: layersIn(row.layers),
+    createTime: timeIn(row.create_time),
+  };
+}
+
+function manifestIn(text: string): SampleManifest {
+  const manifest = jsonIn<SampleManifest>(text);
+  const { verification, codebase } = manifest;
+  return { ...manifest, verification: { ...verification, report: verification.report }, codebase };
+}
+
+export function layersIn(text: string): SampleLayers {
+  const layers = jsonIn<SampleLayers>(text);
+  return { ...layers, baseline: layers.baseline, hidden: layers.hidden };
+}

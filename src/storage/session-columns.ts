@@ -1,0 +1,95 @@
+import type { Environment, NetworkMode } from '../core/environment.js';
+import type { Session, SessionSource, SessionState } from '../core/session.js';
+import {
+  jsonIn,
+  optionalIn,
+  optionalOut,
+  optionalTimeIn,
+  optionalTimeOut,
+  timeIn,
+  timeOut,
+} from './columns.js';
+import type { Encoders } from './columns.js';
+import { layersIn } from './sample-columns.js';
+import type { SessionRow } from './schema.js';
+
+export const SESSION_ENCODERS: Encoders<Session, SessionRow> = {
+  sessionId: (session_id) => ({ session_id }),
+  requestId: (id) => ({ request_id: optionalOut(id) }),
+  requestDigest: (request_digest) => ({ request_digest }),
+  source: sourceOut,
+  state: (state) => ({ state }),
+  error: (error) => ({ error }),
+  labels: (labels) => ({ labels: JSON.stringify(labels) }),
+  env: (env) => ({ env: JSON.stringify(env) }),
+  network: (network) => ({ network }),
+  resources: (resources) => ({ resources: JSON.stringify(resources) }),
+  engine: (engine) => ({ engine }),
+  layers: (layers) => ({ layers: JSON.stringify(layers) }),
+  sandboxId: (sandbox_id) => ({ sandbox_id }),
+  user: (user_name) => ({ user_name }),
+  workdir: (workdir) => ({ workdir }),
+  ttlMs: (ttl_ms) => ({ ttl_ms }),
+  idleTimeoutMs: (idle_timeout_ms) => ({ idle_timeout_ms }),
+  createTime: (time) => ({ create_time: timeOut(time) }),
+  readyTime: (time) => ({ ready_time: optionalTimeOut(time) }),
+  expireTime: (time) => ({ expire_time: timeOut(time) }),
+  endTime: (time) => ({ end_time: optionalTimeOut(time) }),
+  lastActiveTime: (time) => ({ last_active_time: timeOut(time) }),
+};
+
+export function sessionIn(row: SessionRow): Session {
+  return {
+    sessionId: row.session_id,
+    requestId: optionalIn(row.request_id),
+    requestDigest: row.request_digest,
+    source: sourceIn(row),
+    state: row.state as SessionState,
+    error: row.error,
+    labels: jsonIn(row.labels),
+    env: jsonIn(row.env),
+    network: row.network as NetworkMode,
+    resources: jsonIn(row.resources),
+    engine: row.engine,
+    layers: layersIn(row.layers),
+    sandboxId: row.sandbox_id,
+    user: row.user_name,
+    workdir: row.workdir,
+    ttlMs: row.ttl_ms,
+    idleTimeoutMs: row.idle_timeout_ms,
+    createTime: timeIn(row.create_time),
+    readyTime: optionalTimeIn(row.ready_time),
+    expireTime: timeIn(row.expire_time),
+    endTime: optionalTimeIn(row.end_time),
+    lastActiveTime: timeIn(row.last_active_time),
+  };
+}
+
+function sourceOut(source: SessionSource): Partial<SessionRow> {
+  switch (source.kind) {
+    case 'sample':
+      return {
+        source_kind: source.kind,
+        sample_id: source.sampleId,
+        sample_version: source.version,
+        environment: null,
+      };
+    case 'environment':
+      return {
+        source_kind: source.kind,
+        sample_id: null,
+        sample_version: null,
+        environment: JSON.stringify(source.environment),
+      };
+  }
+}
+
+function sourceIn(row: SessionRow): SessionSource {
+  if (row.source_kind === 'sample' && row.sample_id !== null && row.sample_version !== null) {
+    return { kind: 'sample', sampleId: row.sample_id, version: row.sample_version };
+  }
+  if (row.source_kind === 'environment' && row.environment !== null) {
+    return { kind: 'environment', environment: jsonIn<Environment>(row.environment) };
+  }
+  throw new Error(`The stored session ${row.session_id} has no source.`);
+}

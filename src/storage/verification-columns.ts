@@ -1,0 +1,111 @@
+import type { VerificationScope } from '../core/sample.js';
+import type { Fault, KeptSubject, Subject, Verification, VerificationState } from '../core/verification.js';
+import {
+  jsonIn,
+  optionalIn,
+  optionalOut,
+  optionalTimeIn,
+  optionalTimeOut,
+  timeIn,
+  timeOut,
+} from './columns.js';
+import type { Encoders } from './columns.js';
+import type { VerificationRow } from './schema.js';
+
+export const VERIFICATION_ENCODERS: Encoders<Verification, VerificationRow> = {
+  verificationId: (verification_id) => ({ verification_id }),
+  requestId: (id) => ({ request_id: optionalOut(id) }),
+  requestDigest: (request_digest) => ({ request_digest }),
+  sampleId: (sample_id) => ({ sample_id }),
+  sampleVersion: (sample_version) => ({ sample_version }),
+  subject: (subject) => ({
+    subject_kind: subject.kind,
+    subject_ref: subject.kind === 'session' ? subject.sessionId : subject.patchBlob,
+  }),
+  scope: (scope) => ({ scope }),
+  kept: (kept) => ({ kept_kind: kept?.kind ?? null, kept_ref: kept === undefined ? null : refOf(kept) }),
+  state: (state) => ({ state }),
+  attempt: (attempt) => ({ attempt }),
+  fault: (fault) => ({ fault }),
+  retryable: (retryable) => ({ retryable: retryable ? 1 : 0 }),
+  message: (message) => ({ message }),
+  verdict: (verdict) => ({ verdict: verdict === undefined ? null : JSON.stringify(verdict) }),
+  exitCode: (code) => ({ exit_code: optionalOut(code) }),
+  exitSignal: (signal) => ({ exit_signal: optionalOut(signal) }),
+  subjectDigest: (subject_digest) => ({ subject_digest }),
+  logDigest: (log_digest) => ({ log_digest }),
+  logBytes: (log_bytes) => ({ log_bytes }),
+  logBlob: (blob) => ({ log_blob: optionalOut(blob) }),
+  logCutBytes: (log_cut_bytes) => ({ log_cut_bytes }),
+  engine: (engine) => ({ engine }),
+  runtime: (runtime) => ({ runtime }),
+  resources: (resources) => ({ resources: JSON.stringify(resources) }),
+  createTime: (time) => ({ create_time: timeOut(time) }),
+  startTime: (time) => ({ start_time: optionalTimeOut(time) }),
+  endTime: (time) => ({ end_time: optionalTimeOut(time) }),
+};
+
+export function verificationIn(row: VerificationRow): Verification {
+  return {
+    verificationId: row.verification_id,
+    requestId: optionalIn(row.request_id),
+    requestDigest: row.request_digest,
+    sampleId: row.sample_id,
+    sampleVersion: row.sample_version,
+    subject: subjectIn(row),
+    scope: row.scope as VerificationScope,
+    kept: keptIn(row),
+    state: row.state as VerificationState,
+    attempt: row.attempt,
+    fault: row.fault as Fault,
+    retryable: row.retryable !== 0,
+    message: row.message,
+    verdict: row.verdict === null ? undefined : jsonIn(row.verdict),
+    exitCode: optionalIn(row.exit_code),
+    exitSignal: optionalIn(row.exit_signal),
+    subjectDigest: row.subject_digest,
+    logDigest: row.log_digest,
+    logBytes: row.log_bytes,
+    logBlob: optionalIn(row.log_blob),
+    logCutBytes: row.log_cut_bytes,
+    engine: row.engine,
+    runtime: row.runtime,
+    resources: jsonIn(row.resources),
+    createTime: timeIn(row.create_time),
+    startTime: optionalTimeIn(row.start_time),
+    endTime: optionalTimeIn(row.end_time),
+  };
+}
+
+function refOf(kept: KeptSubject): string {
+  switch (kept.kind) {
+    case 'patch':
+      return kept.blob;
+    case 'layer':
+      return kept.layer;
+    case 'unusable':
+      return kept.why;
+  }
+}
+
+function subjectIn(row: VerificationRow): Subject {
+  return row.subject_kind === 'session'
+    ? { kind: 'session', sessionId: row.subject_ref }
+    : { kind: 'patch', patchBlob: row.subject_ref };
+}
+
+function keptIn(row: VerificationRow): KeptSubject | undefined {
+  const ref = row.kept_ref ?? '';
+  switch (row.kept_kind) {
+    case null:
+      return undefined;
+    case 'patch':
+      return { kind: 'patch', blob: ref };
+    case 'layer':
+      return { kind: 'layer', layer: ref };
+    case 'unusable':
+      return { kind: 'unusable', why: ref };
+    default:
+      throw new Error(`The stored verification ${row.verification_id} keeps an unknown kind of subject.`);
+  }
+}

@@ -1,0 +1,150 @@
+import type { Expression, ExpressionBuilder, Kysely, SqlBool, Transaction } from 'kysely';
+import { CodesetError, failedPrecondition, notFound } from '../core/errors.js';
+import type { Page, PageRequest, VerificationRepository } from '../core/ports.js';
+import { verificationEnded } from '../core/verification.js';
+import type { Verification, VerificationFilter, VerificationState } from '../core/verification.js';
+import { encode, encodeRow } from './columns.js';
+import { limitOf, pageOf, placeIn, placeOut } from './paging.js';
+import type { Schema, VerificationRow } from './schema.js';
+import { VERIFICATION_ENCODERS, verificationIn } from './verification-columns.js';
+import { UniqueViolation } from './violations.js';
+
+const STATES: readonly VerificationState[] = [
+  'PENDING',
+  'RUNNING',
+  'PASSED',
+  'FAILED',
+  'ERROR',
+  'TIMED_OUT',
+  'CANCELLED',
+];
+const OPEN = STATES.filter((state) => !verificationEnded(state));
+
+export class SqlVerificationRepository implements VerificationRepository {
+  readonly #db: Kysely<Schema>;
+
+  constructor(db: Kysely<Schema>) {
+    this.#db = db;
+  }
+
+  /** @throws REQUEST_ID_REUSED when the request id is taken (callers look first). */
+  async insert(verification: Verification): Promise<void> {
+    try {
+      await this.#db
+        .insertInto('verifications')
+        .values(encodeRow(VERIFICATION_ENCODERS, verification))
+        .execute();
+    } catch (error) {
+      if (!(error instanceof UniqueViolation) || !error.columns.includes('request_id')) throw error;
+      throw new CodesetError(
+        'already-exists',
+        'REQUEST_ID_REUSED',
+        `The request id "${verification.requestId ?? ''}" started another verification: choose a new one.`,
+        { metadata: { request_id: verification.requestId ?? '' }, cause: error },
+      );
+    }
+  }
+
+  /** @throws VERIFICATION_NOT_FOUND; VERIFICATION_ENDED when the change would leave a final state. */
+  async update(verificationId: string, change: Partial<Verification>): Promise<void> {
+    const values = encode<Verification, VerificationRow>(VERIFICATION_ENCODERS, change);
+    if (Object.keys(values).length === 0) return;
+    await this.#db.transaction().execute(async (tx) => {
+      let query = tx.updateTable('verifications').set(values).where('verification_id', '=', verificationId);
+      if (change.state !== undefined) query = query.where('state', 'in', [...OPEN, change.state]);
+      const { numUpdatedRows } = await query.executeTakeFirstOrThrow();
+      if (numUpdatedRows === 0n) throw await refusal(tx, verificationId);
+    });
+  }
+
+  async find(verificationId: string): Promise<Verification | undefined> {
+    const row = await this.#db
+      .selectFrom('verifications')
+      .selectAll()
+      .where('verification_id', '=', verificationId)
+      .executeTakeFirst();
+    return row && verificationIn(row);
+  }
+
+  async findByRequestId(requestId: string): Promise<Verification | undefined> {
+    const row = await this.#db
+      .selectFrom('verifications')
+      .selectAll()
+      .where('request_id', '=', requestId)
+      .executeTakeFirst();
+    return row && verificationIn(row);
+  }
+
+  async list(filter: VerificationFilter, page: PageRequest): Promise<Page<Verification>> {
+    let query = this.#db.selectFrom('verifications').selectAll().where(matching(filter));
+    if (page.after !== undefined) {
+      const { createTime, id } = placeIn(page.after);
+      query = query
+        .where('create_time', '<=', createTime)
+        .where((eb) => eb.or([eb('create_time', '<', createTime), eb('verification_id', '<', id)]));
+    }
+    const rows = await query
+      .orderBy('create_time', 'desc')
+      .orderBy('verification_id', 'desc')
+      .limit(limitOf(page.size))
+      .execute();
+    return pageOf(rows, page.size, verificationIn, (row) =>
+      placeOut({ createTime: row.create_time, id: row.verification_id }),
+    );
+  }
+
+  async open(): Promise<readonly Verification[]> {
+    const rows = await this.#db
+      .selectFrom('verifications')
+      .selectAll()
+      .where('state', 'in', OPEN)
+      .orderBy('create_time')
+      .orderBy('verification_id')
+      .execute();
+    return rows.map(verificationIn);
+  }
+
+  async references(): Promise<{ readonly blobs: ReadonlySet<string>; readonly layers: ReadonlySet<string> }> {
+    const rows = await this.#db
+      .selectFrom('verifications')
+      .select(['subject_kind', 'subject_ref', 'kept_kind', 'kept_ref', 'log_blob'])
+      .execute();
+    const blobs = new Set<string>();
+    const layers = new Set<string>();
+    for (const row of rows) {
+      if (row.subject_kind === 'patch') blobs.add(row.subject_ref);
+      if (row.kept_kind === 'patch' && row.kept_ref !== null) blobs.add(row.kept_ref);
+      if (row.kept_kind === 'layer' && row.kept_ref !== null) layers.add(row.kept_ref);
+      if (row.log_blob !== null) blobs.add(row.log_blob);
+    }
+    return { blobs, layers };
+  }
+}
+
+function matching(filter: VerificationFilter) {
+  return (eb: ExpressionBuilder<Schema, 'verifications'>) => {
+    const conditions: Expression<SqlBool>[] = [];
+    if (filter.sampleId) conditions.push(eb('sample_id', '=', filter.sampleId));
+    if (filter.sessionId) {
+      conditions.push(eb('subject_kind', '=', 'session'), eb('subject_ref', '=', filter.sessionId));
+    }
+    if (filter.states !== undefined && filter.states.length > 0) {
+      conditions.push(eb('state', 'in', filter.states));
+    }
+    return eb.and(conditions);
+  };
+}
+
+async function refusal(tx: Transaction<Schema>, verificationId: string): Promise<CodesetError> {
+  const row = await tx
+    .selectFrom('verifications')
+    .select('state')
+    .where('verification_id', '=', verificationId)
+    .executeTakeFirst();
+  if (row === undefined) return notFound('VERIFICATION_NOT_FOUND', 'verification', verificationId);
+  return failedPrecondition(
+    'VERIFICATION_ENDED',
+    `The verification "${verificationId}" is ${row.state}, which is final.`,
+    { metadata: { verification_id: verificationId, state: row.state } },
+  );
+}
