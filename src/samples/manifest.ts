@@ -1,0 +1,328 @@
+import { CodesetError, invalidFields } from '../core/errors.js';
+import { DEFAULT_RESOURCES, type Environment, type Resources, WORKSPACE } from '../core/environment.js';
+import type { Grading, SampleManifest, VerificationSpec } from '../core/sample.js';
+import { parseDuration, parseSize } from './quantities.js';
+import { readYaml, type TextRule, type YamlSection } from './yaml-section.js';
+
+/** Bytes. Lists of expected tests of large projects take some hundred kilobytes. */
+export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+
+/** What sample ids and dataset names look like. */
+export const ID_PATTERN = /^[a-z0-9][a-z0-9._-]{0,127}$/;
+const ID_EXPECTED = 'letters, digits, ".", "_" and "-", beginning with a letter or digit, at most 128';
+
+const LINE: TextRule = { maxLength: 1000, pattern: /^[^\n\r]*$/, expected: 'one line of text' };
+const COMMAND: TextRule = { maxLength: 64 * 1024, pattern: /\S/, expected: 'a command' };
+const PATH: TextRule = {
+  maxLength: 1024,
+  // No leading slash, and no `..` as a whole name.
+  pattern: /^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\n\r]+$/,
+  expected: 'a path inside of the codebase, without a leading "/" and without ".."',
+};
+
+const LATER = 'is not supported yet';
+
+/**
+ * Reads sample.yaml with every default filled in.
+ *
+ * @param file the name that mistakes are reported under.
+ * @throws {CodesetError} INVALID_MANIFEST with one violation per mistake: file, line, field, what was expected.
+ */
+export function parseManifest(text: string, file = 'sample.yaml'): SampleManifest {
+  checkLength(text, file);
+  const { root, problems } = readYaml(text, file);
+  const manifest = root === undefined ? undefined : manifestOf(root);
+  if (manifest === undefined || problems.violations.length > 0)
+    throw invalidFields(problems.violations, 'INVALID_MANIFEST');
+  return manifest;
+}
+
+/**
+ * Reads a file that holds an environment block alone: its fields at the top, or under `environment:` beside
+ * `resources:`.
+ * @throws {CodesetError} INVALID_MANIFEST, as `parseManifest`.
+ */
+export function parseEnvironmentFile(
+  text: string,
+  file: string,
+): { readonly environment: Environment; readonly resources: Resources } {
+  checkLength(text, file);
+  const { root, problems } = readYaml(text, file);
+  let environment: Environment | undefined;
+  let resources = DEFAULT_RESOURCES;
+  if (root?.has('environment') === true) {
+    const section = root.section('environment');
+    if (section !== undefined) environment = environmentOf(section);
+    resources = resourcesOf(root.section('resources'));
+    root.finish();
+  } else if (root !== undefined) {
+    environment = environmentOf(root);
+  }
+  if (environment === undefined || problems.violations.length > 0)
+    throw invalidFields(problems.violations, 'INVALID_MANIFEST');
+  return { environment, resources };
+}
+
+function checkLength(text: string, file: string): void {
+  if (Buffer.byteLength(text) > MAX_MANIFEST_BYTES)
+    throw new CodesetError(
+      'invalid-argument',
+      'INVALID_MANIFEST',
+      `${file} is larger than ${MAX_MANIFEST_BYTES} bytes; expected tests that many belong in several samples.`,
+    );
+}
+
+function manifestOf(root: YamlSection): SampleManifest {
+  const spelled = root.requiredText('sample_id', {
+    maxLength: 128,
+    pattern: new RegExp(ID_PATTERN.source, 'i'),
+    expected: ID_EXPECTED,
+  });
+  const codebase = root.section('codebase');
+  const environment = root.section('environment');
+  if (environment === undefined && !root.has('environment'))
+    root.problem('environment', 'is missing; expected host, image or dockerfile in it');
+  const manifest: SampleManifest = {
+    sampleId: spelled.toLowerCase(),
+    sourceId: root.text('source_id', { ...LINE, maxLength: 256 }, spelled),
+    dataset: root.requiredText('dataset', { maxLength: 128, pattern: ID_PATTERN, expected: ID_EXPECTED }),
+    description: root.text('description', LINE, ''),
+    language: root.text('language', { maxLength: 64, pattern: /^[\w.+#-]+$/, expected: 'one word' }, ''),
+    tags: root.texts(
+      'tags',
+      { maxItems: 64, maxLength: 64, pattern: /^[\w.+#:-]+$/, expected: 'one word' },
+      [],
+    ),
+    environment: environment === undefined ? EMPTY_ENVIRONMENT : environmentOf(environment),
+    history: root.choice('history', ['past', 'squashed'], 'past'),
+    resources: resourcesOf(root.section('resources')),
+    verification: verificationOf(root),
+    codebase: codebase === undefined ? undefined : codebaseOf(codebase),
+  };
+  root.finish();
+  return manifest;
+}
+
+function codebaseOf(section: YamlSection): { git: string; commit: string } {
+  const codebase = {
+    git: section.requiredText('git', { ...LINE, maxLength: 1024, expected: 'a repository or a bundle' }),
+    commit: section.requiredText('commit', {
+      maxLength: 64,
+      pattern: /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/,
+      expected: 'a whole commit id of 40 (or 64) lower-case hex digits',
+    }),
+  };
+  section.finish();
+  return codebase;
+}
+
+const EMPTY_ENVIRONMENT: Environment = {
+  setup: [],
+  prepare: [],
+  setupNetwork: 'none',
+  network: 'none',
+  env: {},
+  workdir: WORKSPACE,
+  user: 'agent',
+};
+
+const NETWORK_LATER = { allowlist: `allowlist ${LATER}; use none or public` };
+
+function environmentOf(section: YamlSection): Environment {
+  const host = section.section('host');
+  const requires = host?.texts(
+    'requires',
+    { maxItems: 64, maxLength: 64, pattern: /^[\w.+-]+$/, expected: 'the name of a program' },
+    [],
+  );
+  host?.finish();
+  const image = section.text(
+    'image',
+    { maxLength: 512, pattern: /^[a-zA-Z0-9][\w./:@-]*$/, expected: 'the name of an image' },
+    '',
+  );
+  const dockerfile = section.text('dockerfile', PATH, '');
+  if (!section.has('host') && !section.has('image') && !section.has('dockerfile'))
+    section.problem('', 'expected at least one of host, image, dockerfile');
+  const network = section.choice('network', ['none', 'public'], 'none', NETWORK_LATER);
+  const environment: Environment = {
+    ...(requires === undefined ? {} : { host: { requires } }),
+    ...(image === '' ? {} : { image }),
+    ...(dockerfile === '' ? {} : { dockerfile }),
+    setup: section.texts('setup', { ...COMMAND, maxItems: 100 }, []),
+    prepare: section.texts('prepare', { ...COMMAND, maxItems: 100 }, []),
+    setupNetwork: section.choice('setup_network', ['none', 'public'], 'none', NETWORK_LATER),
+    network,
+    env: section.record('env', /^(?!CODESET_)[A-Za-z_][A-Za-z0-9_]{0,127}$/, {
+      maxItems: 256,
+      maxLength: 32 * 1024,
+    }),
+    workdir: section.text(
+      'workdir',
+      {
+        maxLength: 1024,
+        pattern: /^\/(?!(?:.*\/)?\.\.(?:\/|$))[^\n\r]*$/,
+        expected: 'an absolute path without ".."',
+      },
+      WORKSPACE,
+    ),
+    user: section.text(
+      'user',
+      { maxLength: 32, pattern: /^[a-z_][a-z0-9_-]*$/, expected: 'the name of a user' },
+      'agent',
+    ),
+  };
+  const builtIn = environment.user === 'agent' || environment.user === 'root';
+  if (environment.host !== undefined && !builtIn)
+    section.problem('user', 'expected agent or root: a host environment has no other users');
+  section.finish({ allow: `${LATER}; use network: none or public` });
+  return environment;
+}
+
+function resourcesOf(section: YamlSection | undefined): Resources {
+  if (section === undefined) return DEFAULT_RESOURCES;
+  const bytes = (key: string, fallback: number): number =>
+    section.quantity(
+      key,
+      {
+        expected: 'a size such as 512MiB, from 16MiB to 16TiB',
+        min: 16 * 1024 ** 2,
+        max: 16 * 1024 ** 4,
+        whole: true,
+        parse: parseSize,
+      },
+      fallback,
+    );
+  const resources: Resources = {
+    cpus: section.quantity(
+      'cpus',
+      { expected: 'a number from 0.1 to 256', min: 0.1, max: 256, whole: false },
+      DEFAULT_RESOURCES.cpus,
+    ),
+    memoryBytes: bytes('memory', DEFAULT_RESOURCES.memoryBytes),
+    processes: section.quantity(
+      'processes',
+      { expected: 'a whole number from 8 to 65536', min: 8, max: 65_536, whole: true },
+      DEFAULT_RESOURCES.processes,
+    ),
+    diskBytes: bytes('disk', DEFAULT_RESOURCES.diskBytes),
+  };
+  section.finish();
+  return resources;
+}
+
+const GRADINGS = { exit_code: 'EXIT_CODE', all_listed: 'ALL_LISTED', swe_bench: 'SWE_BENCH' } as const;
+
+const TEST_NAMES = { maxItems: 100_000, maxLength: 4096, pattern: /\S/, expected: 'the name of a test' };
+const GLOB = { maxItems: 100, ...PATH, expected: 'a glob without a leading "/" and without ".."' };
+
+function verificationOf(root: YamlSection): VerificationSpec {
+  const section = root.section('verification');
+  if (section === undefined) {
+    return {
+      command: ['verification/run'],
+      timeoutMs: 5 * 60_000,
+      scope: 'WORKSPACE',
+      grading: 'EXIT_CODE',
+      network: 'none',
+      report: undefined,
+      remove: [],
+      failToPass: [],
+      passToPass: [],
+      protectedPaths: [],
+    };
+  }
+  const failToPass = section.texts('fail_to_pass', TEST_NAMES, []);
+  const passToPass = section.texts('pass_to_pass', TEST_NAMES, []);
+  const listed = failToPass.length + passToPass.length > 0;
+  const grading: Grading =
+    GRADINGS[
+      section.choice(
+        'grading',
+        ['exit_code', 'all_listed', 'swe_bench'],
+        listed ? 'all_listed' : 'exit_code',
+        {
+          reward_file: `reward_file ${LATER}; use exit_code, all_listed or swe_bench`,
+        },
+      )
+    ];
+  if (grading !== 'EXIT_CODE' && !listed)
+    section.problem('grading', 'expected at least one test in fail_to_pass or pass_to_pass to grade by');
+  checkLists(section, failToPass, passToPass);
+
+  const scope = section.choice(
+    'scope',
+    ['patch', 'workspace'],
+    grading === 'SWE_BENCH' ? 'patch' : 'workspace',
+    { filesystem: `filesystem ${LATER}; use workspace or patch` },
+  );
+  const command = section.texts('command', { maxItems: 256, maxLength: 4096 }, ['verification/run']);
+  const first = command[0] ?? '';
+  if (!first.startsWith('/') && !/^verification\/(?!(?:.*\/)?\.\.(?:\/|$))./.test(first))
+    section.problem('command', 'expected a first word that is a path under verification/ or an absolute one');
+  const spec: VerificationSpec = {
+    command,
+    timeoutMs: section.quantity(
+      'timeout',
+      {
+        expected: 'a duration such as 90s or 5m, from 1s to 24h',
+        min: 1000,
+        max: 86_400_000,
+        whole: true,
+        parse: parseDuration,
+      },
+      5 * 60_000,
+    ),
+    scope: scope === 'patch' ? 'PATCH' : 'WORKSPACE',
+    grading,
+    network: section.choice('network', ['none', 'public'], 'none', NETWORK_LATER),
+    report: reportOf(section, grading),
+    remove: section.texts('remove', GLOB, []),
+    failToPass,
+    passToPass,
+    protectedPaths: section.texts('protected_paths', { maxItems: 10_000, ...PATH }, []),
+  };
+  section.finish({
+    fail_to_fail: `${LATER}; list tests in fail_to_pass and pass_to_pass only`,
+    reward_file: `${LATER}; grade by exit_code, all_listed or swe_bench`,
+    feedback: `${LATER}; leave it out`,
+    canaries: `${LATER}; leave it out`,
+    max_verifications: `${LATER}; leave it out`,
+  });
+  return spec;
+}
+
+function reportOf(section: YamlSection, grading: Grading): VerificationSpec['report'] {
+  const report = section.section('report');
+  if (report === undefined)
+    return grading === 'EXIT_CODE' ? undefined : { format: 'junit', paths: ['**/*.xml'] };
+  const format = report.choice('format', ['junit'], 'junit', {
+    tap: `tap ${LATER}; write JUnit XML`,
+    'go-json': `go-json ${LATER}; write JUnit XML`,
+  });
+  const paths = report.texts('paths', GLOB, ['**/*.xml']);
+  report.finish();
+  return { format, paths };
+}
+
+function checkLists(
+  section: YamlSection,
+  failToPass: readonly string[],
+  passToPass: readonly string[],
+): void {
+  const seen = new Map<string, string>();
+  for (const [list, names] of [
+    ['fail_to_pass', failToPass],
+    ['pass_to_pass', passToPass],
+  ] as const) {
+    for (const name of names) {
+      const earlier = seen.get(name);
+      if (earlier !== undefined)
+        section.problem(
+          list,
+          `names ${JSON.stringify(name.slice(0, 200))} that ${earlier} has already; list each test once`,
+        );
+      seen.set(name, list);
+    }
+  }
+}
