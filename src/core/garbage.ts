@@ -1,0 +1,76 @@
+import type { BlobStore, Engine, Log, SecretStore, Storage } from './ports.js';
+import { sessionEnded } from './session.js';
+
+/** An uploaded repository waits this long for the samples that will name it. */
+const UPLOAD_GRACE_MS = 24 * 60 * 60_000;
+
+/** Removes what nothing refers to any more: sandboxes, layers, blobs and secrets. */
+export class Garbage {
+  readonly #storage: Storage;
+  readonly #secrets: SecretStore;
+  readonly #blobs: BlobStore;
+  readonly #engine: Engine;
+  readonly #log: Log;
+  readonly #now: () => number;
+
+  constructor(parts: {
+    storage: Storage;
+    secrets: SecretStore;
+    blobs: BlobStore;
+    engine: Engine;
+    log: Log;
+    now: () => number;
+  }) {
+    this.#storage = parts.storage;
+    this.#secrets = parts.secrets;
+    this.#blobs = parts.blobs;
+    this.#engine = parts.engine;
+    this.#log = parts.log;
+    this.#now = parts.now;
+  }
+
+  /** At the start, before anything runs: every sandbox but those of open sessions. @returns the live ones. */
+  async sandboxes(): Promise<ReadonlySet<string>> {
+    const open = new Set((await this.#storage.sessions.open()).map((session) => session.sandboxId));
+    const alive = new Set<string>();
+    for (const found of await this.#engine.list()) {
+      if (open.has(found.sandboxId) && found.purpose === 'session') {
+        if (found.alive) alive.add(found.sandboxId);
+        continue;
+      }
+      this.#log.info('an orphaned sandbox is removed', {
+        sandboxId: found.sandboxId,
+        purpose: found.purpose,
+      });
+      await this.#engine.destroy(found.sandboxId);
+    }
+    for (const sessionId of await this.#secrets.list()) {
+      const session = await this.#storage.sessions.find(sessionId);
+      if (session === undefined || sessionEnded(session.state)) await this.#secrets.delete(sessionId);
+    }
+    return alive;
+  }
+
+  /** Layers and blobs; only while nothing is being prepared or created. */
+  async content(): Promise<void> {
+    const [samples, verifications, sessions] = await Promise.all([
+      this.#storage.samples.references(),
+      this.#storage.verifications.references(),
+      this.#storage.sessions.open(),
+    ]);
+    const layers = new Set([...samples.layers, ...verifications.layers]);
+    for (const { layers: used } of sessions) {
+      for (const layer of [...used.root, ...used.workspace, used.baseline]) if (layer) layers.add(layer);
+    }
+    for (const { layerId } of await this.#engine.listLayers()) {
+      // A set-up is expensive and may be wanted by the next sample; its layer stays.
+      if (layers.has(layerId) || layerId.startsWith('setup-')) continue;
+      await this.#engine.deleteLayer(layerId);
+    }
+    for await (const blob of this.#blobs.list()) {
+      const young = this.#now() - blob.createTime.getTime() < UPLOAD_GRACE_MS;
+      if (young || samples.blobs.has(blob.digest) || verifications.blobs.has(blob.digest)) continue;
+      await this.#blobs.delete(blob.digest);
+    }
+  }
+}

@@ -1,0 +1,227 @@
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { extract } from 'tar-stream';
+import type { ExecExit } from './exec.js';
+import { globMatcher } from './glob.js';
+import type { BlobStore, Engine, Grader } from './ports.js';
+import type { SampleVersion } from './sample.js';
+import type { Trees } from './trees.js';
+import { TreeUnusable, workspaceOwner } from './trees.js';
+import type { VerificationLog } from './verification-log.js';
+import type { Fault, Verdict, Verification } from './verification.js';
+import type { WorkSandbox, Workshop } from './work-sandbox.js';
+
+const VERIFICATION_DIR = '/run/codeset-verification';
+const REPORT_DIR = '/run/codeset-reports';
+const MAX_REPORT_BYTES = 16 * 1024 * 1024;
+
+/** How a verification ended, before it is recorded. */
+export interface Judgement {
+  readonly state: 'PASSED' | 'FAILED' | 'ERROR' | 'TIMED_OUT';
+  readonly fault: Fault;
+  readonly retryable: boolean;
+  readonly message: string;
+  readonly verdict?: Verdict;
+  readonly exitCode?: number;
+  readonly exitSignal?: string;
+  readonly subjectDigest?: string;
+}
+
+interface Report {
+  readonly path: string;
+  readonly bySubject: boolean;
+  readonly content: Uint8Array;
+}
+
+/** One run: the judged tree, a fresh sandbox, the hidden script, its reports, the verdict. */
+export class VerificationJudge {
+  readonly #engine: Engine;
+  readonly #blobs: BlobStore;
+  readonly #trees: Trees;
+  readonly #workshop: Workshop;
+  readonly #grader: Grader;
+
+  constructor(parts: { engine: Engine; blobs: BlobStore; trees: Trees; workshop: Workshop; grader: Grader }) {
+    this.#engine = parts.engine;
+    this.#blobs = parts.blobs;
+    this.#trees = parts.trees;
+    this.#workshop = parts.workshop;
+    this.#grader = parts.grader;
+  }
+
+  /** @throws TreeUnusable when the subject can't be judged by its own doing; anything else is the service's fault. */
+  async judge(
+    verification: Verification,
+    sample: SampleVersion,
+    log: VerificationLog,
+    signal: AbortSignal,
+  ): Promise<Judgement> {
+    const tree = await this.#tree(verification, sample, signal);
+    const { environment, verification: spec, resources } = sample.manifest;
+    const hidden = sample.layers.hidden;
+    if (hidden === undefined) throw new Error('A READY sample has no hidden layer.');
+    await using sandbox = await this.#workshop.open(
+      {
+        purpose: 'verification',
+        environment,
+        rootLayers: sample.layers.root,
+        workspaceLayers: tree.workspace,
+        mounts: [{ layer: hidden, path: VERIFICATION_DIR }],
+        resources,
+        network: spec.network,
+      },
+      signal,
+    );
+    const exit = await this.#runScript(sandbox, sample, log, signal);
+    // What the script left running must not write reports any more. kill(-1) of root spares itself and PID 1.
+    await sandbox.run({ argv: ['/bin/sh', '-c', 'kill -KILL -1'], timeoutMs: 10_000, signal });
+    const base = {
+      subjectDigest: tree.digest,
+      ...(exit.code === undefined ? {} : { exitCode: exit.code }),
+      ...(exit.signal === undefined ? {} : { exitSignal: exit.signal }),
+    };
+    const ended = await this.#withoutVerdict(exit, sandbox, spec.timeoutMs);
+    if (ended !== undefined) return { ...base, ...ended };
+    const reports = spec.report === undefined ? [] : await this.#reports(sandbox, spec.report.paths, signal);
+    const verdict = this.#grader.grade({ spec, grading: spec.grading, exitCode: exit.code, reports });
+    return {
+      ...base,
+      state: verdict.passed ? 'PASSED' : 'FAILED',
+      fault: verdict.passed ? 'NONE' : 'SUBJECT',
+      retryable: false,
+      message: verdict.rule,
+      verdict,
+    };
+  }
+
+  async #tree(
+    verification: Verification,
+    sample: SampleVersion,
+    signal: AbortSignal,
+  ): Promise<{ workspace: readonly string[]; digest: string }> {
+    const { kept, scope } = verification;
+    const { baseline, workspace } = sample.layers;
+    if (baseline === undefined || workspace[0] === undefined)
+      throw new Error('A READY sample has no baseline.');
+    if (kept === undefined) throw new Error('The subject of this verification was not kept.');
+    if (kept.kind === 'unusable') throw new TreeUnusable(kept.why);
+    let patch: Uint8Array | undefined;
+    if (kept.kind === 'patch') patch = await buffer(await this.#blobs.get(kept.blob));
+    else if (scope === 'PATCH') patch = await this.#trees.patch(baseline, [...workspace, kept.layer], signal);
+    const below = patch === undefined && kept.kind === 'layer' ? [...workspace, kept.layer] : workspace;
+    const spec = sample.manifest.verification;
+    const layer = `judged-${verification.verificationId}`;
+    // A run before this one may have left it half-way.
+    await this.#engine.deleteLayer(layer);
+    const { digest } = await this.#trees.judged(
+      {
+        baseline,
+        workspace: below,
+        codebase: workspace[0],
+        patch,
+        restore: [
+          ...spec.protectedPaths.map((path) => `:(top,literal)${path.replace(/\/+$/, '')}`),
+          ...spec.remove.map((glob) => `:(top,glob)${glob}`),
+        ],
+        uid: workspaceOwner(sample.manifest.environment.user),
+      },
+      layer,
+      signal,
+    );
+    return { workspace: [...below, layer], digest };
+  }
+
+  async #runScript(
+    sandbox: WorkSandbox,
+    sample: SampleVersion,
+    log: VerificationLog,
+    signal: AbortSignal,
+  ): Promise<ExecExit> {
+    const { environment, verification: spec } = sample.manifest;
+    const made = await sandbox.run({
+      argv: ['/bin/sh', '-c', 'umask 022; mkdir -m 0711 "$1"', 'sh', REPORT_DIR],
+      timeoutMs: 10_000,
+      signal,
+    });
+    if (made.exit.code !== 0) throw new Error(`No report folder: ${made.stderr}`);
+    const [first = '', ...rest] = spec.command;
+    const program = first.replace(/^verification\//, `${VERIFICATION_DIR}/`);
+    const result = await sandbox.run({
+      // The shell only joins the two outputs; exec makes the script the process whose exit is told.
+      argv: ['/bin/sh', '-c', 'exec "$@" 2>&1', 'sh', program, ...rest],
+      cwd: environment.workdir,
+      env: {
+        TZ: 'UTC',
+        LC_ALL: 'C.UTF-8',
+        PYTHONHASHSEED: environment.env['PYTHONHASHSEED'] ?? '0',
+        PYTHONDONTWRITEBYTECODE: '1',
+        CODESET_VERIFICATION_DIR: VERIFICATION_DIR,
+        CODESET_REPORT_DIR: REPORT_DIR,
+        CODESET_SUBJECT_USER: environment.user,
+      },
+      timeoutMs: spec.timeoutMs,
+      onOutput: (data) => log.add(data),
+      signal,
+    });
+    return result.exit;
+  }
+
+  async #withoutVerdict(
+    exit: ExecExit,
+    sandbox: WorkSandbox,
+    timeoutMs: number,
+  ): Promise<Omit<Judgement, 'subjectDigest' | 'exitCode' | 'exitSignal'> | undefined> {
+    if (exit.reason === 'TIMEOUT') {
+      const message = `The verification took longer than its ${timeoutMs / 1000} seconds.`;
+      return { state: 'TIMED_OUT', fault: 'SUBJECT', retryable: false, message };
+    }
+    if (exit.reason === 'START_FAILED') {
+      const message = `The verification script could not be started: ${exit.message}`;
+      return { state: 'ERROR', fault: 'SAMPLE', retryable: false, message };
+    }
+    // What the shell says of a program that it can't exec; a script's own 126 or 127 looks the same, and is as
+    // much its sample's.
+    if (exit.code === 126 || exit.code === 127) {
+      const message = `The verification script could not be run (exit status ${exit.code}); see the log.`;
+      return { state: 'ERROR', fault: 'SAMPLE', retryable: false, message };
+    }
+    if (exit.code === undefined) {
+      const starved = exit.reason === 'OUT_OF_MEMORY' || (await sandbox.outOfMemoryKills()) > 0;
+      const message = starved
+        ? 'The verification ran out of memory.'
+        : `The verification script was ended by ${exit.signal ?? 'a signal'}.`;
+      return { state: 'FAILED', fault: 'SUBJECT', retryable: false, message };
+    }
+    return undefined;
+  }
+
+  async #reports(sandbox: WorkSandbox, globs: readonly string[], signal: AbortSignal): Promise<Report[]> {
+    const packed = await sandbox.run({
+      argv: ['tar', '-C', REPORT_DIR, '--format=pax', '-cf', '-', '.'],
+      timeoutMs: 30_000,
+      maxOutputBytes: 2 * MAX_REPORT_BYTES,
+      signal,
+    });
+    const matchers = globs.map((glob) => globMatcher(glob));
+    const reports: Report[] = [];
+    let bytes = 0;
+    const entries = extract();
+    Readable.from([packed.stdout], { objectMode: false }).pipe(entries);
+    for await (const entry of entries) {
+      const full = entry.header.name.replace(/^\.\//, '');
+      const [, subjects, within = ''] = /^(subject-[^/]+)\/(.*)$/s.exec(full) ?? [];
+      const path = subjects === undefined ? full : within;
+      if (entry.header.type === 'file' && matchers.some((matches) => matches(path))) {
+        const content = await buffer(entry);
+        bytes += content.length;
+        if (bytes > MAX_REPORT_BYTES) {
+          throw new TreeUnusable(`The reports are larger than ${MAX_REPORT_BYTES} bytes.`);
+        }
+        reports.push({ path: full, bySubject: subjects !== undefined, content });
+      } else {
+        entry.resume();
+      }
+    }
+    return reports.sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+}

@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import { EventLog } from './event-log.js';
+
+/** Head and tail of a log that are kept, each. */
+const HALF_BYTES = 512 * 1024;
+
+export type LogItem =
+  | { readonly type: 'log'; readonly attempt: number; readonly offset: number; readonly data: Uint8Array }
+  /** The verification's state changed. */
+  | { readonly type: 'state' };
+
+export interface KeptLog {
+  /** The whole log, or its first and last 512 KiB. */
+  readonly content: Buffer;
+  readonly totalBytes: number;
+  readonly cutBytes: number;
+  /** SHA-256 (hex) of the whole log. */
+  readonly digest: string;
+}
+
+/** What a verification's script printed: followed by readers while it comes, and kept bounded. */
+export class VerificationLog {
+  #attempt: number;
+  #head: Buffer[] = [];
+  #headBytes = 0;
+  #tail: Buffer[] = [];
+  #tailBytes = 0;
+  #total = 0;
+  #hash = createHash('sha256');
+  readonly #events = new EventLog<LogItem>(4096);
+
+  constructor(attempt: number) {
+    this.#attempt = attempt;
+  }
+
+  add(data: Uint8Array): void {
+    // The piece may be a view of a buffer that is used again.
+    const copy = Buffer.from(data);
+    this.#hash.update(copy);
+    this.#events.push({ type: 'log', attempt: this.#attempt, offset: this.#total, data: copy });
+    this.#total += copy.length;
+    const room = Math.min(copy.length, HALF_BYTES - this.#headBytes);
+    if (room > 0) {
+      this.#head.push(copy.subarray(0, room));
+      this.#headBytes += room;
+    }
+    if (room < copy.length) this.#addTail(copy.subarray(room));
+  }
+
+  #addTail(data: Buffer): void {
+    this.#tail.push(data);
+    this.#tailBytes += data.length;
+    for (let first = this.#tail[0]; first !== undefined && this.#tailBytes - first.length >= HALF_BYTES;) {
+      this.#tail.shift();
+      this.#tailBytes -= first.length;
+      first = this.#tail[0];
+    }
+  }
+
+  /** Tells readers to look at the verification's state. */
+  state(): void {
+    this.#events.push({ type: 'state' });
+  }
+
+  /** A further attempt begins its log anew. */
+  restart(attempt: number): void {
+    this.#attempt = attempt;
+    this.#head = [];
+    this.#tail = [];
+    this.#headBytes = this.#tailBytes = this.#total = 0;
+    this.#hash = createHash('sha256');
+    this.#events.push({ type: 'state' });
+  }
+
+  end(): void {
+    this.#events.end();
+  }
+
+  /** Items from the beginning; of the log only what lies behind `offset`. */
+  async *read(offset: number, signal: AbortSignal): AsyncIterable<LogItem> {
+    for await (const item of this.#events.read(signal)) {
+      if (item.type === 'state' || item.offset >= offset) yield item;
+      else if (item.offset + item.data.length > offset) {
+        yield { ...item, offset, data: item.data.subarray(offset - item.offset) };
+      }
+    }
+  }
+
+  kept(): KeptLog {
+    const head = Buffer.concat(this.#head);
+    const all = Buffer.concat(this.#tail);
+    const tail = all.subarray(Math.max(0, all.length - HALF_BYTES));
+    return {
+      content: Buffer.concat([head, tail]),
+      totalBytes: this.#total,
+      cutBytes: this.#total - head.length - tail.length,
+      digest: this.#hash.copy().digest('hex'),
+    };
+  }
+}
