@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, open, rm, symlink, writeFile, type FileHandle } 
 import path from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { extract, pack, type Headers, type Pack } from 'tar-stream';
+import { extract, pack, type Header, type Pack } from 'tar-stream';
 import { CodesetError } from '../core/errors.js';
 import { checkParents, checkSymlink, invalidArchive, safePath, shown, type ArchiveEntry } from './archive-entry.js';
 
@@ -175,7 +175,7 @@ export class SampleArchive implements AsyncDisposable {
   }
 }
 
-function writeEntry(out: Pack, header: Headers): Promise<void> {
+function writeEntry(out: Pack, header: Partial<Header> & { name: string }): Promise<void> {
   return new Promise((resolve, reject) => {
     out.entry(header, (error) => (error ? reject(error) : resolve()));
   });
@@ -230,9 +230,9 @@ class ArchiveSpooler {
       this.#takenAtProgress = this.#taken;
       if (this.#entries.size >= this.#limits.maxEntries)
         throw invalidArchive(`The archive has more than ${this.#limits.maxEntries} entries.`);
-      const entry = await this.#entry(stream.header, stream);
-      // What is no content (a folder's, a link's) is passed over.
-      stream.resume();
+      const entry = await this.#entry(stream.header, stream as unknown as AsyncIterable<Buffer>);
+      // Content that a folder or a link claims to have is passed over.
+      if (entry?.type !== 'file' || stream.header.type === 'link') stream.resume();
       if (entry === undefined) continue;
       const earlier = this.#entries.get(entry.path);
       if (earlier !== undefined && !(earlier.type === 'directory' && entry.type === 'directory'))
@@ -241,7 +241,7 @@ class ArchiveSpooler {
     }
   }
 
-  async #entry(header: Headers, stream: AsyncIterable<Buffer>): Promise<ArchiveEntry | undefined> {
+  async #entry(header: Header, stream: AsyncIterable<Buffer>): Promise<ArchiveEntry | undefined> {
     const name = safePath(header.name);
     switch (header.type) {
       case 'directory':
@@ -268,7 +268,7 @@ class ArchiveSpooler {
     }
   }
 
-  async #file(name: string, header: Headers, stream: AsyncIterable<Buffer>): Promise<ArchiveEntry> {
+  async #file(name: string, header: Header, stream: AsyncIterable<Buffer>): Promise<ArchiveEntry> {
     const offset = this.#offset;
     const hash = createHash('sha256');
     for await (const chunk of stream) {
