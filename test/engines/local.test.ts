@@ -1,0 +1,225 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { DEFAULT_RESOURCES } from '../../src/core/environment.js';
+import { LocalEngine } from '../../src/engines/local/local-engine.js';
+import type { LocalEngineOptions } from '../../src/engines/local/options.js';
+import { engineContract, failure, HOST_ENVIRONMENT, inSandbox, sandboxSpec, sh, tarOf } from './contract.js';
+
+const repository = new URL('../..', import.meta.url).pathname;
+const initPath = join(repository, 'init/build/codeset-init');
+const isRoot = process.getuid?.() === 0;
+if (!isRoot) console.warn('test/engines: the local engine needs root; its tests are skipped.');
+
+const warnings: string[] = [];
+const log = {
+  debug() {},
+  info() {},
+  warn: (message: string) => void warnings.push(message),
+  error: (message: string) => void warnings.push(message),
+};
+
+interface Place {
+  readonly dataDir: string;
+  readonly runDir: string;
+  open(changes?: Partial<LocalEngineOptions>): Promise<LocalEngine>;
+  tearDown(): Promise<void>;
+}
+
+async function place(): Promise<Place> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'codeset-engine-'));
+  const runDir = `${dataDir}-run`;
+  return {
+    dataDir,
+    runDir,
+    open: (changes = {}) => LocalEngine.open({ dataDir, runDir, initPath, log, ...changes }),
+    tearDown: async () => {
+      await rm(dataDir, { recursive: true, force: true });
+      await rm(runDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function mountsOf(folder: string): Promise<number> {
+  return (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').filter((line) => line.includes(folder))
+    .length;
+}
+
+async function processesNaming(word: string): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid,args']);
+  return stdout.split('\n').filter((line) => line.includes(word));
+}
+
+async function cgroupsNaming(word: string): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('find', [
+    '/sys/fs/cgroup',
+    '-type',
+    'd',
+    '-name',
+    `*${word}*`,
+  ]);
+  return stdout.split('\n').filter((line) => line !== '');
+}
+
+describe.skipIf(!isRoot)('the local engine', () => {
+  beforeAll(async () => {
+    await promisify(execFile)('sh', [join(repository, 'init/build.sh')]);
+  });
+
+  engineContract('local', place);
+
+  describe('local: its own promises', () => {
+    let at: Place;
+    let engine: LocalEngine;
+    beforeEach(async () => {
+      at = await place();
+      engine = await at.open();
+    });
+    afterEach(async () => {
+      for (const { sandboxId } of await engine.list()) await engine.destroy(sandboxId);
+      await engine.close();
+      await at.tearDown();
+    });
+
+    test('destroyed sandboxes leave no process, mount, cgroup, folder or socket', async () => {
+      const ids = Array.from({ length: 12 }, (_, i) => `leak-${process.pid}-${i}`);
+      await Promise.all(ids.map((id) => engine.create(sandboxSpec(id))));
+      await Promise.all(
+        ids.map((id) => sh(engine, id, 'setsid sleep 1000 >/dev/null 2>&1 & mkdir -p d/e; echo x >d/e/f')),
+      );
+      expect(await mountsOf(at.runDir)).toBe(24);
+      await Promise.all(ids.map((id) => engine.destroy(id)));
+      expect(await mountsOf(at.dataDir)).toBe(0);
+      expect(await cgroupsNaming(`leak-${process.pid}`)).toEqual([]);
+      expect(await processesNaming(`leak-${process.pid}`)).toEqual([]);
+      expect(await readdir(join(at.dataDir, 'sandboxes'))).toEqual([]);
+      await engine.close();
+      expect(existsSync(at.runDir) ? await readdir(at.runDir) : []).toEqual([]);
+      engine = await at.open();
+    });
+
+    test('half-made sandboxes of an earlier life are listed as dead and removed', async () => {
+      await mkdir(join(at.dataDir, 'sandboxes', 'only-a-folder'));
+      await mkdir(join(at.dataDir, 'sandboxes', 'torn-spec'));
+      await writeFile(join(at.dataDir, 'sandboxes', 'torn-spec', 'spec.json'), '{"sandboxId": "to');
+      await mkdir('/sys/fs/cgroup/freezer/codeset', { recursive: true }).catch(() => undefined);
+      expect(
+        [...(await engine.list())]
+          .map(({ sandboxId, alive }) => ({ sandboxId, alive }))
+          .sort((a, b) => a.sandboxId.localeCompare(b.sandboxId)),
+      ).toEqual([
+        { sandboxId: 'only-a-folder', alive: false },
+        { sandboxId: 'torn-spec', alive: false },
+      ]);
+      for (const { sandboxId } of await engine.list()) await engine.destroy(sandboxId);
+      expect(await engine.list()).toEqual([]);
+    });
+
+    test('a sandbox that an earlier life left frozen is thawed', async () => {
+      await engine.create(sandboxSpec('cold'));
+      const freezers = [...(await cgroupsNaming('cold'))].filter(
+        (path) => path.includes('/freezer/') || existsSync(join(path, 'cgroup.freeze')),
+      );
+      const freezer = freezers[0] ?? '';
+      const v1 = existsSync(join(freezer, 'freezer.state'));
+      await writeFile(join(freezer, v1 ? 'freezer.state' : 'cgroup.freeze'), v1 ? 'FROZEN' : '1');
+      await engine.close();
+      engine = await at.open();
+      expect((await sh(engine, 'cold', 'echo warm')).stdout).toBe('warm\n');
+    });
+
+    test('a sandbox whose init was killed is lost, and its files can still be committed', async () => {
+      await engine.create(sandboxSpec('a'));
+      await sh(engine, 'a', 'echo kept >f');
+      const [pid] = (
+        await readFile(join(at.runDir, (await readdir(at.runDir))[0] ?? '', 'boxes/a/process'), 'utf8')
+      ).split(' ');
+      process.kill(Number(pid), 'SIGKILL');
+      await expect.poll(async () => (await engine.list())[0]?.alive).toBe(false);
+      expect(await failure(engine.connect('a'))).toMatchObject({ reason: 'SESSION_LOST' });
+      await engine.commit('a', 'workspace', 'rest');
+      await engine.create(sandboxSpec('b', { workspaceLayers: ['rest'] }));
+      expect((await sh(engine, 'b', 'cat f')).stdout).toBe('kept\n');
+    });
+
+    test('a sandbox that writes more than its disk limit is stopped and says so', async () => {
+      await engine.close();
+      engine = await at.open({ diskSampleMs: 50 });
+      await engine.create(
+        sandboxSpec('a', { resources: { ...DEFAULT_RESOURCES, diskBytes: 4 * 1024 ** 2 } }),
+      );
+      await sh(engine, 'a', 'head -c 8M /dev/urandom >big').catch(() => undefined);
+      await expect.poll(async () => (await engine.list())[0]?.alive, { timeout: 5000 }).toBe(false);
+      const lost = await failure(engine.connect('a'));
+      expect(lost.reason).toBe('SESSION_LOST');
+      expect(lost.message).toMatch(/wrote \d+ MiB, and its disk limit is 4 MiB/);
+      expect((await engine.usage('a')).diskBytes).toBeGreaterThan(4 * 1024 ** 2);
+    });
+
+    test('nothing new is made when the disk is down to its reserve', async () => {
+      await engine.close();
+      engine = await at.open({ reserveBytes: 2 ** 60 });
+      expect((await failure(engine.create(sandboxSpec('a')))).reason).toBe('DISK_FULL');
+      expect((await failure(engine.importLayer('l', tarOf([])))).reason).toBe('DISK_FULL');
+      expect(await engine.list()).toEqual([]);
+    });
+
+    test('an environment with only an image is refused with what it needs', async () => {
+      const { host: _, ...rest } = HOST_ENVIRONMENT;
+      expect(await failure(engine.check({ ...rest, image: 'debian:12' }))).toMatchObject({
+        kind: 'failed-precondition',
+        reason: 'ENGINE_UNSUPPORTED',
+      });
+      expect((await failure(engine.check({ ...HOST_ENVIRONMENT, user: 'postgres' }))).reason).toBe(
+        'ENVIRONMENT_UNMET',
+      );
+    });
+
+    test('extra toolchain folders are seen read-only, on PATH and in the fingerprint', async () => {
+      const before = await engine.fingerprint(HOST_ENVIRONMENT);
+      await engine.close();
+      const tools = join(at.dataDir, '..', `tools-${process.pid}`);
+      await mkdir(join(tools, 'bin'), { recursive: true });
+      await writeFile(join(tools, 'bin', 'extra-tool'), '#!/bin/sh\necho extra\n', { mode: 0o755 });
+      try {
+        engine = await at.open({ toolchainPaths: [{ path: tools, bin: join(tools, 'bin') }] });
+        await engine.check({ ...HOST_ENVIRONMENT, host: { requires: ['extra-tool'] } });
+        expect(await engine.fingerprint(HOST_ENVIRONMENT)).not.toBe(before);
+      } finally {
+        await rm(tools, { recursive: true, force: true });
+      }
+    });
+
+    test.skipIf(process.env['CODESET_TEST_OFFLINE'] === '1')(
+      'network public reaches the world, not the host, private addresses or metadata',
+      async () => {
+        if (!engine.capabilities().publicNetwork) {
+          console.warn(`skipped: ${engine.capabilities().warnings.join(' ')}`);
+          return;
+        }
+        await engine.create(sandboxSpec('a', { network: 'public' }));
+        const route = await sh(
+          engine,
+          'a',
+          'for a in 10.1.2.3 169.254.169.254 192.168.1.1 172.17.0.1 100.64.0.1; do python3 -c "import socket,sys; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect((sys.argv[1], 80)); print(sys.argv[1])" $a 2>/dev/null; done; python3 -c "import socket; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect((\'1.1.1.1\', 80)); print(\'world\')"; ip route add 10.0.0.0/8 dev lo 2>&1 | head -1',
+          'root',
+        );
+        expect(route.stdout).toMatch(/^world\n/);
+        expect(route.stdout).toMatch(/not permitted/);
+        const raw = await inSandbox(engine, 'a', (init) =>
+          init.run(
+            ['/usr/bin/python3', '-c', 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)'],
+            { user: 'root' },
+          ),
+        );
+        expect(raw.stderr).toMatch(/PermissionError/);
+        await engine.destroy('a');
+        expect(await processesNaming(`${at.runDir}/`)).toEqual([]);
+      },
+    );
+  });
+});
