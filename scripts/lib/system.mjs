@@ -7,6 +7,7 @@ const NEEDS = [
   { any: ['git'], debian: 'git', why: 'codebases and differences' },
   { any: ['runc', 'crun'], debian: 'runc', why: 'the local engine' },
   { any: ['pasta'], debian: 'passt', why: 'the network of sandboxes' },
+  { any: ['ip'], debian: 'iproute2', why: 'the network of sandboxes' },
   { any: ['python3'], debian: 'python3', why: 'the Python samples' },
   { any: ['cc', 'gcc', 'clang'], debian: 'gcc libc6-dev', why: "the sandbox's init" },
 ];
