@@ -1,0 +1,267 @@
+import { mkdir, chmod } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ServerConfig } from './config-settings.js';
+import { EnvironmentBuilder } from './core/environment-builder.js';
+import { failedPrecondition } from './core/errors.js';
+import { Garbage } from './core/garbage.js';
+import { KeyRing } from './core/key-ring.js';
+import type { Engine, Log } from './core/ports.js';
+import { SampleCatalog } from './core/sample-catalog.js';
+import { SamplePreparer } from './core/sample-preparer.js';
+import { SessionChanges } from './core/session-changes.js';
+import { SessionFiles } from './core/session-files.js';
+import { SessionManager } from './core/session-manager.js';
+import { SessionSandboxes } from './core/session-sandboxes.js';
+import { Trees } from './core/trees.js';
+import { VerificationJudge } from './core/verification-judge.js';
+import { VerificationRunner } from './core/verification-runner.js';
+import { Workshop } from './core/work-sandbox.js';
+import { LocalEngine } from './engines/local/local-engine.js';
+import { LinkedExecHost } from './exec/exec-host.js';
+import { ReportGrader } from './grading/verdict.js';
+import { FileSampleReader } from './samples/sample-reader.js';
+import { ensureAdminKey } from './storage/admin-key.js';
+import { openBlobStore } from './storage/blob-store.js';
+import { openSecretStore } from './storage/secret-store.js';
+import { acquireServiceLock } from './storage/service-lock.js';
+import { openStorage } from './storage/storage.js';
+import { startGrpcServer, type GrpcServer } from './transport/server.js';
+import type { UseCases } from './transport/use-cases.js';
+
+const EXPIRY_CHECK_MS = 1000;
+const MAX_QUEUED_VERIFICATIONS = 10_000;
+
+/** The running service: everything wired, recovered and listening. Its owner disposes it. */
+export class App implements AsyncDisposable {
+  /** What a client connects to. */
+  readonly address: string;
+  /** Where the admin's key lies, and whether this start made it. */
+  readonly adminKey: { readonly path: string; readonly created: boolean };
+  readonly capabilities: ReturnType<Engine['capabilities']>;
+  readonly #server: GrpcServer;
+  readonly #stop: (deadlineMs: number) => Promise<void>;
+  readonly #graceMs: number;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(parts: {
+    server: GrpcServer;
+    adminKey: App['adminKey'];
+    capabilities: App['capabilities'];
+    stop: (deadlineMs: number) => Promise<void>;
+    graceMs: number;
+  }) {
+    this.address = parts.server.address;
+    this.adminKey = parts.adminKey;
+    this.capabilities = parts.capabilities;
+    this.#server = parts.server;
+    this.#stop = parts.stop;
+    this.#graceMs = parts.graceMs;
+  }
+
+  /**
+   * Starts the service on a data folder and takes up what an earlier life left in it.
+   * @throws CodesetError with a sentence for the operator; nothing stays open then.
+   */
+  static async start(config: ServerConfig, log: Log): Promise<App> {
+    await using cleanup = new Cleanup();
+    const now = (): number => Date.now();
+    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+    await chmod(config.dataDir, 0o700);
+    const lock = acquireServiceLock(config.dataDir);
+    cleanup.defer(() => lock[Symbol.dispose]());
+    const storage = await openStorage({ url: `sqlite:${config.databaseUrl}` });
+    cleanup.defer(() => storage.close());
+    const blobs = await openBlobStore(join(config.dataDir, 'blobs'));
+    const secrets = await openSecretStore(join(config.dataDir, 'secrets'));
+    const adminKey = await ensureAdminKey(config.dataDir, storage.keys, now);
+    const engine = await openEngine(config, log);
+    cleanup.defer(() => engine.close());
+
+    const execHost = new LinkedExecHost({ folder: join(config.dataDir, 'execs'), log });
+    const workshop = new Workshop(engine, execHost);
+    const trees = new Trees(workshop);
+    const builder = new EnvironmentBuilder(engine, workshop);
+    const reader = new FileSampleReader(join(config.dataDir, 'run', 'samples'));
+    const keys = new KeyRing(storage.keys, now);
+    const preparer = new SamplePreparer({ storage, blobs, engine, reader, builder, trees, log, now });
+    const catalog = new SampleCatalog({ storage, blobs, reader, preparer, log, now });
+    const sandboxes = new SessionSandboxes({ engine, execHost, storage, secrets, catalog, builder, log });
+    const sessions = new SessionManager({
+      storage,
+      secrets,
+      catalog,
+      engine,
+      sandboxes,
+      keys,
+      limits: {
+        maxSessions: config.maxSessions,
+        defaultTtlMs: config.defaultTtl,
+        maxTtlMs: config.maxTtl,
+        defaultIdleTimeoutMs: config.defaultIdleTimeout,
+      },
+      log,
+      now,
+    });
+    const judge = new VerificationJudge({ engine, blobs, trees, workshop, grader: new ReportGrader() });
+    const verifications = new VerificationRunner({
+      storage,
+      blobs,
+      engine,
+      catalog,
+      sessions,
+      sandboxes,
+      judge,
+      limits: { concurrent: config.maxVerifications, queued: MAX_QUEUED_VERIFICATIONS },
+      log,
+      now,
+    });
+    const files = new SessionFiles(sessions);
+    const changes = new SessionChanges({ sessions, sandboxes, engine, trees });
+
+    const garbage = new Garbage({ storage, secrets, blobs, engine, log, now });
+    const alive = await garbage.sandboxes();
+    await sessions.recover(alive);
+    cleanup.defer(() => sessions.detach());
+    await garbage.content();
+    for (const sample of await storage.samples.inState('PREPARING')) preparer.begin(sample);
+    cleanup.defer(() => preparer.idle());
+    await verifications.recover();
+    cleanup.defer(() => verifications.stop());
+
+    const expiry = everySecond(() => sessions.expire(), log);
+    cleanup.defer(expiry);
+    const useCases: UseCases = {
+      samples: catalog,
+      sessions,
+      files: {
+        read: (...args) => files.read(...args),
+        write: (...args) => files.write(...args),
+        stat: (...args) => files.stat(...args),
+        list: (...args) => files.list(...args),
+        move: (...args) => files.move(...args),
+        remove: (...args) => files.remove(...args),
+        unpack: (...args) => files.unpack(...args),
+        pack: (...args) => files.pack(...args),
+        replace: (...args) => files.replace(...args),
+        applyPatch: (...args) => changes.apply(...args),
+        diff: (...args) => changes.diff(...args),
+      },
+      verifications,
+      keys,
+    };
+    const server = await startGrpcServer({
+      useCases,
+      log,
+      listen: listenText(config.listen),
+      auth: !config.insecureNoAuth,
+    });
+    const owned = cleanup.move();
+    return new App({
+      server,
+      adminKey,
+      capabilities: engine.capabilities(),
+      graceMs: config.shutdownGrace,
+      stop: async (deadlineMs) => {
+        try {
+          await server.stop(deadlineMs);
+        } finally {
+          await owned[Symbol.asyncDispose]();
+        }
+      },
+    });
+  }
+
+  /** Ends the service within its grace; sandboxes and their commands go on. Idempotent. */
+  stop(deadlineMs: number = this.#graceMs): Promise<void> {
+    this.#stopping ??= this.#stop(deadlineMs);
+    return this.#stopping;
+  }
+
+  setHealthy(healthy: boolean): void {
+    this.#server.setHealthy(healthy);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+function listenText(listen: ServerConfig['listen']): string {
+  if (listen.kind === 'unix') return `unix:${listen.path}`;
+  return listen.host.includes(':') ? `[${listen.host}]:${listen.port}` : `${listen.host}:${listen.port}`;
+}
+
+async function openEngine(config: ServerConfig, log: Log): Promise<Engine> {
+  if (config.engine === 'docker') {
+    throw failedPrecondition(
+      'ENGINE_UNSUPPORTED',
+      'The docker engine is not part of this version; start with --engine local (or auto).',
+    );
+  }
+  return LocalEngine.open({
+    dataDir: config.dataDir,
+    initPath: initBinary(),
+    log,
+    runDir: config.runDir,
+    reserveBytes: config.diskReserve,
+    runtimes: config.runtimes,
+    hostIdBase: config.hostIdBase,
+    toolchainPaths: config.toolchainPaths,
+    passThroughEnv: config.passEnv,
+  });
+}
+
+/** PID 1 of sandboxes, beside src/ in a checkout and beside dist/ once built. */
+function initBinary(): string {
+  for (const up of ['../init/build/codeset-init', '../../init/build/codeset-init']) {
+    const path = fileURLToPath(new URL(up, import.meta.url));
+    if (existsSync(path)) return path;
+  }
+  throw failedPrecondition(
+    'ENGINE_UNSUPPORTED',
+    'codeset-init is not built; run init/build.sh (npm run build does).',
+  );
+}
+
+/** Calls `work` a second after its last end, until stopped. */
+function everySecond(work: () => Promise<void>, log: Log): () => Promise<void> {
+  let stopped = false;
+  let running: Promise<void> = Promise.resolve();
+  const next = (): NodeJS.Timeout =>
+    setTimeout(() => {
+      running = work()
+        .catch((error: unknown) => log.error('expiry failed', { error }))
+        .then(() => {
+          if (!stopped) timer = next();
+        });
+    }, EXPIRY_CHECK_MS).unref();
+  let timer = next();
+  return async () => {
+    stopped = true;
+    clearTimeout(timer);
+    await running;
+  };
+}
+
+/** Node 20 has no AsyncDisposableStack. What is deferred runs in reverse when it is disposed. */
+class Cleanup implements AsyncDisposable {
+  #work: (() => unknown)[] = [];
+
+  defer(work: () => unknown): void {
+    this.#work.push(work);
+  }
+
+  /** Takes the work over; this stack then disposes nothing. */
+  move(): Cleanup {
+    const moved = new Cleanup();
+    moved.#work = this.#work;
+    this.#work = [];
+    return moved;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (let work = this.#work.pop(); work !== undefined; work = this.#work.pop()) await work();
+  }
+}
