@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { chmod, mkdir, mkdtemp, open, rm, symlink, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { type Readable, Transform } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract, pack, type Header, type Pack } from 'tar-stream';
 import { CodesetError } from '../core/errors.js';
@@ -117,7 +117,7 @@ export class SampleArchive implements AsyncDisposable {
       () => out.finalize(),
       (error: unknown) => out.destroy(error instanceof Error ? error : new Error(String(error))),
     );
-    return out as unknown as Readable;
+    return Readable.from(out, { objectMode: false });
   }
 
   /** Unpacks one folder's content into `destination`, which must be empty and the service's own. */

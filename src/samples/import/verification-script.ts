@@ -1,0 +1,65 @@
+import type { PatchedTree } from './hidden-files.js';
+
+/** One word of a POSIX shell. */
+export function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/**
+ * Runs pytest with a JUnit report in the subject's own report folder. pytest is found before the workspace
+ * takes part in the search, so that a planted `pytest.py` is not run in its place.
+ */
+export function pytestCommand(files: readonly string[]): string {
+  const program = [
+    'import os, sys',
+    'sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]',
+    'import pytest',
+    'sys.path.insert(0, os.getcwd())',
+    'sys.exit(pytest.main(sys.argv[1:]))',
+  ].join('; ');
+  return `exec python3 -c ${quote(program)} -p no:cacheprovider -rA --junitxml="$CODESET_REPORT_DIR/report.xml" -- ${files.map(quote).join(' ')}\n`;
+}
+
+/** The script that puts hidden test files in place as root, then starts `verification/test.sh` as the subject. */
+export function verificationScript(tests: PatchedTree): string {
+  const lines = [
+    ...tests.removed.map((file) => `drop ${quote(file)}`),
+    ...tests.changed.map(({ path, executable }) => `put ${quote(path)} ${executable ? '755' : '644'}`),
+  ];
+  return `${PREAMBLE}\n${lines.join('\n')}\n\nexec as-subject sh -c "$(cat "$CODESET_VERIFICATION_DIR/test.sh")"\n`;
+}
+
+const PREAMBLE = `#!/bin/sh
+# Puts the test files that belong to this sample in place, then runs the tests as the subject's user. The
+# report says which of them passed.
+set -eu
+
+# Where a folder on the way to the file is a link, or no folder, it makes place: nothing that the subject left
+# may lead a write of root's elsewhere.
+clear_way() {
+  way=.
+  rest=$1
+  while :; do
+    case $rest in
+      */*) ;;
+      *) break ;;
+    esac
+    way=$way/\${rest%%/*}
+    rest=\${rest#*/}
+    if [ -L "$way" ] || { [ -e "$way" ] && [ ! -d "$way" ]; }; then rm -f "$way"; fi
+    [ -d "$way" ] || mkdir "$way"
+  done
+}
+
+put() {
+  clear_way "$1"
+  rm -rf "./$1"
+  cp "$CODESET_VERIFICATION_DIR/files/$1" "./$1"
+  chmod "$2" "./$1"
+}
+
+drop() {
+  clear_way "$1"
+  rm -rf "./$1"
+}
+`;
