@@ -10,6 +10,8 @@ const SECRET = /^csk_(?:admin|runner|agent)_[A-Za-z0-9_-]{43}$/;
 const FRESH_MS = 1000;
 const CACHED_KEYS = 4096;
 const MAX_NAME = 128;
+/** Name of keys that live in the data folder's `admin.key`; nobody else's key may have it. */
+export const ADMIN_KEY_NAME = 'admin.key';
 
 export function newSecret(role: Role): string {
   return `csk_${role.toLowerCase()}_${randomBytes(32).toString('base64url')}`;
@@ -40,6 +42,9 @@ export class KeyRing {
       throw invalidFields([
         { field: 'name', description: `1 to ${MAX_NAME} characters, none of them a control character.` },
       ]);
+    }
+    if (name === ADMIN_KEY_NAME) {
+      throw invalidFields([{ field: 'name', description: `"${name}" is kept for the service's own key.` }]);
     }
     return this.#create(role, name, undefined);
   }
@@ -78,7 +83,7 @@ export class KeyRing {
     return this.#keys.list();
   }
 
-  /** Honoured from the moment this is called. @throws KEY_NOT_FOUND. */
+  /** Honoured by this process once this resolves, by others within a second. @throws KEY_NOT_FOUND. */
   async revoke(keyId: string): Promise<void> {
     const known = await this.#revoking(() => this.#keys.revoke(keyId, new Date(this.#clock())));
     if (!known) {

@@ -1,15 +1,12 @@
 import { constants } from 'node:fs';
-import { chmod, mkdir, open } from 'node:fs/promises';
+import { chmod, mkdir, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failedPrecondition } from '../core/errors.js';
 import { newId } from '../core/ids.js';
-import { hashOfSecret, newSecret } from '../core/key-ring.js';
+import { ADMIN_KEY_NAME, hashOfSecret, newSecret } from '../core/key-ring.js';
 import type { KeyRepository } from '../core/ports.js';
 import { diskFull, isDiskFull } from './disk-full.js';
 import { writePrivateFile } from './durable-file.js';
-
-/** Kept for keys that live in the file, so that one whose file was lost can be found and revoked. */
-export const ADMIN_KEY_NAME = 'admin.key';
 
 export interface AdminKeyFile {
   readonly path: string;
@@ -27,8 +24,7 @@ export async function ensureAdminKey(
   clock: () => number,
 ): Promise<AdminKeyFile> {
   const path = adminKeyPath(dataDir);
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  await chmod(dataDir, 0o700);
+  await makePrivateFolder(dataDir);
   const secret = await readAdminKey(dataDir);
   const known = secret === undefined ? undefined : await keys.findByHash(hashOfSecret(secret));
   if (known !== undefined && known.role === 'ADMIN' && known.revokeTime === undefined) {
@@ -42,6 +38,19 @@ export async function ensureAdminKey(
   }
   await make(path, keys, now);
   return { path, created: true };
+}
+
+async function makePrivateFolder(dataDir: string): Promise<void> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const { mode } = await stat(dataDir);
+  // Closing /tmp to everybody else is not what whoever names it wants.
+  if ((mode & 0o1000) !== 0) {
+    throw failedPrecondition(
+      'ENVIRONMENT_UNMET',
+      `${dataDir} is a folder that users share: choose one of the service's own with --data-dir.`,
+    );
+  }
+  if ((mode & 0o077) !== 0) await chmod(dataDir, 0o700);
 }
 
 /** The database first: a crash in between leaves a key that nobody holds, and the next start revokes it. */

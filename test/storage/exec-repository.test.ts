@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import type { ExecExit } from '../../src/core/exec.js';
+import { anExec, aSession, NOON } from '../support/entities.js';
+import { failure, freshStorage } from './storage-fixture.js';
+
+const EXIT: ExecExit = {
+  reason: 'EXITED',
+  code: 3,
+  signal: undefined,
+  message: '',
+  cpuTimeUs: 1200,
+  peakMemoryBytes: 4096,
+};
+
+describe('execs', () => {
+  test('are saved, replaced, and read back in the order of their creation', async () => {
+    await using open = await freshStorage();
+    const { sessions, execs } = open.storage;
+    const session = aSession();
+    await sessions.insert(session);
+    const later = anExec(session.sessionId, { execId: 'a', createTime: new Date(NOON.getTime() + 1) });
+    const earlier = anExec(session.sessionId, { execId: 'b' });
+    await execs.save(later);
+    await execs.save(earlier);
+    const ended = { ...earlier, state: 'EXITED' as const, exit: EXIT, stdoutBytes: 2 ** 40, endTime: NOON };
+    await execs.save(ended);
+    expect(await execs.forSession(session.sessionId)).toStrictEqual([ended, later]);
+    await execs.deleteForSession(session.sessionId);
+    expect(await execs.forSession(session.sessionId)).toEqual([]);
+  });
+
+  test('one id may be used in two sessions', async () => {
+    await using open = await freshStorage();
+    const { sessions, execs } = open.storage;
+    for (const sessionId of ['ses_a', 'ses_b']) {
+      await sessions.insert(aSession({ sessionId }));
+      await execs.save(anExec(sessionId, { execId: 'build' }));
+    }
+    expect(await execs.forSession('ses_a')).toHaveLength(1);
+    expect(await execs.forSession('ses_b')).toHaveLength(1);
+  });
+
+  test.each(['EXITED', 'LOST'] as const)('a late save does not wake one that is %s', async (state) => {
+    await using open = await freshStorage();
+    const { sessions, execs } = open.storage;
+    const session = aSession();
+    await sessions.insert(session);
+    const running = anExec(session.sessionId, { execId: 'a' });
+    const ended = { ...running, state, exit: EXIT };
+    await execs.save(ended);
+    await execs.save(running);
+    expect(await execs.forSession(session.sessionId)).toStrictEqual([ended]);
+    const corrected = { ...ended, stdoutBytes: 7 };
+    await execs.save(corrected);
+    expect(await execs.forSession(session.sessionId)).toStrictEqual([corrected]);
+  });
+
+  test('of a session that is not there are refused', async () => {
+    await using open = await freshStorage();
+    await expect(open.storage.execs.save(anExec('ses_nobody'))).rejects.toMatchObject(
+      failure('not-found', 'SESSION_NOT_FOUND'),
+    );
+  });
+});

@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest';
+import type { VerificationRepository } from '../../src/core/ports.js';
+import type { Verification, VerificationFilter, VerificationState } from '../../src/core/verification.js';
+import { aVerification, NOON } from '../support/entities.js';
+import { failure, freshStorage } from './storage-fixture.js';
+
+function at(ms: number): Date {
+  return new Date(NOON.getTime() + ms);
+}
+
+async function idsOf(store: VerificationRepository, filter: VerificationFilter): Promise<readonly string[]> {
+  const { items } = await store.list(filter, { size: 100, after: undefined });
+  return items.map((item) => item.verificationId);
+}
+
+const FINAL: readonly VerificationState[] = ['PASSED', 'FAILED', 'ERROR', 'TIMED_OUT', 'CANCELLED'];
+
+describe('verifications', () => {
+  test('come back as they were stored, whatever is kept of the subject', async () => {
+    await using open = await freshStorage();
+    const { verifications } = open.storage;
+    const all: Verification[] = [
+      aVerification({ requestId: 'r1' }),
+      aVerification({ kept: { kind: 'patch', blob: 'b1' }, subject: { kind: 'patch', patchBlob: 'b1' } }),
+      aVerification({ kept: { kind: 'layer', layer: 'l1' }, exitSignal: 'SIGKILL', retryable: true }),
+      aVerification({
+        kept: { kind: 'unusable', why: 'The tree is full of FIFOs.' },
+        exitCode: 0,
+        verdict: {
+          passed: true,
+          score: 0.5,
+          grading: 'ALL_LISTED',
+          rule: 'all listed tests passed',
+          tests: [
+            {
+              name: 'test_a',
+              status: 'PASSED',
+              durationMs: 1.5,
+              message: '',
+              list: 'UNLISTED',
+              bySubject: false,
+            },
+          ],
+          failToPass: { passed: 1, total: 1 },
+          passToPass: { passed: 0, total: 0 },
+        },
+      }),
+    ];
+    for (const one of all) await verifications.insert(one);
+    for (const one of all) expect(await verifications.find(one.verificationId)).toStrictEqual(one);
+    expect(await verifications.findByRequestId('r1')).toStrictEqual(all[0]);
+    expect(await verifications.find('ver_nobody')).toBeUndefined();
+    expect(await verifications.findByRequestId('r2')).toBeUndefined();
+  });
+
+  test('with a taken request id are refused', async () => {
+    await using open = await freshStorage();
+    await open.storage.verifications.insert(aVerification({ requestId: 'r1' }));
+    await expect(open.storage.verifications.insert(aVerification({ requestId: 'r1' }))).rejects.toMatchObject(
+      failure('already-exists', 'REQUEST_ID_REUSED'),
+    );
+  });
+
+  test('run again with a raised attempt, then end', async () => {
+    await using open = await freshStorage();
+    const { verifications } = open.storage;
+    const one = aVerification();
+    await verifications.insert(one);
+    await verifications.update(one.verificationId, { state: 'RUNNING', startTime: at(1) });
+    await verifications.update(one.verificationId, { state: 'RUNNING', attempt: 2 });
+    await verifications.update(one.verificationId, { state: 'PASSED', endTime: at(2), kept: undefined });
+    expect(await verifications.find(one.verificationId)).toStrictEqual({
+      ...one,
+      state: 'PASSED',
+      attempt: 2,
+      startTime: at(1),
+      endTime: at(2),
+    });
+    await expect(verifications.update('ver_nobody', { attempt: 2 })).rejects.toMatchObject(
+      failure('not-found', 'VERIFICATION_NOT_FOUND'),
+    );
+  });
+
+  test.each(FINAL)('never leave %s', async (state) => {
+    await using open = await freshStorage();
+    const { verifications } = open.storage;
+    const one = aVerification({ state, message: 'the first' });
+    await verifications.insert(one);
+    for (const other of ['PENDING', 'RUNNING', ...FINAL].filter((s) => s !== state) as VerificationState[]) {
+      await expect(
+        verifications.update(one.verificationId, { state: other, message: 'the second' }),
+      ).rejects.toMatchObject(failure('failed-precondition', 'VERIFICATION_ENDED'));
+    }
+    expect(await verifications.find(one.verificationId)).toStrictEqual(one);
+  });
+
+  test('are filtered by session, sample and state', async () => {
+    await using open = await freshStorage();
+    const { verifications } = open.storage;
+    const a = aVerification({ verificationId: 'ver_a', createTime: at(3) });
+    const b = aVerification({
+      verificationId: 'ver_b',
+      subject: { kind: 'patch', patchBlob: 'ses_subject' },
+      createTime: at(2),
+      state: 'RUNNING',
+    });
+    const c = aVerification({
+      verificationId: 'ver_c',
+      sampleId: 'other',
+      createTime: at(1),
+      state: 'PASSED',
+    });
+    for (const one of [b, c, a]) await verifications.insert(one);
+    expect(await idsOf(verifications, {})).toEqual(['ver_a', 'ver_b', 'ver_c']);
+    expect(await idsOf(verifications, { sessionId: 'ses_subject' })).toEqual(['ver_a', 'ver_c']);
+    expect(await idsOf(verifications, { sampleId: 'other' })).toEqual(['ver_c']);
+    expect(await idsOf(verifications, { states: ['PASSED', 'RUNNING'] })).toEqual(['ver_b', 'ver_c']);
+    expect((await verifications.open()).map((one) => one.verificationId)).toEqual(['ver_b', 'ver_a']);
+  });
+
+  test('are paged newest first while new ones come', async () => {
+    await using open = await freshStorage();
+    const { verifications } = open.storage;
+    for (let i = 0; i < 5; i++) {
+      await verifications.insert(aVerification({ verificationId: `ver_${i}`, createTime: at(0) }));
+    }
+    const first = await verifications.list({}, { size: 3, after: undefined });
+    await verifications.insert(aVerification({ createTime: at(1) }));
+    const second = await verifications.list({}, { size: 3, after: first.next });
+    expect([...first.items, ...second.items].map((one) => one.verificationId)).toEqual(
+      [4, 3, 2, 1, 0].map((i) => `ver_${i}`),
+    );
+    expect(second.next).toBeUndefined();
+  });
+
+  test('name every blob and layer that is kept for them', async () => {
+    await using open = await freshStorage();
+    const { verifications } = open.storage;
+    await verifications.insert(aVerification({ kept: { kind: 'layer', layer: 'l1' }, logBlob: 'log' }));
+    await verifications.insert(
+      aVerification({ subject: { kind: 'patch', patchBlob: 'b1' }, kept: { kind: 'patch', blob: 'b2' } }),
+    );
+    await verifications.insert(aVerification({ kept: { kind: 'unusable', why: 'gone' } }));
+    const { blobs, layers } = await verifications.references();
+    expect([...blobs].sort()).toEqual(['b1', 'b2', 'log']);
+    expect([...layers]).toEqual(['l1']);
+  });
+});
