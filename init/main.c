@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static int epoll_fd = -1;
@@ -38,6 +39,15 @@ static void die(const char *what) {
 static void accept_link(int listen_fd) {
   int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (fd >= 0) link_open(fd, fd);
+}
+
+static int listen_at(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof address.sun_path) return -1;
+  strcpy(address.sun_path, path);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 4) != 0) return -1;
+  return fd;
 }
 
 /* From inside the sandbox nobody ends init: a signal of the host's has no sender here (pid 0). */
@@ -95,8 +105,10 @@ int main(int argc, char **argv) {
   bool stdio = argc == 2 && strcmp(argv[1], "--stdio") == 0;
   if (argc == 3 && strcmp(argv[1], "--listen-fd") == 0) {
     listen_fd = atoi(argv[2]);
+  } else if (argc == 3 && strcmp(argv[1], "--listen") == 0) {
+    listen_fd = listen_at(argv[2]);
   } else if (argc != 1 && !stdio) {
-    dprintf(2, "usage: codeset-init [--listen-fd N | --stdio] | as-subject CMD… | fs OP …\n");
+    dprintf(2, "usage: codeset-init [--listen-fd N | --listen PATH | --stdio] | as-subject CMD… | fs OP …\n");
     return 2;
   }
   prepare_process();

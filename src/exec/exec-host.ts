@@ -1,0 +1,36 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ExecHost, ExecHostOptions, Log, SandboxExecs } from '../core/ports.js';
+import { RecordedExecs } from './recorded-execs.js';
+
+export interface LinkedExecHostOptions {
+  /** Folder of the records: one folder per owner, in it a journal and one folder per exec. */
+  readonly folder: string;
+  readonly log: Log;
+  /** Milliseconds that an exec which was held and is not `detach` goes on without a reader. Default 10 s. */
+  readonly leaseMs?: number;
+}
+
+/** Runs commands over the link to each sandbox's init. Knows no engine. */
+export class LinkedExecHost implements ExecHost {
+  readonly #options: LinkedExecHostOptions;
+
+  constructor(options: LinkedExecHostOptions) {
+    this.#options = options;
+  }
+
+  async open(options: ExecHostOptions): Promise<SandboxExecs> {
+    return await RecordedExecs.open(this.#path(options.ownerId), options, {
+      log: this.#options.log,
+      leaseMs: this.#options.leaseMs ?? 10_000,
+    });
+  }
+
+  async forget(ownerId: string): Promise<void> {
+    await rm(this.#path(ownerId), { recursive: true, force: true });
+  }
+
+  #path(ownerId: string): string {
+    return join(this.#options.folder, ownerId);
+  }
+}

@@ -1,0 +1,516 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CodesetError, failedPrecondition, invalidFields, notFound } from '../core/errors.js';
+import type { BoundedOutput, ExecEvent, ExecInfo, ExecSpec, SignalName } from '../core/exec.js';
+import type {
+  AttachOptions,
+  ExecHostOptions,
+  InternalProcess,
+  InternalSpec,
+  Log,
+  SandboxExecs,
+  StdinWriter,
+} from '../core/ports.js';
+import { readExec } from './exec-reader.js';
+import { Exec, type ExecContext } from './exec.js';
+import { MAX_PAYLOAD } from './frames.js';
+import { DirectProcess } from './internal-process.js';
+import { Journal, type JournalEntry } from './journal.js';
+import { SIGKILL } from './linux.js';
+import { OutputRecord } from './output-record.js';
+import { SandboxLink, type KnownExec } from './sandbox-link.js';
+import { SegmentLog } from './segment-log.js';
+import { encodeSpawn } from './spawn-frame.js';
+
+export interface RecordedExecsSettings {
+  readonly log: Log;
+  readonly leaseMs: number;
+}
+
+/** Commands that run at one time in one sandbox. */
+const MAX_RUNNING = 1024;
+const FLUSH_MS = 10;
+/** How long `end` waits for what it killed. */
+const END_WAIT_MS = 2000;
+
+/** The commands of one sandbox: those that are recorded, and our own. */
+export class RecordedExecs implements SandboxExecs {
+  readonly #folder: string;
+  readonly #options: ExecHostOptions;
+  readonly #log: Log;
+  readonly #link: SandboxLink;
+  readonly #journal: Journal;
+  readonly #context: ExecContext;
+  readonly #execs = new Map<string, Exec>();
+  readonly #byKey = new Map<number, Exec>();
+  readonly #running = new Set<Exec>();
+  readonly #internal = new Set<DirectProcess>();
+  readonly #due = new Set<Exec>();
+  /** Keys that the journal says were held by a client when the last life of the service ended. */
+  readonly #held = new Set<number>();
+  #timer: NodeJS.Timeout | undefined;
+  #flushing: Promise<void> | undefined;
+  #nextKey = 1;
+  #lastOutOfMemoryKills = 0;
+  #state: 'open' | 'lost' | 'ended' | 'detached' = 'open';
+  #diskComplained = false;
+
+  private constructor(folder: string, options: ExecHostOptions, settings: RecordedExecsSettings) {
+    this.#folder = folder;
+    this.#options = options;
+    this.#log = settings.log;
+    this.#journal = new Journal(folder);
+    this.#link = new SandboxLink({
+      dial: options.dial,
+      onUnknown: (known) => this.#found(known),
+      onLost: (message) => this.#lost(message),
+    });
+    this.#context = {
+      ownerId: options.ownerId,
+      link: this.#link,
+      journal: this.#journal,
+      leaseMs: settings.leaseMs,
+      due: (exec) => this.#makeDue(exec),
+      outOfMemory: () => this.#outOfMemory(),
+      changed: (exec) => this.#changed(exec),
+    };
+  }
+
+  /** Takes up what an earlier life of the service left, then opens the link. */
+  static async open(
+    folder: string,
+    options: ExecHostOptions,
+    settings: RecordedExecsSettings,
+  ): Promise<RecordedExecs> {
+    const execs = new RecordedExecs(folder, options, settings);
+    await execs.#load();
+    options
+      .outOfMemoryKills()
+      .then((count) => (execs.#lastOutOfMemoryKills = Math.max(0, count)))
+      .catch(() => undefined);
+    try {
+      await execs.#link.open();
+      execs.#settleUnknown();
+    } catch (error) {
+      // What had ended can still be read; everything else is marked by `#lost`.
+      if (execs.#state !== 'lost') throw error;
+      await execs.#flushAll();
+      throw error;
+    }
+    return execs;
+  }
+
+  // ------------------------------------------------------------ the port
+
+  async start(spec: ExecSpec): Promise<ExecInfo> {
+    const before = this.#execs.get(spec.execId);
+    if (before !== undefined) {
+      if (canonical(before.spec) === canonical(spec)) return before.info();
+      throw new CodesetError(
+        'already-exists',
+        'EXEC_ID_REUSED',
+        `The exec id "${spec.execId}" names another command of this session; choose a new one.`,
+        { metadata: { exec_id: spec.execId } },
+      );
+    }
+    this.#requireOpen();
+    checkSpec(spec);
+    if (this.#running.size >= MAX_RUNNING) {
+      throw new CodesetError(
+        'resource-exhausted',
+        'EXEC_LIMIT',
+        `${MAX_RUNNING} commands run in this session already; wait for one to end.`,
+        { retryAfterMs: 1000 },
+      );
+    }
+    const key = this.#nextKey++;
+    const time = Date.now();
+    const frame = encodeSpawn({
+      execId: spec.execId,
+      argv: spec.argv ?? ['bash', '-c', spec.shell ?? ''],
+      orShell: spec.argv === undefined,
+      env: { ...this.#options.defaults.env, ...spec.env, ...this.#options.secretEnv },
+      cwd: resolveCwd(this.#options.defaults.cwd, spec.cwd),
+      user: spec.user === '' ? this.#options.defaults.user : spec.user,
+      stdin: spec.stdin,
+      note: JSON.stringify({ spec, time }),
+    });
+    requireFits(frame);
+    const exec = new Exec(this.#context, key, spec, this.#records(key), time, frame);
+    this.#add(exec);
+    this.#running.add(exec);
+    exec.begin();
+    this.#options.onChange(exec.info());
+    return exec.info();
+  }
+
+  attach(execId: string, options: AttachOptions): AsyncIterable<ExecEvent> {
+    const exec = this.#find(execId);
+    if (!exec.mayReach(options.from)) {
+      throw new CodesetError('out-of-range', 'OFFSET_OUT_OF_RANGE', 'The command wrote less than that.', {
+        metadata: { stdout_bytes: String(exec.records[0].end), stderr_bytes: String(exec.records[1].end) },
+      });
+    }
+    return readExec(exec, options, () => this.#state === 'detached');
+  }
+
+  openStdin(execId: string): StdinWriter {
+    return this.#find(execId).stdin.openWriter();
+  }
+
+  async wait(execId: string, signal?: AbortSignal): Promise<ExecInfo> {
+    return await this.#find(execId).wait(signal);
+  }
+
+  get(execId: string): ExecInfo {
+    return this.#find(execId).info();
+  }
+
+  list(): readonly ExecInfo[] {
+    return [...this.#execs.values()].map((exec) => exec.info());
+  }
+
+  async signal(execId: string, signal: SignalName): Promise<boolean> {
+    return await this.#find(execId).signal(signal);
+  }
+
+  async cancel(execId: string): Promise<void> {
+    const exec = this.#find(execId);
+    exec.stop('CANCELLED');
+    await exec.wait();
+  }
+
+  async output(execId: string, limit: number): Promise<{ stdout: BoundedOutput; stderr: BoundedOutput }> {
+    const [stdout, stderr] = this.#find(execId).records;
+    return { stdout: await stdout.bounded(limit), stderr: await stderr.bounded(limit) };
+  }
+
+  async spawn(spec: InternalSpec): Promise<InternalProcess> {
+    this.#requireOpen();
+    const key = this.#nextKey++;
+    const mark = `internal-${key}`;
+    const frame = encodeSpawn({
+      execId: mark,
+      argv: spec.argv ?? [],
+      orShell: false,
+      env: { ...this.#options.defaults.env, ...spec.env },
+      cwd: resolveCwd(this.#options.defaults.cwd, spec.cwd),
+      user: spec.user === '' ? this.#options.defaults.user : spec.user,
+      stdin: spec.stdin,
+      note: '',
+    });
+    requireFits(frame);
+    const process: DirectProcess = DirectProcess.start(this.#link, key, mark, spec, frame, () =>
+      this.#internal.delete(process),
+    );
+    this.#internal.add(process);
+    return process;
+  }
+
+  async end(): Promise<void> {
+    if (this.#state === 'ended' || this.#state === 'detached') return;
+    if (this.#state === 'open') {
+      this.#state = 'ended';
+      const running = [...this.#running];
+      for (const exec of running) exec.expectEnd('SESSION_ENDED');
+      if (running.length > 0) await this.#killAll(running);
+      for (const exec of this.#running) exec.lost('The session has ended.');
+      for (const process of this.#internal) process.lost('The session has ended.');
+    }
+    this.#state = 'ended';
+    await this.#flushAll();
+    this.#link.close();
+    await this.#journal.close();
+  }
+
+  async detach(): Promise<void> {
+    if (this.#state !== 'open') return;
+    this.#state = 'detached';
+    for (const exec of this.#running) exec.suspend();
+    for (const process of this.#internal) process.kill();
+    await this.#flushAll();
+    this.#link.close();
+    for (const process of this.#internal) process.lost('The service is being restarted.');
+    await this.#journal.close();
+    for (const exec of this.#execs.values()) {
+      await Promise.all(exec.records.map((record) => record.release()));
+    }
+  }
+
+  // ------------------------------------------------------------ restoring
+
+  async #load(): Promise<void> {
+    const entries = await this.#journal.load();
+    for (const name of await readdir(this.#folder)) {
+      const key = Number(name);
+      if (Number.isSafeInteger(key)) this.#nextKey = Math.max(this.#nextKey, key + 1);
+    }
+    for (const entry of entries) await this.#replay(entry);
+    for (const exec of this.#execs.values()) {
+      if (exec.exit === undefined) this.#running.add(exec);
+    }
+    for (const info of this.#options.stored) {
+      // Known to the database alone. One that may still run is settled when init has told what it has.
+      if (info.exit !== undefined && !this.#execs.has(info.execId)) {
+        this.#addStored(info).restoreExit(info.exit, info.startTime?.getTime(), info.endTime?.getTime());
+      }
+    }
+  }
+
+  /** Init has told what it has: what it does not know, and had no recorded end, is lost. */
+  #settleUnknown(): void {
+    const message = 'The sandbox knows nothing of this command any more.';
+    for (const exec of [...this.#running]) if (!exec.adopted) exec.lost(message);
+    for (const info of this.#options.stored) {
+      if (this.#execs.has(info.execId)) continue;
+      const exec = this.#addStored(info);
+      this.#journal.append({ t: 'start', key: exec.key, spec: info.spec, time: info.createTime.getTime() });
+      exec.lost(message);
+    }
+  }
+
+  #addStored(info: ExecInfo): Exec {
+    const key = this.#nextKey++;
+    const exec = new Exec(
+      this.#context,
+      key,
+      info.spec,
+      this.#records(key),
+      info.createTime.getTime(),
+      undefined,
+    );
+    this.#add(exec);
+    return exec;
+  }
+
+  async #replay(entry: JournalEntry): Promise<void> {
+    this.#nextKey = Math.max(this.#nextKey, entry.key + 1);
+    if (entry.t === 'start') {
+      const records = await this.#loadRecords(entry.key);
+      this.#add(new Exec(this.#context, entry.key, entry.spec, records, entry.time, undefined));
+      return;
+    }
+    const exec = this.#byKey.get(entry.key);
+    if (exec === undefined) return;
+    if (entry.t === 'held') {
+      this.#held.add(entry.key);
+      return;
+    }
+    if (entry.output !== undefined) {
+      exec.records[0].adopt(Buffer.from(entry.output[0], 'base64'));
+      exec.records[1].adopt(Buffer.from(entry.output[1], 'base64'));
+    }
+    exec.restoreExit(entry.exit, entry.started || undefined, entry.ended);
+  }
+
+  /** Init has an exec that nothing here listens to. */
+  #found(known: KnownExec): void {
+    this.#nextKey = Math.max(this.#nextKey, known.key + 1);
+    let exec = this.#byKey.get(known.key);
+    if (exec === undefined && known.note !== '') {
+      // Started in the last moments of an earlier life of the service: init's note is all there is of it.
+      const note = JSON.parse(known.note) as { spec: ExecSpec; time: number };
+      if (!this.#execs.has(note.spec.execId)) {
+        exec = new Exec(this.#context, known.key, note.spec, this.#records(known.key), note.time, undefined);
+        this.#add(exec);
+        this.#running.add(exec);
+        this.#journal.append({ t: 'start', key: known.key, spec: note.spec, time: note.time });
+      }
+    }
+    if (exec !== undefined) {
+      exec.adopt(known, this.#held.has(known.key));
+      return;
+    }
+    // One of our own commands, whose caller is gone.
+    const orphan: InternalSpec = { argv: [], env: {}, cwd: '', user: '', stdin: false, timeoutMs: 0 };
+    const mark = `internal-${known.key}`;
+    const process: DirectProcess = DirectProcess.takeOver(this.#link, known.key, mark, orphan, () =>
+      this.#internal.delete(process),
+    );
+    this.#internal.add(process);
+    process.kill();
+  }
+
+  // ------------------------------------------------------------ bookkeeping
+
+  #records(key: number): readonly [OutputRecord, OutputRecord] {
+    return [this.#record(this.#segments(key, 'out'), key), this.#record(this.#segments(key, 'err'), key)];
+  }
+
+  async #loadRecords(key: number): Promise<readonly [OutputRecord, OutputRecord]> {
+    const stdout = this.#segments(key, 'out');
+    const stderr = this.#segments(key, 'err');
+    await Promise.all([stdout.load(), stderr.load()]);
+    return [this.#record(stdout, key), this.#record(stderr, key)];
+  }
+
+  #segments(key: number, stream: string): SegmentLog {
+    return new SegmentLog(join(this.#folder, String(key)), stream);
+  }
+
+  #record(segments: SegmentLog, key: number): OutputRecord {
+    const recorded = (): void => {
+      const exec = this.#byKey.get(key);
+      exec?.acknowledge(0);
+      exec?.acknowledge(1);
+    };
+    return new OutputRecord(segments, recorded, (error) => this.#complain(error));
+  }
+
+  #add(exec: Exec): void {
+    this.#execs.set(exec.spec.execId, exec);
+    this.#byKey.set(exec.key, exec);
+  }
+
+  #find(execId: string): Exec {
+    const exec = this.#execs.get(execId);
+    if (exec === undefined) throw notFound('EXEC_NOT_FOUND', 'command', execId);
+    return exec;
+  }
+
+  #requireOpen(): void {
+    if (this.#state === 'open') return;
+    if (this.#state === 'detached') {
+      throw new CodesetError('unavailable', 'SHUTTING_DOWN', 'The service is being restarted; try again.', {
+        retryAfterMs: 1000,
+      });
+    }
+    throw this.#state === 'lost'
+      ? failedPrecondition('SESSION_LOST', 'The sandbox of this session is gone.')
+      : failedPrecondition('SESSION_ENDED', 'This session has ended.');
+  }
+
+  #changed(exec: Exec): void {
+    if (exec.exit !== undefined) this.#running.delete(exec);
+    this.#options.onChange(exec.info());
+  }
+
+  async #outOfMemory(): Promise<boolean> {
+    const count = await this.#options.outOfMemoryKills();
+    const grown = count > this.#lastOutOfMemoryKills;
+    this.#lastOutOfMemoryKills = Math.max(this.#lastOutOfMemoryKills, count);
+    return grown;
+  }
+
+  #lost(message: string): void {
+    if (this.#state === 'ended' || this.#state === 'detached') return;
+    this.#state = 'lost';
+    for (const exec of [...this.#running]) exec.lost(message);
+    for (const process of [...this.#internal]) process.lost(message);
+    this.#options.onLost(message);
+  }
+
+  async #killAll(running: readonly Exec[]): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, END_WAIT_MS)));
+    const killed = async (): Promise<void> => {
+      const problem = await this.#link.killAll(SIGKILL);
+      if (problem !== 0) {
+        await Promise.all(running.map((exec) => this.#link.killTree(exec.key, exec.spec.execId, SIGKILL)));
+      }
+      await Promise.all(running.map((exec) => exec.wait()));
+    };
+    await Promise.race([killed().catch(() => undefined), late]);
+    clearTimeout(timer);
+  }
+
+  // ------------------------------------------------------------ writing
+
+  #makeDue(exec: Exec): void {
+    this.#due.add(exec);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.#flush(false);
+    }, FLUSH_MS);
+  }
+
+  /** One flush at a time; what is still open after it comes again with the next tick. */
+  async #flush(final: boolean): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing;
+    this.#flushing = this.#flushOnce(final).finally(() => (this.#flushing = undefined));
+    await this.#flushing;
+  }
+
+  async #flushOnce(final: boolean): Promise<void> {
+    const due = [...this.#due];
+    this.#due.clear();
+    try {
+      const again = await Promise.all(due.map((exec) => exec.flush(final)));
+      await this.#journal.flush();
+      if (this.#journal.problem !== undefined) {
+        this.#complain(this.#journal.problem);
+        const [first] = due;
+        if (first !== undefined && !final) this.#makeDue(first);
+      }
+      if (!final) due.forEach((exec, i) => again[i] && this.#makeDue(exec));
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  async #flushAll(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    // The second round has what the journal's first acknowledged.
+    await this.#flush(true);
+    await this.#flush(true);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #complain(error: unknown): void {
+    if (this.#diskComplained) return;
+    this.#diskComplained = true;
+    this.#log.error('The record of commands cannot be written; commands wait at their output windows.', {
+      ownerId: this.#options.ownerId,
+      error: String(error),
+    });
+  }
+}
+
+/** The same content gives the same text, whatever the order of the environment. */
+function canonical(spec: ExecSpec): string {
+  const { env, ...rest } = spec;
+  return JSON.stringify([Object.entries(rest).sort(byName), Object.entries(env).sort(byName)]);
+}
+
+function byName(a: readonly [string, unknown], b: readonly [string, unknown]): number {
+  return a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0;
+}
+
+function checkSpec(spec: ExecSpec): void {
+  const violations: { field: string; description: string }[] = [];
+  const command = spec.argv ?? [spec.shell ?? ''];
+  if (spec.argv?.length === 0) violations.push({ field: 'argv', description: 'must not be empty' });
+  if (command.some((word) => word.includes('\0'))) {
+    violations.push({
+      field: spec.argv === undefined ? 'shell' : 'argv',
+      description: 'must not hold a NUL',
+    });
+  }
+  for (const [name, value] of Object.entries(spec.env)) {
+    if (name === '' || /[=\0]/.test(name) || value.includes('\0')) {
+      violations.push({ field: 'env', description: `"${name}" is no variable that a command can be given` });
+    }
+  }
+  if (spec.cwd.includes('\0')) violations.push({ field: 'cwd', description: 'must not hold a NUL' });
+  if (spec.user.includes('\0')) violations.push({ field: 'user', description: 'must not hold a NUL' });
+  if (Buffer.byteLength(spec.execId) > 200 || spec.execId.includes('\0')) {
+    violations.push({ field: 'exec_id', description: 'must be at most 200 bytes without a NUL' });
+  }
+  if (violations.length > 0) throw invalidFields(violations);
+}
+
+function requireFits(frame: Buffer): void {
+  if (frame.length <= MAX_PAYLOAD) return;
+  throw new CodesetError(
+    'invalid-argument',
+    'TOO_LARGE',
+    'Arguments and environment together are over 4 MiB; send large input by stdin or as a file.',
+  );
+}
+
+function resolveCwd(base: string, cwd: string): string {
+  if (cwd === '') return base;
+  return cwd.startsWith('/') ? cwd : `${base.replace(/\/$/, '')}/${cwd}`;
+}
