@@ -1,0 +1,73 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '..', '..');
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+const files = (folder: string): readonly string[] =>
+  existsSync(join(root, folder))
+    ? readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(
+        (name) => `${folder}/${name}`,
+      )
+    : [];
+const manifest = JSON.parse(read('package.json')) as {
+  scripts: Record<string, string>;
+  bin: Record<string, string>;
+};
+
+test('the commands that people are told to type exist', () => {
+  expect(Object.keys(manifest.scripts)).toEqual(
+    expect.arrayContaining(['demo', 'test', 'build', 'gen', 'check', 'bench', 'codeset']),
+  );
+  for (const command of Object.values(manifest.scripts)) {
+    const script = /^node (\S+)/.exec(command)?.[1];
+    if (script !== undefined) expect(existsSync(join(root, script)), script).toBe(true);
+  }
+});
+
+test('the README names the two commands, and every npm script it names exists', () => {
+  const readme = read('README.md');
+  expect(readme).toContain('npm run demo');
+  expect(readme).toContain('npm test');
+  const named = [...readme.matchAll(/npm run (?:-s )?([a-z]+)/g)].map((match) => match[1]);
+  for (const name of named) expect(Object.keys(manifest.scripts)).toContain(name);
+});
+
+test("the package's program is built from a file of src", () => {
+  for (const program of Object.values(manifest.bin)) {
+    expect(existsSync(join(root, program.replace(/^dist\//, '').replace(/\.js$/, '.ts'))), program).toBe(
+      true,
+    );
+  }
+});
+
+test('files are named in kebab case', () => {
+  const names = [...files('src'), ...files('test'), ...files('bench'), ...files('scripts')]
+    .filter((path) => /\.(ts|mjs)$/.test(path) && !path.includes('/fixtures/'))
+    .map((path) => basename(path));
+  expect(names.filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.(ts|mjs)$/.test(name))).toEqual([]);
+});
+
+test('no file of src is longer than 500 lines', () => {
+  const long = files('src')
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => ({ path, lines: read(path).split('\n').length - 1 }))
+    .filter(({ lines }) => lines > 400);
+  for (const { path, lines } of long)
+    if (lines <= 500) console.warn(`${path} has ${lines} lines; split it soon`);
+  expect(long.filter(({ lines }) => lines > 500)).toEqual([]);
+});
+
+test('the lock file names no registry', () => {
+  expect(read('package-lock.json')).not.toContain('"resolved"');
+});
+
+test('the set-up scripts import nothing that has to be installed', () => {
+  const specifiers = files('scripts')
+    .filter((path) => path.endsWith('.mjs'))
+    .flatMap((path) =>
+      [...read(path).matchAll(/^import .*?from '([^']+)'/gm)].map((match) => match[1] ?? ''),
+    );
+  expect(specifiers.length).toBeGreaterThan(5);
+  expect(specifiers.filter((name) => !name.startsWith('node:') && !name.startsWith('.'))).toEqual([]);
+});
