@@ -121,12 +121,10 @@ describe.skipIf(!isRoot)('the local engine', () => {
 
     test('a sandbox that an earlier life left frozen is thawed', async () => {
       await engine.create(sandboxSpec('cold'));
-      const freezers = [...(await cgroupsNaming('cold'))].filter(
-        (path) => path.includes('/freezer/') || existsSync(join(path, 'cgroup.freeze')),
-      );
-      const freezer = freezers[0] ?? '';
-      const v1 = existsSync(join(freezer, 'freezer.state'));
-      await writeFile(join(freezer, v1 ? 'freezer.state' : 'cgroup.freeze'), v1 ? 'FROZEN' : '1');
+      const groups = await cgroupsNaming('cold');
+      const v1 = groups.find((path) => path.includes('/freezer/'));
+      if (v1 !== undefined) await writeFile(join(v1, 'freezer.state'), 'FROZEN');
+      else await writeFile(join(groups[0] ?? '', 'cgroup.freeze'), '1');
       await engine.close();
       engine = await at.open();
       expect((await sh(engine, 'cold', 'echo warm')).stdout).toBe('warm\n');

@@ -18,12 +18,9 @@ const CLOSED = [
   '169.254.0.0/16',
   '172.16.0.0/12',
   '192.0.0.0/24',
-  '192.0.2.0/24',
   '192.88.99.0/24',
   '192.168.0.0/16',
   '198.18.0.0/15',
-  '198.51.100.0/24',
-  '203.0.113.0/24',
   '224.0.0.0/4',
   '240.0.0.0/4',
   '168.63.129.16/32',
@@ -125,6 +122,10 @@ export async function openPublicNetwork(
   const resolvers = hostResolvers();
   const args = [
     '--config-net',
+    // As root it would become nobody and then not be let into the sandbox's user namespace. It does not stay root
+    // over anything: it moves into that namespace and an empty root of its own, with a filter on system calls.
+    '--runas',
+    '0:0',
     '--ipv4-only',
     '-t',
     'none',
@@ -153,10 +154,14 @@ export async function openPublicNetwork(
     .flatMap((list) => list ?? [])
     .filter((address) => address.family === 'IPv4' && !address.internal && !own.has(address.address))
     .map((address) => `${address.address}/32`);
+  const gateway = /\bvia (\d+\.\d+\.\d+\.\d+)/.exec(
+    (await run('ip', ['-4', 'route', 'show', 'default'])).stdout,
+  )?.[1];
+  const neighbours = gateway === undefined ? [] : [`${gateway}/32`];
   const batch = [
     `route flush dev ${device} table main`,
     `route add default dev ${device}`,
-    ...[...CLOSED, ...hostAddresses].map((range) => `route replace unreachable ${range}`),
+    ...[...CLOSED, ...hostAddresses, ...neighbours].map((range) => `route replace unreachable ${range}`),
     ...(await exceptions(env)).map((address) => `route replace ${address}/32 dev ${device}`),
     '',
   ].join('\n');
