@@ -1,4 +1,5 @@
 import type { ExecRequest, ExecResponse } from '../../gen/codeset/v1/session_service.js';
+import { CodesetError, type ErrorReason } from '../core/errors.js';
 import type { ExecEvent, ExecSpec } from '../core/exec.js';
 import type { AttachOptions, SandboxExecs, StdinWriter } from '../core/ports.js';
 import { mustOwnSession, type Context } from './call-context.js';
@@ -15,6 +16,7 @@ import { invalidStream } from './upload.js';
 import type { SessionUseCases } from './use-cases.js';
 
 const MAX_STDIN_FRAME_BYTES = MIB;
+const LATE: ReadonlySet<ErrorReason> = new Set(['STDIN_CLOSED', 'EXEC_ENDED']);
 
 interface Opening {
   readonly sessionId: string;
@@ -137,7 +139,17 @@ class ExecInput {
     this.#writer?.release();
   }
 
+  /** A command that has ended takes no more input, which its client could not know: `exited` tells it. */
   async #take(message: ExecRequest): Promise<void> {
+    try {
+      await this.#handle(message);
+    } catch (error) {
+      const late = error instanceof CodesetError && LATE.has(error.reason);
+      if (!late || this.#execs.get(this.#execId).exit === undefined) throw error;
+    }
+  }
+
+  async #handle(message: ExecRequest): Promise<void> {
     const { frame } = message;
     switch (frame?.$case) {
       case 'stdin': {

@@ -36,12 +36,13 @@ export function callMiddleware(options: CallOptions): ServerMiddleware<Caller> {
     let principal: Principal | undefined;
     let open: OpenCall | undefined;
     try {
-      open = options.calls.begin(client);
+      open = options.calls.begin(client, call.responseStream);
       principal = await identify(options, call.method.path, context);
       const extended = Object.assign(context, { principal, requestId, signal: open.signal });
       // The cast holds: the generic stands for one of the two shapes that `requestStream` tells apart.
       const request = call.requestStream ? checked(call.request) : readable(call.request);
-      const answer = yield* call.next(request as never, extended);
+      const next = call.next(request as never, extended);
+      const answer = call.responseStream ? yield* next : await once(next, open);
       // A stream that the stop cut short must not look complete.
       if (open.stopped) throw shuttingDown();
       return answer;
@@ -67,6 +68,23 @@ async function identify(options: CallOptions, path: string, context: CallContext
   const principal = await authenticate(options.keys, context.metadata);
   authorize(path, principal);
   return principal;
+}
+
+/** A single answer, or SHUTTING_DOWN when the service will not wait for it any longer. */
+async function once<Response>(
+  next: AsyncGenerator<Response, Response | void, undefined>,
+  open: OpenCall,
+): Promise<Response | void> {
+  let abort = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(open.stopped ? shuttingDown() : gone());
+    open.signal.addEventListener('abort', abort);
+  });
+  try {
+    return (await Promise.race([next.next(), aborted])).value;
+  } finally {
+    open.signal.removeEventListener('abort', abort);
+  }
 }
 
 /** Whoever reads a stream meets its bad messages as errors. */

@@ -20,24 +20,23 @@ export interface OpenCall extends Disposable {
 
 /** Knows the calls in flight, so that a stop can let short ones finish and end the rest. */
 export class OpenCalls {
-  readonly #streams = new Set<AbortController>();
-  readonly #idle: (() => void)[] = [];
-  #count = 0;
+  /** Each call with whether it streams its answer, and so may last for ever. */
+  readonly #open = new Map<AbortController, boolean>();
+  readonly #changed = new Set<() => void>();
   #stopping = false;
 
   get count(): number {
-    return this.#count;
+    return this.#open.size;
   }
 
   /** @throws SHUTTING_DOWN once `stop` was called. */
-  begin(client: AbortSignal): OpenCall {
+  begin(client: AbortSignal, streams: boolean): OpenCall {
     if (this.#stopping) throw shuttingDown();
     const controller = new AbortController();
     const abort = (): void => controller.abort();
     client.addEventListener('abort', abort);
     if (client.aborted) abort();
-    this.#streams.add(controller);
-    this.#count++;
+    this.#open.set(controller, streams);
     let stopped = false;
     controller.signal.addEventListener('abort', () => (stopped = !client.aborted));
     return {
@@ -47,9 +46,7 @@ export class OpenCalls {
       },
       [Symbol.dispose]: () => {
         client.removeEventListener('abort', abort);
-        if (!this.#streams.delete(controller)) return;
-        this.#count--;
-        if (this.#count === 0) for (const wake of this.#idle.splice(0)) wake();
+        if (this.#open.delete(controller)) for (const wake of [...this.#changed]) wake();
       },
     };
   }
@@ -61,18 +58,25 @@ export class OpenCalls {
 
   /** Ends what is still open; each sees its signal abort. */
   abort(): void {
-    for (const controller of [...this.#streams]) controller.abort();
+    for (const controller of [...this.#open.keys()]) controller.abort();
   }
 
-  /** Resolves when no call is open, or after `ms`. */
-  async settle(ms: number): Promise<void> {
-    if (this.#count === 0) return;
+  /** Resolves when no call is open, or no short one, or after `ms`. */
+  async settle(ms: number, which: 'all' | 'short' = 'all'): Promise<void> {
+    const done = (): boolean =>
+      which === 'all' ? this.#open.size === 0 : ![...this.#open.values()].includes(false);
+    if (done()) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#idle.push(() => {
+      const finish = (): void => {
         clearTimeout(timer);
+        this.#changed.delete(look);
         resolve();
-      });
+      };
+      const look = (): void => {
+        if (done()) finish();
+      };
+      const timer = setTimeout(finish, ms);
+      this.#changed.add(look);
     });
   }
 }
