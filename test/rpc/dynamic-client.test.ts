@@ -14,7 +14,13 @@ afterEach(async () => {
 
 /** A stub by the full name of its service; what it takes and gives is plain JSON. */
 function stub(address: string, file: string, service: string): Record<string, Function> & { close(): void } {
-  const definition = loadSync(file, { includeDirs: [PROTO], longs: String, enums: String, oneofs: true });
+  const definition = loadSync(file, {
+    includeDirs: [PROTO],
+    keepCase: true,
+    longs: String,
+    enums: String,
+    oneofs: true,
+  });
   let found: unknown = loadPackageDefinition(definition);
   for (const part of service.split('.')) found = (found as Record<string, unknown>)[part];
   const made = new (found as new (...args: unknown[]) => Record<string, Function> & { close(): void })(
