@@ -137,6 +137,7 @@ export class Exec implements LinkTarget {
     this.#wasHeld = held;
     if (this.#exit !== undefined) return;
     this.#startTime ??= this.#createTime;
+    if (known.started && this.#state === 'STARTING') this.#state = 'RUNNING';
     this.#armTimeout();
     if (held) this.#startLease();
   }

@@ -214,13 +214,11 @@ export class RecordedExecs implements SandboxExecs {
       const running = [...this.#running];
       for (const exec of running) exec.expectEnd('SESSION_ENDED');
       if (running.length > 0) await this.#killAll(running);
-      for (const exec of this.#running) exec.lost('The session has ended.');
-      for (const process of this.#internal) process.lost('The session has ended.');
+      for (const exec of [...this.#running]) exec.lost('The session has ended.');
+      for (const process of [...this.#internal]) process.lost('The session has ended.');
     }
     this.#state = 'ended';
-    await this.#flushAll();
-    this.#link.close();
-    await this.#journal.close();
+    await this.#close();
   }
 
   async detach(): Promise<void> {
@@ -228,9 +226,13 @@ export class RecordedExecs implements SandboxExecs {
     this.#state = 'detached';
     for (const exec of this.#running) exec.suspend();
     for (const process of this.#internal) process.kill();
+    await this.#close();
+    for (const process of [...this.#internal]) process.lost('The service is being restarted.');
+  }
+
+  async #close(): Promise<void> {
     await this.#flushAll();
     this.#link.close();
-    for (const process of this.#internal) process.lost('The service is being restarted.');
     await this.#journal.close();
     for (const exec of this.#execs.values()) {
       await Promise.all(exec.records.map((record) => record.release()));

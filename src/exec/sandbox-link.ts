@@ -26,6 +26,8 @@ export interface ExitReport {
 /** What init knows of an exec when a link opens. */
 export interface KnownExec {
   readonly key: number;
+  /** Its program ran, or has run. */
+  readonly started: boolean;
   readonly produced: readonly [number, number];
   readonly stdinReceived: number;
   readonly stdinClosed: boolean;
@@ -68,6 +70,8 @@ const FIRST_BACKOFF_MS = 5;
 const LAST_BACKOFF_MS = 1000;
 const HEARTBEAT_MS = 10_000;
 const EMPTY = Buffer.alloc(0);
+const PHASE_RUNNING = 1;
+const PHASE_EXITED = 2;
 
 /**
  * The connection to a sandbox's init. It reconnects by itself; what was sent to a broken link is settled by the
@@ -301,7 +305,7 @@ export class SandboxLink {
         this.#hello(arg, payload);
         return;
       case Receive.EXEC_STATE:
-        this.#known.push(parseKnown(key, payload));
+        this.#known.push(parseKnown(key, stream, payload));
         return;
       case Receive.STATE_END:
         this.#statesKnown();
@@ -392,10 +396,11 @@ export class SandboxLink {
   }
 }
 
-function parseKnown(key: number, payload: Buffer): KnownExec {
+function parseKnown(key: number, phase: number, payload: Buffer): KnownExec {
   const flags = payload.readUInt32LE(24);
   return {
     key,
+    started: phase === PHASE_RUNNING || phase === PHASE_EXITED,
     produced: [readOffset(payload, 0), readOffset(payload, 8)],
     stdinReceived: readOffset(payload, 16),
     stdinClosed: (flags & 1) !== 0,

@@ -1,6 +1,6 @@
 import { spawn, execFileSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, watch } from 'node:fs';
+import { cpSync, existsSync, renameSync, rmSync, watch } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -66,6 +66,28 @@ export class InitProcess implements AsyncDisposable {
   /** Breaks every connection, as when a network or a proxy goes. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /**
+   * One life of the service, to be killed: its connections break in the same moment, it gets no other, and what
+   * its files hold then is all that a later life sees.
+   */
+  life(): { dial: () => Promise<Socket>; kill: () => void; copyOf: (ownerId: string) => string } {
+    let killed = false;
+    return {
+      dial: () => (killed ? new Promise<Socket>(() => undefined) : this.dial()),
+      kill: () => {
+        killed = true;
+        this.cut();
+        cpSync(join(this.folder, 'execs'), join(this.folder, 'execs-then'), { recursive: true });
+      },
+      copyOf: (ownerId) => {
+        const name = `${ownerId}-again`;
+        renameSync(join(this.folder, 'execs-then', ownerId), join(this.folder, 'execs', name));
+        rmSync(join(this.folder, 'execs-then'), { recursive: true });
+        return name;
+      },
+    };
   }
 
   /** The service's end of init, gone without a word. */
