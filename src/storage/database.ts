@@ -1,7 +1,8 @@
 import { chmodSync, closeSync, existsSync, fstatSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import SqliteConnection from 'better-sqlite3';
-import { Kysely, SqliteDialect } from 'kysely';
+import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
 import type { SqliteDatabase, SqliteStatement } from 'kysely';
 import { CodesetError } from '../core/errors.js';
 import { migrate } from './migrate.js';
@@ -16,6 +17,8 @@ import { asStorageError } from './sqlite-errors.js';
  * writer is a `codeset key` command with its one row.
  */
 const BUSY_TIMEOUT_MS = 500;
+/** How long one process waits at its start for another that brings the schema up to date. */
+const MIGRATION_WAIT_MS = 30_000;
 /** A database up to this size is checked whole when it is opened; that takes a fraction of a second. */
 const CHECKED_BYTES = 64 * 1024 ** 2;
 const CACHED_STATEMENTS = 300;
@@ -31,15 +34,31 @@ export interface SqliteOptions {
 export async function openSqlite(path: string, options: SqliteOptions): Promise<Kysely<Schema>> {
   const connection = connect(path);
   const db = new Kysely<Schema>({
-    dialect: new SqliteDialect({ database: new ErrorMappingDatabase(connection, path) }),
+    dialect: new OurDialect({ database: new ErrorMappingDatabase(connection, path) }),
   });
   try {
-    await migrate(db, path, options.migrations);
+    // Another process may be at the same; waiting inside SQLite would block this one's event loop.
+    connection.pragma('busy_timeout = 20');
+    await whenFree(() => migrate(db, path, options.migrations));
+    connection.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
   } catch (error) {
     connection.close();
     throw error;
   }
   return db;
+}
+
+async function whenFree(work: () => Promise<void>): Promise<void> {
+  const end = performance.now() + MIGRATION_WAIT_MS;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const busy = error instanceof CodesetError && error.kind === 'unavailable';
+      if (!busy || performance.now() > end) throw error;
+      await delay(20 + Math.random() * 30);
+    }
+  }
 }
 
 function connect(path: string): SqliteConnection.Database {
@@ -84,6 +103,19 @@ function makePrivate(path: string): number {
     return size;
   } finally {
     closeSync(file);
+  }
+}
+
+class OurDialect extends SqliteDialect {
+  override createAdapter(): SqliteAdapter {
+    return new OurAdapter();
+  }
+}
+
+/** Kysely leaves SQLite's migrations outside transactions; SQLite can do better, and a half-made schema is none. */
+class OurAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
   }
 }
 

@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import SqliteConnection from 'better-sqlite3';
+import { expect, test } from 'vitest';
+import { freshStorage } from './storage-fixture.js';
+
+// What the repositories ask, in short: each must find its rows by an index and read them in its order.
+test.each([
+  ['select * from sessions order by create_time desc, session_id desc limit 3'],
+  ["select * from sessions where state = 'READY' order by create_time desc, session_id desc limit 3"],
+  ["select * from sessions where sample_id = 'a' order by create_time desc, session_id desc limit 3"],
+  ["select * from sessions where request_id = 'a'"],
+  ["select * from session_labels where name = 'a' and value = 'b'"],
+  ["select * from execs where session_id = 'a' order by create_time, exec_id"],
+  ['select * from verifications order by create_time desc, verification_id desc limit 3'],
+  ["select * from verifications where state = 'READY' order by create_time desc, verification_id desc"],
+  ["select * from verifications where sample_id = 'a' order by create_time desc, verification_id desc"],
+  ["select * from verifications where subject_ref = 'a' order by create_time desc, verification_id desc"],
+  ["select * from verifications where request_id = 'a'"],
+  ["select * from sample_versions where dataset = 'a' order by sample_id limit 3"],
+  ["select * from sample_versions where language = 'a' order by sample_id limit 3"],
+  ["select * from sample_versions where state = 'PREPARING'"],
+  ["select * from sample_tags where tag = 'a'"],
+  ["select * from api_keys where secret_hash = 'a'"],
+  ["select * from api_keys where session_id = 'a'"],
+])('an index serves: %s', async (query) => {
+  await using open = await freshStorage();
+  const raw = new SqliteConnection(join(open.dataDir, 'codeset.db'), { readonly: true });
+  const plan = raw.prepare<[], { detail: string }>(`explain query plan ${query}`).all();
+  raw.close();
+  for (const { detail } of plan) expect(detail).toMatch(/USING (COVERING )?INDEX/);
+});
