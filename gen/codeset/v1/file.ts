@@ -69,8 +69,9 @@ export function fileTypeToJSON(object: FileType): string {
 /** What is known of a file in a sandbox. */
 export interface FileInfo {
   /**
-   * The name in its directory, or the path that was asked for. Bytes that are
-   * not UTF-8 are replaced by U+FFFD. OUTPUT_ONLY.
+   * The path as it was asked for; for an entry of a directory, the directory's
+   * path as it was asked for, `/`, and the entry's name. Bytes that are not
+   * UTF-8 are replaced by U+FFFD. OUTPUT_ONLY.
    */
   path: string;
   /** What it is. OUTPUT_ONLY. */

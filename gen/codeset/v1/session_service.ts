@@ -605,7 +605,7 @@ export interface ListDirectoryRequest {
 
 /** The answer of ListDirectory. */
 export interface ListDirectoryResponse {
-  /** The entries by name; `path` is the name alone. */
+  /** The entries, by name. */
   files: FileInfo[];
   /** The token of the next page; empty on the last. */
   nextPageToken: string;
