@@ -71,7 +71,7 @@ export function tarOf(entries: readonly TarEntry[]): Readable {
     pack.entry({ ...rest, type, uid, gid: uid, mtime: new Date(0) }, type === 'file' ? content : '');
   }
   pack.finalize();
-  return pack;
+  return Readable.from(pack as AsyncIterable<Buffer>);
 }
 
 export async function failure(work: Promise<unknown>): Promise<CodesetError> {

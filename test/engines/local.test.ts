@@ -192,32 +192,29 @@ describe.skipIf(!isRoot)('the local engine', () => {
       }
     });
 
-    test.skipIf(process.env['CODESET_TEST_OFFLINE'] === '1')(
-      'network public reaches the world, not the host, private addresses or metadata',
-      async () => {
-        if (!engine.capabilities().publicNetwork) {
-          console.warn(`skipped: ${engine.capabilities().warnings.join(' ')}`);
-          return;
-        }
-        await engine.create(sandboxSpec('a', { network: 'public' }));
-        const route = await sh(
-          engine,
-          'a',
-          'for a in 10.1.2.3 169.254.169.254 192.168.1.1 172.17.0.1 100.64.0.1; do python3 -c "import socket,sys; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect((sys.argv[1], 80)); print(sys.argv[1])" $a 2>/dev/null; done; python3 -c "import socket; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect((\'1.1.1.1\', 80)); print(\'world\')"; ip route add 10.0.0.0/8 dev lo 2>&1 | head -1',
-          'root',
-        );
-        expect(route.stdout).toMatch(/^world\n/);
-        expect(route.stdout).toMatch(/not permitted/);
-        const raw = await inSandbox(engine, 'a', (init) =>
-          init.run(
-            ['/usr/bin/python3', '-c', 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)'],
-            { user: 'root' },
-          ),
-        );
-        expect(raw.stderr).toMatch(/PermissionError/);
-        await engine.destroy('a');
-        expect(await processesNaming(`${at.runDir}/`)).toEqual([]);
-      },
-    );
+    test('network public reaches the world, not the host, private addresses or metadata', async () => {
+      if (!engine.capabilities().publicNetwork) {
+        console.warn(`skipped: ${engine.capabilities().warnings.join(' ')}`);
+        return;
+      }
+      await engine.create(sandboxSpec('a', { network: 'public' }));
+      const route = await sh(
+        engine,
+        'a',
+        'for a in 10.1.2.3 169.254.169.254 192.168.1.1 172.17.0.1 100.64.0.1; do python3 -c "import socket,sys; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect((sys.argv[1], 80)); print(sys.argv[1])" $a 2>/dev/null; done; python3 -c "import socket; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect((\'1.1.1.1\', 80)); print(\'world\')"; ip route add 10.0.0.0/8 dev lo 2>&1 | head -1',
+        'root',
+      );
+      expect(route.stdout).toMatch(/^world\n/);
+      expect(route.stdout).toMatch(/not permitted/);
+      const raw = await inSandbox(engine, 'a', (init) =>
+        init.run(
+          ['/usr/bin/python3', '-c', 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)'],
+          { user: 'root' },
+        ),
+      );
+      expect(raw.stderr).toMatch(/PermissionError/);
+      await engine.destroy('a');
+      expect(await processesNaming(`${at.runDir}/`)).toEqual([]);
+    });
   });
 });

@@ -49,11 +49,21 @@ export class Cgroups {
     return readFileSync(join(MOUNT, 'cgroup.controllers'), 'utf8').trim().split(' ').includes(controller);
   }
 
+  /** Whether a limit on memory can include swap. */
   get countsSwap(): boolean {
-    return this.mode === 'v2'
-      ? !readFileSync('/proc/swaps', 'utf8').trim().includes('\n') ||
-          existsSync(join(MOUNT, 'system.slice/memory.swap.max'))
-      : existsSync(join(MOUNT, 'memory/memory.memsw.limit_in_bytes'));
+    if (this.mode === 'v1') return existsSync(join(MOUNT, 'memory/memory.memsw.limit_in_bytes'));
+    // The root has no such file; any group below it does, where the kernel counts.
+    return (
+      this.mode === 'v2' &&
+      readdirSync(MOUNT, { withFileTypes: true }).some(
+        (entry) => entry.isDirectory() && existsSync(join(MOUNT, entry.name, 'memory.swap.max')),
+      )
+    );
+  }
+
+  /** Whether the host has swap at all. */
+  get hostSwaps(): boolean {
+    return readFileSync('/proc/swaps', 'utf8').trim().includes('\n');
   }
 
   async #number(path: string): Promise<number> {

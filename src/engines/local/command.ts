@@ -95,7 +95,10 @@ export async function runDetaching(
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
     return await new Promise((resolve) => {
-      child.once('error', () => resolve(undefined));
+      // An abort reports an error before the program has ended; its exit is what counts.
+      child.once('error', () => {
+        if (child.pid === undefined) resolve(undefined);
+      });
       child.once('exit', (code) => resolve(code ?? undefined));
     });
   } finally {

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, readdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, statfs, writeFile } from 'node:fs/promises';
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
@@ -13,7 +12,6 @@ import type {
   SandboxStatus,
   SandboxUsage,
 } from '../../core/ports.js';
-import { run } from './command.js';
 import { Cgroups } from './cgroups.js';
 import { DiskGuard } from './disk-guard.js';
 import { checkEnvironment } from './environment-check.js';
@@ -23,20 +21,18 @@ import { DEFAULT_HOST_ID_BASE, type LocalEngineOptions } from './options.js';
 import { Paths } from './paths.js';
 import { describeMachine, type MachineReport, probeMachine } from './machine.js';
 import { runs } from './process-identity.js';
-import type { BareRoot } from './runtime.js';
 import { SandboxMaker } from './sandbox-maker.js';
 import { initProcess, removeSandbox } from './sandbox-remover.js';
 import { Slots } from './slots.js';
+import { unpackInside } from './unpack.js';
 
 const CREATES_AT_ONCE = 4;
-const UNPACK_MEMORY = 512 * 1024 ** 2;
 
 interface Parts {
   readonly options: LocalEngineOptions;
   readonly paths: Paths;
   readonly cgroups: Cgroups;
   readonly hostRoot: HostRoot;
-  readonly bare: BareRoot;
   readonly machine: MachineReport;
   readonly layers: Layers;
   readonly maker: SandboxMaker;
@@ -86,7 +82,7 @@ export class LocalEngine implements Engine {
     await mkdir(join(paths.dataDir, skeleton, 'empty'), { recursive: true });
     await hostRoot.build(join(paths.dataDir, skeleton, 'tree'));
     const layers = new Layers(paths, hostIdBase, (target, tar) =>
-      unpack(target, tar, { paths, cgroups, bare, machine }),
+      unpackInside(target, tar, { paths, cgroups, bare, runtime: machine.runtime }),
     );
     await layers.open();
     const maker = new SandboxMaker({
@@ -107,7 +103,6 @@ export class LocalEngine implements Engine {
       paths,
       cgroups,
       hostRoot,
-      bare,
       machine,
       layers,
       maker,
@@ -118,6 +113,8 @@ export class LocalEngine implements Engine {
   }
 
   async #takeUp(): Promise<void> {
+    const { cgroups, paths } = this.#parts;
+    for (const tool of cgroups.owners().filter(isTool)) await removeSandbox(tool, paths, cgroups);
     for (const { sandboxId } of await this.list()) {
       await this.#parts.cgroups.thaw(sandboxId);
       const spec = await this.#spec(sandboxId);
@@ -145,7 +142,7 @@ export class LocalEngine implements Engine {
     };
   }
 
-  async fingerprint(): Promise<string> {
+  async fingerprint(_environment: Environment): Promise<string> {
     return this.#parts.fingerprint;
   }
 
@@ -299,7 +296,7 @@ export class LocalEngine implements Engine {
     const ids = new Set([
       ...(await readdir(paths.sandboxes)),
       ...(await readdir(join(paths.run, 'boxes')).catch(() => [])),
-      ...cgroups.owners(),
+      ...cgroups.owners().filter((id) => !isTool(id)),
     ]);
     return Promise.all(
       [...ids].map(async (sandboxId) => ({
@@ -357,51 +354,15 @@ export class LocalEngine implements Engine {
   }
 }
 
+/** Containers of a moment for our own tools; core knows nothing of them. */
+function isTool(id: string): boolean {
+  return id.startsWith('unpack-') || id.startsWith('probe-');
+}
+
 function engineFailed(message: string, cause: unknown): CodesetError {
   if (cause instanceof CodesetError) return cause;
   const code = (cause as NodeJS.ErrnoException).code;
   if (code === 'ENOSPC' || code === 'EDQUOT' || /No space left on device/.test(String(cause)))
     return diskFull();
   return new CodesetError('internal', 'ENGINE_FAILED', message, { cause });
-}
-
-async function unpack(
-  target: string,
-  tar: Readable,
-  parts: Pick<Parts, 'paths' | 'cgroups' | 'bare' | 'machine'>,
-): Promise<{ code: number | undefined; stderr: string }> {
-  const { bare, cgroups, machine, paths } = parts;
-  const id = `unpack-${randomBytes(6).toString('hex')}`;
-  const bundle = await bare.bundle(
-    {
-      id,
-      args: [
-        '/usr/bin/tar',
-        '-x',
-        '-f',
-        '-',
-        '-C',
-        '/layer',
-        '--numeric-owner',
-        '--same-owner',
-        '--same-permissions',
-        '--no-overwrite-dir',
-      ],
-      binds: [{ source: target, destination: '/layer', writable: true }],
-      capabilities: ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID'],
-      memoryBytes: UNPACK_MEMORY,
-    },
-    cgroups.cgroupsPath(id),
-    cgroups.countsSwap,
-  );
-  try {
-    return await run(
-      machine.runtime.program,
-      ['--root', paths.state, 'run', '--no-new-keyring', '--bundle', bundle, id],
-      { stdin: tar, timeoutMs: 0 },
-    );
-  } finally {
-    await removeSandbox(id, paths, cgroups);
-    await rm(bundle, { recursive: true, force: true });
-  }
 }

@@ -75,7 +75,7 @@ export async function probeMachine(given: {
         memory: cgroups.has('memory'),
         processes: cgroups.has('pids'),
         cpu: cgroups.has('cpu'),
-        swap: cgroups.countsSwap,
+        swap: cgroups.countsSwap || !cgroups.hostSwaps,
       },
       overlay,
       publicNetwork,

@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import type { Cgroups } from './cgroups.js';
+import { type CommandResult, run } from './command.js';
+import type { Paths } from './paths.js';
+import type { BareRoot, Runtime } from './runtime.js';
+import { removeSandbox } from './sandbox-remover.js';
+
+const MEMORY_BYTES = 512 * 1024 ** 2;
+
+/**
+ * Runs tar in a container where `target` is all that can be written: a user namespace (so that owners come out
+ * mapped), no network, the sandboxes' own filter on system calls (no devices, no whiteouts), four capabilities.
+ * Unpacking in our own process would need every name checked by hand, and one forgotten check is the host's root.
+ */
+export async function unpackInside(
+  target: string,
+  tar: Readable,
+  parts: {
+    readonly paths: Paths;
+    readonly cgroups: Cgroups;
+    readonly bare: BareRoot;
+    readonly runtime: Runtime;
+  },
+): Promise<CommandResult> {
+  const { bare, cgroups, paths, runtime } = parts;
+  const id = `unpack-${randomBytes(6).toString('hex')}`;
+  const bundle = await bare.bundle(
+    {
+      id,
+      args: [
+        '/usr/bin/tar',
+        '-x',
+        '-f',
+        '-',
+        '-C',
+        '/layer',
+        '--numeric-owner',
+        '--same-owner',
+        '--same-permissions',
+      ],
+      binds: [{ source: target, destination: '/layer', writable: true }],
+      capabilities: ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID'],
+      memoryBytes: MEMORY_BYTES,
+    },
+    cgroups.cgroupsPath(id),
+    cgroups.countsSwap,
+  );
+  try {
+    return await run(
+      runtime.program,
+      ['--root', paths.state, 'run', '--no-new-keyring', '--bundle', bundle, id],
+      { stdin: tar, timeoutMs: 0 },
+    );
+  } finally {
+    await removeSandbox(id, paths, cgroups);
+    await rm(bundle, { recursive: true, force: true });
+  }
+}
