@@ -1,0 +1,14 @@
+// The resources as clients see them, for code that does not name gen/ itself.
+export type { Exec, ExecResult, ExecSpec } from '../../gen/codeset/v1/exec.js';
+export type { Environment, Sample, SampleRef, StageEvent } from '../../gen/codeset/v1/sample.js';
+export type { Session } from '../../gen/codeset/v1/session.js';
+export type {
+  CreateSessionRequest,
+  CreateSessionResponse,
+  DeepPartial,
+  ExecExited,
+  ExecRequest,
+  ExecResponse,
+} from '../../gen/codeset/v1/session_service.js';
+export type { TestResult, Verification } from '../../gen/codeset/v1/verification.js';
+export type { StartVerificationRequest } from '../../gen/codeset/v1/verification_service.js';

@@ -1,0 +1,38 @@
+import { ExecState, ExitReason, OutputStream } from '../../gen/codeset/v1/exec.js';
+import { NetworkMode, SampleState, SampleView, Stage, VerificationScope } from '../../gen/codeset/v1/sample.js';
+import { SessionState } from '../../gen/codeset/v1/session.js';
+import { Fault, TestList, TestStatus, VerificationState } from '../../gen/codeset/v1/verification.js';
+
+// The words of the product for the numbers of the wire, and back. A number of a newer server reads `UNRECOGNIZED`.
+
+const wordOf =
+  (words: Readonly<Record<number, string>>) =>
+  (value: number): string =>
+    words[value] ?? 'UNRECOGNIZED';
+
+export const sampleState = wordOf(SampleState);
+export const sessionState = wordOf(SessionState);
+export const execState = wordOf(ExecState);
+export const exitReason = wordOf(ExitReason);
+export const verificationState = wordOf(VerificationState);
+export const testStatus = wordOf(TestStatus);
+export const testList = wordOf(TestList);
+export const fault = wordOf(Fault);
+export const stage = wordOf(Stage);
+
+/** Whether an output belongs to stderr. */
+export const isStderr = (stream: OutputStream): boolean => stream === OutputStream.STDERR;
+
+export const NETWORK_MODES = { none: NetworkMode.NONE, public: NetworkMode.PUBLIC } as const;
+export const SESSION_STATES = {
+  creating: SessionState.CREATING,
+  ready: SessionState.READY,
+  error: SessionState.ERROR,
+  closed: SessionState.CLOSED,
+  expired: SessionState.EXPIRED,
+} as const;
+export const SCOPES = {
+  patch: VerificationScope.PATCH,
+  workspace: VerificationScope.WORKSPACE,
+} as const;
+export const VIEWS = { basic: SampleView.BASIC, full: SampleView.FULL } as const;
