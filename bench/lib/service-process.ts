@@ -1,0 +1,41 @@
+import { App } from '../../src/app.js';
+import { loadServerConfig } from '../../src/config.js';
+import { createLog } from '../../src/log.js';
+
+// The service under measurement, in a process of its own: `DATA_DIR RUN_DIR ENGINE`. Its settings are the
+// defaults; nothing of the caller's environment changes them. One line of JSON on stdout once it is ready.
+
+const [dataDir = '', runDir = '', engine = 'auto'] = process.argv.slice(2);
+const config = loadServerConfig({
+  flags: {
+    listen: `unix:${runDir}/server.sock`,
+    dataDir: `${dataDir}`,
+    runDir,
+    engine,
+    logLevel: 'warn',
+    maxSessions: '5000',
+    maxTtl: '24h',
+    defaultTtl: '2h',
+    shutdownGrace: '2s',
+  },
+  env: { HOME: process.env['HOME'], PATH: process.env['PATH'] },
+});
+
+const app = await App.start(config, createLog(config.logLevel));
+let stopping = false;
+const stop = (): void => {
+  if (stopping) return;
+  stopping = true;
+  app.stop().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      console.error(error);
+      process.exit(1);
+    },
+  );
+};
+// A Ctrl-C reaches the whole group; the parent still has sessions to close, and says when.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', stop);
+process.on('disconnect', stop);
+console.log(JSON.stringify({ address: app.address, key: app.adminKey.path }));

@@ -1,0 +1,67 @@
+import { parseArgs } from 'node:util';
+import { exec } from './exec.js';
+import { Run, type Benchmark, type Figures } from './lib/run.js';
+import { session } from './session.js';
+
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { exec, session };
+
+function usage(): string {
+  const names = Object.entries(BENCHMARKS).map(([name, { about }]) => `  ${name.padEnd(12)} ${about}`);
+  return ['Usage: npm run -s bench -- NAME [--json] [--engine auto|local|docker]', '', ...names].join('\n');
+}
+
+function table(name: string, figures: Figures): string {
+  const width = Math.max(...Object.keys(figures).map((key) => key.length));
+  const lines = Object.entries(figures).map(([key, value]) => `  ${key.padEnd(width)}  ${value ?? '-'}`);
+  return [name, ...lines].join('\n');
+}
+
+async function main(): Promise<number> {
+  let options;
+  try {
+    options = parseArgs({
+      allowPositionals: true,
+      options: {
+        json: { type: 'boolean', default: false },
+        engine: { type: 'string', default: 'auto' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n${usage()}`);
+    return 2;
+  }
+  const { values, positionals } = options;
+  if (values.help) {
+    console.log(usage());
+    return 0;
+  }
+  const [name = '', ...more] = positionals;
+  const benchmark = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
+  if (benchmark === undefined || more.length > 0 || !['auto', 'local', 'docker'].includes(values.engine)) {
+    console.error(usage());
+    return 2;
+  }
+  const run = new Run(values.engine);
+  let interrupted = false;
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      if (!interrupted) run.say('interrupted; ending what was started');
+      interrupted = true;
+      run.interrupt();
+    });
+  }
+  try {
+    const figures = await benchmark.run(run);
+    console.log(values.json ? JSON.stringify(figures) : table(name, figures));
+    return 0;
+  } catch (error) {
+    if (interrupted) return 130;
+    console.error(error);
+    return 1;
+  } finally {
+    await run[Symbol.asyncDispose]();
+  }
+}
+
+process.exit(await main());
