@@ -183,7 +183,9 @@ export function nearest(name: string, candidates: readonly string[]): string | u
     .map((candidate) => ({ candidate, edits: edits(name, candidate) }))
     .sort((a, b) => a.edits - b.edits);
   const best = ranked[0];
-  return best !== undefined && best.edits <= Math.min(4, Math.max(2, name.length / 3)) ? best.candidate : undefined;
+  return best !== undefined && best.edits <= Math.min(4, Math.max(2, name.length / 3))
+    ? best.candidate
+    : undefined;
 }
 
 function edits(from: string, to: string): number {
