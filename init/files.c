@@ -208,6 +208,9 @@ static int op_list(const char *path, uint64_t offset, uint64_t limit) {
     struct stat st;
     if (fstatat(fd, list[i], &st, AT_SYMLINK_NOFOLLOW) == 0) print_stat(fd, list[i], list[i], &st);
   }
+  closedir(folder);
+  for (size_t i = 0; i < count; i++) free(list[i]);
+  free(list);
   return flush_stdout();
 }
 

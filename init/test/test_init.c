@@ -1,0 +1,457 @@
+/* Init's own tests: units in this process, then a real init (argv[1], built with sanitizers) over a socket pair. */
+#define _GNU_SOURCE
+#include "init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int passed, failed;
+static const char *init_path;
+
+#define CHECK(condition)                                                     \
+  do {                                                                       \
+    if (!(condition)) {                                                      \
+      fprintf(stderr, "  %s:%d: %s\n", __FILE__, __LINE__, #condition);      \
+      good = false;                                                          \
+    }                                                                        \
+  } while (0)
+
+static void report(const char *name, bool good) {
+  printf("%s %s\n", good ? "ok  " : "FAIL", name);
+  if (good) passed++;
+  else failed++;
+}
+
+/* ---------------------------------------------------------------- a link to a real init */
+
+static struct {
+  int fd;
+  pid_t pid;
+} peer;
+
+struct got {
+  struct frame frame;
+  uint8_t payload[256 << 10];
+};
+static struct got got;
+
+static void start_init(void) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) abort();
+  peer.pid = fork();
+  if (peer.pid == 0) {
+    dup2(pair[1], 0);
+    dup2(pair[1], 1);
+    close(pair[0]);
+    close(pair[1]);
+    execl(init_path, "codeset-init", "--stdio", (char *)NULL);
+    _exit(127);
+  }
+  close(pair[1]);
+  peer.fd = pair[0];
+  struct timeval limit = {20, 0};
+  setsockopt(peer.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+}
+
+/* Ends the link; true when init then ended by itself without a sanitizer's complaint. */
+static bool stop_init(void) {
+  close(peer.fd);
+  int status;
+  waitpid(peer.pid, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void send_all(const void *data, size_t length) {
+  const uint8_t *p = data;
+  while (length > 0) {
+    ssize_t n = send(peer.fd, p, length, MSG_NOSIGNAL);
+    if (n <= 0) return;
+    p += n;
+    length -= (size_t)n;
+  }
+}
+
+static void send_to_init(uint8_t type, uint8_t stream, uint32_t key, uint32_t arg, uint64_t offset, const void *payload, uint32_t length) {
+  uint8_t header[HEADER_SIZE] = {0};
+  put_u32(header, length);
+  header[4] = type;
+  header[5] = stream;
+  put_u32(header + 8, key);
+  put_u32(header + 12, arg);
+  put_u64(header + 16, offset);
+  send_all(header, sizeof header);
+  send_all(payload, length);
+}
+
+static bool receive_all(void *data, size_t length) {
+  return length == 0 || recv(peer.fd, data, length, MSG_WAITALL) == (ssize_t)length;
+}
+
+static bool next_frame(void) {
+  uint8_t h[HEADER_SIZE];
+  if (!receive_all(h, sizeof h)) return false;
+  got.frame = (struct frame){get_u32(h), h[4], h[5], get_u32(h + 8), get_u32(h + 12), get_u64(h + 16)};
+  return got.frame.length <= sizeof got.payload && receive_all(got.payload, got.frame.length);
+}
+
+static bool until(uint8_t type) {
+  while (next_frame()) {
+    if (got.frame.type == type) return true;
+  }
+  return false;
+}
+
+static size_t add_string(uint8_t *p, const char *text) {
+  put_u32(p, (uint32_t)strlen(text));
+  memcpy(p + 4, text, strlen(text));
+  return 4 + strlen(text);
+}
+
+static uint32_t make_spawn(uint8_t *p, const char *user, const char *cwd, uint32_t window, uint32_t flags, const char *const *argv) {
+  uint8_t *q = p;
+  put_u32(q, flags);
+  for (int i = 1; i < 4; i++) put_u32(q + 4 * i, window);
+  put_u32(q + 16, 0);
+  q += 20;
+  q += add_string(q, "exe_test");
+  q += add_string(q, cwd);
+  q += add_string(q, user);
+  q += add_string(q, "note");
+  uint32_t count = 0;
+  uint8_t *count_at = q;
+  q += 4;
+  for (; argv[count] != NULL; count++) q += add_string(q, argv[count]);
+  put_u32(count_at, count);
+  put_u32(q, 0);
+  put_u32(q + 4, 0);
+  q += 8;
+  return (uint32_t)(q - p);
+}
+
+static void spawn(uint32_t key, const char *user, const char *cwd, uint32_t window, uint32_t flags, const char *const *argv) {
+  static uint8_t payload[64 << 10];
+  uint32_t length = make_spawn(payload, user, cwd, window, flags, argv);
+  send_to_init(F_SPAWN, 0, key, 0, 0, payload, length);
+}
+
+static void run_shell(uint32_t key, const char *line) {
+  const char *argv[] = {"sh", "-c", line, NULL};
+  spawn(key, "", "/", 65536, 0, argv);
+}
+
+static bool begin(void) {
+  start_init();
+  send_to_init(F_HELLO, 0, 0, PROTOCOL_VERSION, 0, NULL, 0);
+  return until(F_INIT_HELLO) && got.frame.arg == PROTOCOL_VERSION && until(F_STATE_END);
+}
+
+/* ---------------------------------------------------------------- tests */
+
+static void spawn_requests_are_parsed_and_every_cut_is_refused(void) {
+  bool good = true;
+  uint8_t payload[1024];
+  const char *argv[] = {"echo", "hello", NULL};
+  uint32_t length = make_spawn(payload, "agent", "/tmp", 4096, SPAWN_STDIN, argv);
+  struct spawn_request request;
+  CHECK(parse_spawn(payload, length, &request));
+  CHECK(request.argv.count == 2 && strcmp(request.argv.items[1], "hello") == 0 && request.argv.items[2] == NULL);
+  CHECK(strcmp(request.user, "agent") == 0 && strcmp(request.cwd, "/tmp") == 0 && request.note_length == 4);
+  free_spawn(&request);
+  for (uint32_t cut = 0; cut < length; cut++) {
+    CHECK(!parse_spawn(payload, cut, &request));
+    free_spawn(&request);
+  }
+  payload[length] = 0;
+  CHECK(!parse_spawn(payload, length + 1, &request));
+  free_spawn(&request);
+  put_u32(payload + 4, 1);
+  CHECK(!parse_spawn(payload, length, &request));
+  free_spawn(&request);
+  report(__func__, good);
+}
+
+static void rings_keep_bytes_in_order_around_their_end(void) {
+  bool good = true;
+  struct ring ring = {.size = 4096};
+  CHECK(ring_map(&ring));
+  uint8_t in = 0, out = 0;
+  for (int round = 0; round < 200; round++) {
+    uint8_t piece[1500];
+    for (size_t i = 0; i < sizeof piece; i++) piece[i] = in++;
+    CHECK(ring_room(&ring) >= sizeof piece);
+    ring_put(&ring, piece, sizeof piece);
+    struct iovec parts[2];
+    int count = ring_used_parts(&ring, ring.start, sizeof piece, parts);
+    for (int p = 0; p < count; p++) {
+      for (size_t i = 0; i < parts[p].iov_len; i++) CHECK(((uint8_t *)parts[p].iov_base)[i] == out++);
+    }
+    ring_drop(&ring, ring.start + sizeof piece);
+  }
+  ring_drop(&ring, UINT64_MAX);
+  CHECK(ring.start == ring.end);
+  ring_unmap(&ring);
+  report(__func__, good);
+}
+
+static void users_are_found_by_name_and_number(void) {
+  bool good = true;
+  struct user user;
+  CHECK(resolve_user("root", &user) == 0 && user.uid == 0 && strcmp(user.home, "/root") == 0);
+  CHECK(resolve_user("0", &user) == 0 && strcmp(user.name, "root") == 0);
+  CHECK(resolve_user("4242:17", &user) == 0 && user.uid == 4242 && user.gid == 17);
+  CHECK(resolve_user("4242", &user) == 0 && user.gid == 4242 && user.group_count == 1);
+  CHECK(resolve_user("nobody-of-that-name", &user) == ENOENT);
+  CHECK(resolve_user("4294967295", &user) == ENOENT);
+  CHECK(resolve_user("", &user) == 0 && user.uid == geteuid());
+  report(__func__, good);
+}
+
+static void a_command_is_reported_with_its_output_and_exit(void) {
+  bool good = begin();
+  run_shell(1, "echo hello; exit 3");
+  CHECK(until(F_STARTED) && got.frame.key == 1);
+  bool output = false, exited = false, ended = false;
+  while ((!output || !exited || !ended) && next_frame()) {
+    if (got.frame.type == F_OUTPUT && got.frame.stream == 1) output = memcmp(got.payload, "hello\n", 6) == 0;
+    if (got.frame.type == F_OUTPUT_END && got.frame.stream == 1) ended = got.frame.offset == 6;
+    if (got.frame.type == F_EXITED) exited = get_u32(got.payload) == 0 && get_u32(got.payload + 4) == 3 && get_u64(got.payload + 32) == 6;
+  }
+  CHECK(output && exited && ended);
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+static void a_start_that_fails_names_its_stage(void) {
+  bool good = begin();
+  const char *missing[] = {"no-such-program", NULL}, *directory[] = {"/etc", NULL}, *fine[] = {"true", NULL};
+  spawn(1, "", "/", 65536, 0, missing);
+  CHECK(until(F_SPAWN_FAILED) && got.frame.stream == STAGE_EXEC && got.frame.arg == ENOENT);
+  spawn(2, "", "/", 65536, 0, directory);
+  CHECK(until(F_SPAWN_FAILED) && got.frame.stream == STAGE_EXEC && got.frame.arg == EACCES);
+  spawn(3, "", "/no/such", 65536, 0, fine);
+  CHECK(until(F_SPAWN_FAILED) && got.frame.stream == STAGE_CHDIR && got.frame.arg == ENOENT);
+  spawn(4, "no-such-user", "/", 65536, 0, fine);
+  CHECK(until(F_SPAWN_FAILED) && got.frame.stream == STAGE_USER);
+  send_to_init(F_SPAWN, 0, 5, 0, 0, "short", 5);
+  CHECK(until(F_SPAWN_FAILED) && got.frame.stream == STAGE_FRAME && got.frame.arg == EINVAL);
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+static void output_stops_at_the_window_and_goes_on_after_an_ack(void) {
+  bool good = begin();
+  const char *argv[] = {"sh", "-c", "head -c 300000 /dev/zero", NULL};
+  spawn(1, "", "/", 65536, 0, argv);
+  uint64_t received = 0;
+  while (received < 65536 && next_frame()) {
+    if (got.frame.type != F_OUTPUT) continue;
+    CHECK(got.frame.offset == received);
+    received += got.frame.length;
+  }
+  CHECK(received == 65536);
+  send_to_init(F_PING, 0, 0, 7, 0, NULL, 0);
+  CHECK(next_frame() && got.frame.type == F_PONG && got.frame.arg == 7);
+  uint64_t total = 0;
+  while (total == 0 && good) {
+    send_to_init(F_ACK, 1, 1, 0, received, NULL, 0);
+    CHECK(next_frame());
+    if (got.frame.type == F_OUTPUT) received += got.frame.length;
+    if (got.frame.type == F_OUTPUT_END && got.frame.stream == 1) total = got.frame.offset;
+  }
+  CHECK(total == 300000 && received == 300000);
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+static void stdin_drops_overlaps_and_refuses_holes(void) {
+  bool good = begin();
+  const char *argv[] = {"cat", NULL};
+  spawn(1, "", "/", 65536, SPAWN_STDIN, argv);
+  send_to_init(F_STDIN, 0, 1, 0, 0, "abc", 3);
+  send_to_init(F_STDIN, 0, 1, 0, 1, "bcde", 4);
+  send_to_init(F_STDIN, 0, 1, 0, 9, "x", 1);
+  CHECK(until(F_ERROR));
+  send_to_init(F_STDIN_END, 0, 1, 0, 5, NULL, 0);
+  char text[16] = {0};
+  while (next_frame() && got.frame.type != F_EXITED) {
+    if (got.frame.type == F_OUTPUT && got.frame.offset + got.frame.length < sizeof text) {
+      memcpy(text + got.frame.offset, got.payload, got.frame.length);
+    }
+  }
+  while (strlen(text) < 5 && until(F_OUTPUT)) memcpy(text + got.frame.offset, got.payload, got.frame.length);
+  CHECK(strcmp(text, "abcde") == 0);
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+static void a_signal_sent_with_the_start_arrives(void) {
+  bool good = begin();
+  const char *argv[] = {"sleep", "300", NULL};
+  for (uint32_t key = 1; key <= 50 && good; key++) {
+    spawn(key, "", "/", 65536, 0, argv);
+    send_to_init(F_SIGNAL, SIGINT, key, key, 0, NULL, 0);
+    CHECK(until(F_EXITED) && get_u32(got.payload) == 1 && get_u32(got.payload + 4) == SIGINT);
+    send_to_init(F_SIGNAL, SIGINT, key, 1000 + key, 0, NULL, 0);
+    do CHECK(until(F_DONE));
+    while (good && got.frame.arg != 1000 + key);
+    CHECK(got.frame.offset == ESRCH);
+  }
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+static void kill_tree_reaches_what_escaped(void) {
+  bool good = begin();
+  run_shell(1, "(setsid sh -c 'trap \"\" TERM; echo $$; while :; do sleep 1; done' &) ; setsid sleep 299 & sleep 299");
+  CHECK(until(F_OUTPUT));
+  pid_t escaped = (pid_t)atoi((char *)got.payload);
+  CHECK(escaped > 1 && kill(escaped, 0) == 0);
+  send_to_init(F_KILL_TREE, SIGKILL, 1, 5, 0, "exe_test", 8);
+  bool done = false, exited = false;
+  while ((!done || !exited) && next_frame()) {
+    done |= got.frame.type == F_DONE && got.frame.arg == 5;
+    exited |= got.frame.type == F_EXITED;
+  }
+  CHECK(done && exited);
+  CHECK(kill(escaped, 0) != 0 && errno == ESRCH);
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+static void nothing_is_signalled_wholesale_when_init_is_not_pid_1(void) {
+  bool good = begin();
+  send_to_init(F_KILL_ALL, SIGTERM, 0, 1, 0, NULL, 0);
+  CHECK(until(F_DONE) && got.frame.offset == EPERM);
+  send_to_init(F_FREEZE, 0, 0, 2, 0, NULL, 0);
+  CHECK(until(F_DONE) && got.frame.offset == EPERM);
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+static void senseless_frames_are_answered_and_oversized_ones_end_the_link(void) {
+  bool good = begin();
+  send_to_init(0x77, 0, 1, 0, 0, "what", 4);
+  CHECK(until(F_ERROR));
+  send_to_init(F_RESUME, 0, 99, 0, 0, "x", 1);
+  send_to_init(F_KILL_TREE, SIGKILL, 1, 3, 0, NULL, 0);
+  CHECK(until(F_DONE) && got.frame.offset == EINVAL);
+  send_to_init(F_SIGNAL, 200, 1, 4, 0, NULL, 0);
+  CHECK(until(F_DONE) && got.frame.offset == EINVAL);
+  run_shell(1, "sleep 0.1");
+  run_shell(1, "echo twice");
+  CHECK(until(F_ERROR));
+  uint8_t header[HEADER_SIZE] = {0};
+  put_u32(header, MAX_PAYLOAD + 1);
+  header[4] = F_STDIN;
+  send_all(header, sizeof header);
+  while (next_frame()) continue;
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+/* ---------------------------------------------------------------- applets */
+
+static char scratch[64];
+
+static int run_in_scratch(const char *line, char *output, size_t size) {
+  char whole[2048];
+  snprintf(whole, sizeof whole, "cd %s; fs() { %s fs \"$@\"; }; %s", scratch, init_path, line);
+  FILE *pipe = popen(whole, "r");
+  size_t n = fread(output, 1, size - 1, pipe);
+  output[n] = 0;
+  int status = pclose(pipe);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void files_are_written_read_listed_moved_and_removed(void) {
+  bool good = true;
+  char out[8192];
+  CHECK(run_in_scratch("printf hello | fs write --parents --expected 5 -- a/b/f 0640; stat -c %a a/b/f", out, sizeof out) == 0);
+  CHECK(strstr(out, "{\"size\":5}") != NULL && strstr(out, "640") != NULL);
+  CHECK(run_in_scratch("fs read -- a/b/f 1 3", out, sizeof out) == 0);
+  CHECK(strstr(out, "\"size\":5,") != NULL && strcmp(out + strlen(out) - 3, "ell") == 0);
+  CHECK(run_in_scratch("printf hel | fs write --expected 5 -- a/b/f 0600 2>&1; r=$?; cat a/b/f; ls -A a/b; exit $r", out, sizeof out) == 1);
+  CHECK(strcmp(out, "EINCOMPLETE: the content did not arrive whole\nhellof\n") == 0);
+  CHECK(run_in_scratch("printf x | fs write --exclusive -- a/b/f 0600 2>&1", out, sizeof out) == 1);
+  CHECK(strncmp(out, "EEXIST:", 7) == 0);
+  CHECK(run_in_scratch("printf new | fs write -- a/b/f 0600; stat -c %a a/b/f; ln -s f a/b/l; printf via | fs write -- a/b/l 0600; cat a/b/f; test -L a/b/l", out, sizeof out) == 0);
+  CHECK(strstr(out, "640\n") != NULL && strstr(out, "via") != NULL);
+  CHECK(run_in_scratch("touch \"$(printf 'a/new\\nline\"%%\\377')\"; fs list -- a 0 10", out, sizeof out) == 0);
+  CHECK(strncmp(out, "{\"total\":2}\n", 12) == 0 && strstr(out, "\"name\":\"new%0Aline%22%25%FF\"") != NULL);
+  CHECK(run_in_scratch("fs list -- a 1 1", out, sizeof out) == 0 && strstr(out, "\"name\":\"b\"") == NULL);
+  CHECK(run_in_scratch("mkfifo p; fs read -- p 0 1 2>&1", out, sizeof out) == 1 && strncmp(out, "ENOTFILE:", 9) == 0);
+  CHECK(run_in_scratch("fs read -- /dev/zero 0 1 2>&1", out, sizeof out) == 1 && strncmp(out, "ENOTFILE:", 9) == 0);
+  CHECK(run_in_scratch("fs read -- a 0 1 2>&1", out, sizeof out) == 1 && strncmp(out, "EISDIR:", 7) == 0);
+  CHECK(run_in_scratch("fs read -- nothing 0 1 2>&1", out, sizeof out) == 1 && strncmp(out, "ENOENT:", 7) == 0);
+  CHECK(run_in_scratch("fs stat --no-follow -- a/b/l", out, sizeof out) == 0 && strstr(out, "\"target\":\"f\"") != NULL);
+  CHECK(run_in_scratch("echo 1 >m; echo 2 >n; fs move -- m n 2>&1", out, sizeof out) == 1 && strncmp(out, "EEXIST:", 7) == 0);
+  CHECK(run_in_scratch("fs move --overwrite -- m n && cat n", out, sizeof out) == 0 && strcmp(out, "1\n") == 0);
+  CHECK(run_in_scratch("fs mkdir --parents -- x/y/z && fs mkdir --parents -- x/y/z && fs mkdir -- x 2>&1", out, sizeof out) == 1);
+  CHECK(run_in_scratch("fs remove -- x 2>&1", out, sizeof out) == 1 && strncmp(out, "ENOTEMPTY:", 10) == 0);
+  CHECK(run_in_scratch("mkdir keep; touch keep/me; ln -s ../keep x/link; fs remove --recursive -- x && ls keep && test ! -e x", out, sizeof out) == 0);
+  CHECK(strcmp(out, "me\n") == 0);
+  CHECK(run_in_scratch("fs remove --recursive -- nothing 2>&1", out, sizeof out) == 1 && strncmp(out, "ENOENT:", 7) == 0);
+  CHECK(run_in_scratch("fs nonsense 2>/dev/null", out, sizeof out) == 2);
+  report(__func__, good);
+}
+
+static void the_subject_gets_its_user_no_capabilities_and_a_folder_of_its_own(void) {
+  bool good = true;
+  char out[8192];
+  if (geteuid() != 0) {
+    printf("skip %s (needs root)\n", __func__);
+    return;
+  }
+  const char *line = "export CODESET_SUBJECT_USER=4242 CODESET_REPORT_DIR=$PWD/reports; mkdir -p reports; chmod 711 reports; chmod 755 .;"
+                     "%s as-subject -- sh -c 'id -u; grep -E \"Cap(Prm|Eff|Bnd|Amb)|NoNewPrivs\" /proc/self/status;"
+                     "touch $CODESET_REPORT_DIR/r.xml && echo wrote; touch reports/forged 2>/dev/null || echo kept; echo hi >/dev/stdout; exit 7'";
+  char whole[2048];
+  snprintf(whole, sizeof whole, line, init_path);
+  CHECK(run_in_scratch(whole, out, sizeof out) == 7);
+  CHECK(strncmp(out, "4242\n", 5) == 0 && strstr(out, "NoNewPrivs:\t1") != NULL);
+  CHECK(strstr(out, "CapPrm:\t0000000000000000") != NULL && strstr(out, "CapBnd:\t0000000000000000") != NULL);
+  CHECK(strstr(out, "wrote\n") != NULL && strstr(out, "kept\n") != NULL && strstr(out, "hi\n") != NULL);
+  snprintf(whole, sizeof whole, "CODESET_SUBJECT_USER=4242 %s as-subject no-such-program 2>/dev/null", init_path);
+  CHECK(run_in_scratch(whole, out, sizeof out) == 127);
+  snprintf(whole, sizeof whole, "CODESET_SUBJECT_USER=4242 %s as-subject sh -c 'kill -TERM $$'", init_path);
+  CHECK(run_in_scratch(whole, out, sizeof out) == 143);
+  snprintf(whole, sizeof whole, "%s as-subject true 2>/dev/null", init_path);
+  CHECK(run_in_scratch(whole, out, sizeof out) == 125);
+  report(__func__, good);
+}
+
+int main(int argc, char **argv) {
+  if (argc != 2) return 2;
+  init_path = realpath(argv[1], NULL);
+  signal(SIGPIPE, SIG_IGN);
+  strcpy(scratch, "/tmp/codeset-init-test-XXXXXX");
+  if (init_path == NULL || mkdtemp(scratch) == NULL) return 2;
+  setvbuf(stdout, NULL, _IOLBF, 0);
+  spawn_requests_are_parsed_and_every_cut_is_refused();
+  rings_keep_bytes_in_order_around_their_end();
+  users_are_found_by_name_and_number();
+  a_command_is_reported_with_its_output_and_exit();
+  a_start_that_fails_names_its_stage();
+  output_stops_at_the_window_and_goes_on_after_an_ack();
+  stdin_drops_overlaps_and_refuses_holes();
+  a_signal_sent_with_the_start_arrives();
+  kill_tree_reaches_what_escaped();
+  nothing_is_signalled_wholesale_when_init_is_not_pid_1();
+  senseless_frames_are_answered_and_oversized_ones_end_the_link();
+  files_are_written_read_listed_moved_and_removed();
+  the_subject_gets_its_user_no_capabilities_and_a_folder_of_its_own();
+  char command[128];
+  snprintf(command, sizeof command, "rm -rf %s", scratch);
+  if (system(command) != 0) failed++;
+  free((void *)init_path);
+  printf("init: %d passed, %d failed\n", passed, failed);
+  return failed == 0 ? 0 : 1;
+}
