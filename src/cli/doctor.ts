@@ -1,0 +1,44 @@
+import { Command } from 'commander';
+import { loadServerConfig } from '../config.js';
+import { diagnose } from '../doctor.js';
+import type { Cli } from './context.js';
+import { DONE, NEGATIVE } from './exit-status.js';
+
+export function doctorCommand(cli: Cli): Command {
+  const command = new Command('doctor')
+    .description('what this machine can do, and what to do about what is missing')
+    .option('--data-dir <DIR>', "the server's data folder")
+    .option('--json', 'print JSON');
+  return command.action(() =>
+    cli.run(command, async ({ out }) => {
+      const { dataDir } = command.optsWithGlobals<{ dataDir?: string }>();
+      const config = loadServerConfig({ flags: { dataDir } });
+      const diagnosis = await diagnose(config);
+      if (out.json) {
+        await out.document(diagnosis);
+        return diagnosis.works ? DONE : NEGATIVE;
+      }
+      if (!diagnosis.works) {
+        out.line(`${out.paint('red', 'local engine: no')}   ${diagnosis.problem}`);
+        return NEGATIVE;
+      }
+      const { machine, capabilities } = diagnosis;
+      out.line(`${out.paint('green', 'local engine: yes')}  ${capabilities.runtime}`);
+      const yes = (value: boolean): string => (value ? 'yes' : 'no');
+      out.table([
+        ...machine.attempts.map(({ program, version, refusal }) => [
+          '  runtime',
+          version ?? program,
+          refusal ?? 'works, taken',
+        ]),
+        ['  cgroups', machine.cgroups.mode, `memory ${yes(machine.cgroups.memory)}, processes ${yes(machine.cgroups.processes)}, cpu ${yes(machine.cgroups.cpu)}, swap ${yes(machine.cgroups.swap)}`],
+        ['  overlay', 'yes', Object.entries(machine.overlay).map(([name, value]) => `${name} ${String(value)}`).join(', ')],
+        ['  network', 'public', machine.publicNetwork.missing ?? 'yes'],
+      ]);
+      out.line('programs that sandboxes see:');
+      out.table(Object.entries(machine.tools).map(([name, path]) => [`  ${name}`, path ?? 'none']));
+      for (const warning of capabilities.warnings) out.line(out.paint('yellow', `note: ${warning}`));
+      return DONE;
+    }),
+  );
+}

@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+import { runCli } from './program.js';
+
+const { stdin, stdout, stderr } = process;
+// A reader that has gone (`| head`) is no error; what is still written goes nowhere.
+for (const stream of [stdout, stderr]) stream.on('error', () => stream.destroy());
+
+const status = await runCli(process.argv.slice(2), {
+  stdin,
+  stdout,
+  stderr,
+  onSignal: (handler) => {
+    process.on('SIGINT', handler).on('SIGTERM', handler);
+    return () => process.off('SIGINT', handler).off('SIGTERM', handler);
+  },
+});
+// Pipes are written behind our back: the process ends by itself once they are.
+process.exitCode = status;
+// An input that nobody reads to its end would hold the process.
+stdin.destroy();

@@ -1,0 +1,56 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { existsSync } from 'node:fs';
+import type { ServerConfig } from './config-settings.js';
+import { CodesetError } from './core/errors.js';
+import type { EngineCapabilities } from './core/ports.js';
+import { LocalEngine } from './engines/local/local-engine.js';
+import type { MachineReport } from './engines/local/machine.js';
+import { createLog } from './log.js';
+
+export type Diagnosis =
+  | { readonly works: true; readonly machine: MachineReport; readonly capabilities: EngineCapabilities }
+  | { readonly works: false; readonly problem: string };
+
+/**
+ * What this machine can do, found out by an engine of its own in a folder beside the service's: a running
+ * service is not touched.
+ */
+export async function diagnose(config: ServerConfig): Promise<Diagnosis> {
+  if (process.getuid?.() !== 0) {
+    return { works: false, problem: 'The local engine needs root for now: run as root (sudo).' };
+  }
+  // On the same file system as what the service keeps, since that decides what an overlay can do.
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const dataDir = await mkdtemp(join(config.dataDir, 'doctor-'));
+  await mkdir(config.runDir, { recursive: true, mode: 0o711 });
+  const runDir = await mkdtemp(join(config.runDir, 'doctor-'));
+  try {
+    const engine = await LocalEngine.open({
+      dataDir,
+      runDir,
+      initPath: initPath(),
+      log: createLog('error'),
+      runtimes: config.runtimes,
+      hostIdBase: config.hostIdBase,
+      toolchainPaths: config.toolchainPaths,
+      reserveBytes: 0,
+    });
+    const diagnosis = { works: true, machine: engine.machine, capabilities: engine.capabilities() } as const;
+    await engine.close();
+    return diagnosis;
+  } catch (error) {
+    if (error instanceof CodesetError) return { works: false, problem: error.message };
+    throw error;
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
+    await rm(runDir, { recursive: true, force: true });
+  }
+}
+
+function initPath(): string {
+  const places = ['../init/build/codeset-init', '../../init/build/codeset-init'];
+  const paths = places.map((place) => fileURLToPath(new URL(place, import.meta.url)));
+  return paths.find((path) => existsSync(path)) ?? paths[0] ?? '';
+}
