@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import type { Server } from 'nice-grpc';
 import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
 
-/** From src/transport and, compiled, from dist/src/transport. */
-const PLACES = ['../../gen/codeset.binpb', '../../../gen/codeset.binpb'];
+/** From src/transport and, compiled, from dist/src/transport or a folder of dist/. */
+const PLACES = ['../../gen/codeset.binpb', '../../../gen/codeset.binpb', '../../../../gen/codeset.binpb'];
 const V1 = '/grpc.reflection.v1.';
 const V1ALPHA = '/grpc.reflection.v1alpha.';
 

@@ -70,7 +70,10 @@ export enum ErrorReason {
   ROLE_INSUFFICIENT = 15,
   /** DATASET_NOT_FOUND - NOT_FOUND: no such dataset. */
   DATASET_NOT_FOUND = 16,
-  /** SAMPLE_NOT_FOUND - NOT_FOUND: no such sample that the caller may see. */
+  /**
+   * SAMPLE_NOT_FOUND - NOT_FOUND: no such sample that the caller may see. FAILED_PRECONDITION: the
+   * session was made without a sample.
+   */
   SAMPLE_NOT_FOUND = 17,
   /** SAMPLE_VERSION_NOT_FOUND - NOT_FOUND: the sample has no such version. */
   SAMPLE_VERSION_NOT_FOUND = 18,

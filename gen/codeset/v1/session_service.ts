@@ -7290,8 +7290,8 @@ export const SessionServiceDefinition = {
     },
     /**
      * Reads a part of a regular file. Symbolic links are followed inside the
-     * sandbox. Errors: PATH_NOT_FOUND, NOT_A_FILE, PATH_DENIED,
-     * OFFSET_OUT_OF_RANGE (an offset beyond the end).
+     * sandbox. An offset at or beyond the end gives no bytes. Errors:
+     * PATH_NOT_FOUND, NOT_A_FILE, PATH_DENIED.
      */
     readFile: {
       name: "ReadFile",
@@ -7420,8 +7420,8 @@ export const SessionServiceDefinition = {
      * Sends the difference of the workspace from the sample's baseline as a
      * git-style unified diff with binary files, in pieces. It is taken by the
      * service from a frozen copy: nothing in the session has a say in it.
-     * A session that was made from an environment alone has none
-     * (INVALID_FIELD). Errors: DISK_FULL.
+     * Of a session that was made from an environment alone it is everything in
+     * its workspace. Errors: DISK_FULL.
      */
     getDiff: {
       name: "GetDiff",
@@ -7550,8 +7550,8 @@ export interface SessionServiceImplementation<CallContextExt = {}> {
   ): Promise<DeepPartial<SignalExecResponse>>;
   /**
    * Reads a part of a regular file. Symbolic links are followed inside the
-   * sandbox. Errors: PATH_NOT_FOUND, NOT_A_FILE, PATH_DENIED,
-   * OFFSET_OUT_OF_RANGE (an offset beyond the end).
+   * sandbox. An offset at or beyond the end gives no bytes. Errors:
+   * PATH_NOT_FOUND, NOT_A_FILE, PATH_DENIED.
    */
   readFile(request: ReadFileRequest, context: CallContext & CallContextExt): Promise<DeepPartial<ReadFileResponse>>;
   /**
@@ -7625,8 +7625,8 @@ export interface SessionServiceImplementation<CallContextExt = {}> {
    * Sends the difference of the workspace from the sample's baseline as a
    * git-style unified diff with binary files, in pieces. It is taken by the
    * service from a frozen copy: nothing in the session has a say in it.
-   * A session that was made from an environment alone has none
-   * (INVALID_FIELD). Errors: DISK_FULL.
+   * Of a session that was made from an environment alone it is everything in
+   * its workspace. Errors: DISK_FULL.
    */
   getDiff(
     request: GetDiffRequest,
@@ -7750,8 +7750,8 @@ export interface SessionServiceClient<CallOptionsExt = {}> {
   ): Promise<SignalExecResponse>;
   /**
    * Reads a part of a regular file. Symbolic links are followed inside the
-   * sandbox. Errors: PATH_NOT_FOUND, NOT_A_FILE, PATH_DENIED,
-   * OFFSET_OUT_OF_RANGE (an offset beyond the end).
+   * sandbox. An offset at or beyond the end gives no bytes. Errors:
+   * PATH_NOT_FOUND, NOT_A_FILE, PATH_DENIED.
    */
   readFile(request: DeepPartial<ReadFileRequest>, options?: CallOptions & CallOptionsExt): Promise<ReadFileResponse>;
   /**
@@ -7825,8 +7825,8 @@ export interface SessionServiceClient<CallOptionsExt = {}> {
    * Sends the difference of the workspace from the sample's baseline as a
    * git-style unified diff with binary files, in pieces. It is taken by the
    * service from a frozen copy: nothing in the session has a say in it.
-   * A session that was made from an environment alone has none
-   * (INVALID_FIELD). Errors: DISK_FULL.
+   * Of a session that was made from an environment alone it is everything in
+   * its workspace. Errors: DISK_FULL.
    */
   getDiff(request: DeepPartial<GetDiffRequest>, options?: CallOptions & CallOptionsExt): AsyncIterable<GetDiffResponse>;
 }

@@ -100,9 +100,9 @@ export interface WatchVerificationRequest {
   /** Which one. REQUIRED. */
   verificationId: string;
   /**
-   * Where in the log to begin, in bytes. Default 0. When the service had to
-   * begin the log anew, after a restart for instance, an offset beyond its
-   * end is OUT_OF_RANGE.
+   * Where in the log to begin, in bytes. Default 0. A new attempt, after a
+   * restart for instance, begins the log anew: `attempt` tells, and what it
+   * writes below this offset is not sent.
    */
   logOffset: bigint;
 }
@@ -1302,7 +1302,7 @@ export const VerificationServiceDefinition = {
      * SESSION_ENDED, SESSION_LOST, SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND,
      * SAMPLE_NOT_READY, REQUEST_ID_REUSED, VERIFICATION_LIMIT, TOO_LARGE,
      * DISK_FULL. A session that was made from an environment alone cannot be
-     * verified (INVALID_FIELD).
+     * verified: FAILED_PRECONDITION with SAMPLE_NOT_FOUND.
      */
     startVerification: {
       name: "StartVerification",
@@ -1338,7 +1338,7 @@ export const VerificationServiceDefinition = {
      * it is written and the verification again at each change of state; the end
      * of the stream comes after its last state, all of its log sent before. A
      * stream that broke is taken up again with log_offset. Errors:
-     * VERIFICATION_NOT_FOUND, OFFSET_OUT_OF_RANGE.
+     * VERIFICATION_NOT_FOUND.
      */
     watchVerification: {
       name: "WatchVerification",
@@ -1372,7 +1372,7 @@ export interface VerificationServiceImplementation<CallContextExt = {}> {
    * SESSION_ENDED, SESSION_LOST, SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND,
    * SAMPLE_NOT_READY, REQUEST_ID_REUSED, VERIFICATION_LIMIT, TOO_LARGE,
    * DISK_FULL. A session that was made from an environment alone cannot be
-   * verified (INVALID_FIELD).
+   * verified: FAILED_PRECONDITION with SAMPLE_NOT_FOUND.
    */
   startVerification(
     request: StartVerificationRequest,
@@ -1396,7 +1396,7 @@ export interface VerificationServiceImplementation<CallContextExt = {}> {
    * it is written and the verification again at each change of state; the end
    * of the stream comes after its last state, all of its log sent before. A
    * stream that broke is taken up again with log_offset. Errors:
-   * VERIFICATION_NOT_FOUND, OFFSET_OUT_OF_RANGE.
+   * VERIFICATION_NOT_FOUND.
    */
   watchVerification(
     request: WatchVerificationRequest,
@@ -1421,7 +1421,7 @@ export interface VerificationServiceClient<CallOptionsExt = {}> {
    * SESSION_ENDED, SESSION_LOST, SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND,
    * SAMPLE_NOT_READY, REQUEST_ID_REUSED, VERIFICATION_LIMIT, TOO_LARGE,
    * DISK_FULL. A session that was made from an environment alone cannot be
-   * verified (INVALID_FIELD).
+   * verified: FAILED_PRECONDITION with SAMPLE_NOT_FOUND.
    */
   startVerification(
     request: DeepPartial<StartVerificationRequest>,
@@ -1445,7 +1445,7 @@ export interface VerificationServiceClient<CallOptionsExt = {}> {
    * it is written and the verification again at each change of state; the end
    * of the stream comes after its last state, all of its log sent before. A
    * stream that broke is taken up again with log_offset. Errors:
-   * VERIFICATION_NOT_FOUND, OFFSET_OUT_OF_RANGE.
+   * VERIFICATION_NOT_FOUND.
    */
   watchVerification(
     request: DeepPartial<WatchVerificationRequest>,
