@@ -1,9 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, credentials, Metadata as GrpcMetadata, type ServiceError } from '@grpc/grpc-js';
 import { Status } from 'nice-grpc';
 import { afterEach, describe, expect, it } from 'vitest';
+import { SampleServiceDefinition } from '../../gen/codeset/v1/sample_service.js';
+import { SessionServiceDefinition } from '../../gen/codeset/v1/session_service.js';
+import { VerificationServiceDefinition } from '../../gen/codeset/v1/verification_service.js';
 import { invalidFields } from '../../src/core/errors.js';
 import type { GrpcServer } from '../../src/transport/server.js';
 import { connect, refusal, type TestClient } from './client.js';
@@ -218,6 +222,35 @@ describe('bad input', () => {
     await expect(samples.registerSample(parts(), { signal: abort.signal })).rejects.toThrow();
     expect(await ended).toMatchObject({ kind: 'cancelled' });
   });
+});
+
+it('random bytes on every call are answered, show nothing of the inside, and hurt nobody', async () => {
+  const server = await serve({ samples: { datasets: async () => [] } });
+  const raw = new Client(server.address, credentials.createInsecure());
+  cleanups.push(() => raw.close());
+  const metadata = new GrpcMetadata();
+  metadata.set('authorization', 'Bearer admin');
+  const same = (value: Buffer): Buffer => value;
+  const services = [SampleServiceDefinition, SessionServiceDefinition, VerificationServiceDefinition];
+  const paths = services.flatMap(({ fullName, methods }) =>
+    Object.values(methods).map(({ name }) => `/${fullName}/${name}`),
+  );
+  // Any call may be made as a stream both ways: on the wire they are alike.
+  const send = (path: string, bytes: Buffer): Promise<ServiceError | undefined> =>
+    new Promise((resolve) => {
+      const call = raw.makeBidiStreamRequest(path, same, same, metadata);
+      call.on('data', () => undefined);
+      call.on('error', (error: ServiceError) => resolve(error));
+      call.on('end', () => resolve(undefined));
+      call.end(bytes);
+    });
+  for (const path of paths) {
+    for (let length = 1; length <= 256; length *= 4) {
+      const error = await send(path, randomBytes(length));
+      expect(`${error?.code} ${error?.details}`, path).not.toContain('secret');
+    }
+  }
+  expect(await client(server, 'admin').samples.listDatasets({})).toMatchObject({ datasets: [] });
 });
 
 describe('a defect', () => {
