@@ -18,8 +18,8 @@ export class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly status: number;
 
-  constructor(message: string, status: number = FAILED) {
-    super(message);
+  constructor(message: string, status: number = FAILED, options: ErrorOptions = {}) {
+    super(message, options);
     this.status = status;
   }
 }

@@ -1,0 +1,17 @@
+import { Command } from 'commander';
+import type { Cli } from '../context.js';
+import { sampleAddCommand } from './add.js';
+import { sampleImportCommand } from './import.js';
+import { sampleListCommand } from './list.js';
+import { sampleRemoveCommand } from './remove.js';
+import { sampleShowCommand } from './show.js';
+
+export function sampleCommand(cli: Cli): Command {
+  return new Command('sample')
+    .description('samples: codebase, task and verification')
+    .addCommand(sampleAddCommand(cli))
+    .addCommand(sampleImportCommand(cli))
+    .addCommand(sampleListCommand(cli))
+    .addCommand(sampleShowCommand(cli))
+    .addCommand(sampleRemoveCommand(cli));
+}

@@ -1,0 +1,19 @@
+import { Command } from 'commander';
+import type { Cli } from '../context.js';
+import { sessionCloseCommand } from './close.js';
+import { sessionCreateCommand } from './create.js';
+import { sessionExtendCommand } from './extend.js';
+import { sessionListCommand } from './list.js';
+import { sessionShowCommand } from './show.js';
+import { sessionWatchCommand } from './watch.js';
+
+export function sessionCommand(cli: Cli): Command {
+  return new Command('session')
+    .description('sessions: live sandboxes')
+    .addCommand(sessionCreateCommand(cli))
+    .addCommand(sessionListCommand(cli))
+    .addCommand(sessionShowCommand(cli))
+    .addCommand(sessionWatchCommand(cli))
+    .addCommand(sessionExtendCommand(cli))
+    .addCommand(sessionCloseCommand(cli));
+}

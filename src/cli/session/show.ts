@@ -1,0 +1,47 @@
+import { Command } from 'commander';
+import type { Session } from '../../client/types.js';
+import { sessionState } from '../../client/words.js';
+import type { Cli } from '../context.js';
+import { withCommonOptions } from '../options.js';
+import type { Output } from '../output.js';
+import { sourceText } from './list.js';
+
+export function sessionShowCommand(cli: Cli): Command {
+  const command = withCommonOptions(new Command('show'))
+    .description('show a session')
+    .argument('<SESSION>', 'its id');
+  return command.action((sessionId: string) =>
+    cli.run(command, async (context) => {
+      const { sessions } = await context.connect();
+      const { session } = await sessions.getSession({ sessionId });
+      if (session === undefined) throw new Error('The server answered without a session.');
+      if (context.out.json) return context.out.message('Session', session);
+      showSession(context.out, session);
+    }),
+  );
+}
+
+export function showSession(out: Output, session: Session): void {
+  const { resources } = session;
+  out.table([
+    ['session', session.sessionId],
+    ['state', sessionState(session.state)],
+    ...(session.error === '' ? [] : [['error', session.error]]),
+    ['source', sourceText(session)],
+    ['engine', session.engine],
+    ['user', session.user],
+    ['workdir', session.workdir],
+    [
+      'limits',
+      resources === undefined
+        ? ''
+        : `${resources.cpus} cpus, ${resources.memoryBytes} bytes of memory, ${resources.processes} processes, ${resources.diskBytes} bytes on disk`,
+    ],
+    ...Object.entries(session.labels).map(([key, value]) => ['label', `${key}=${value}`]),
+    ...Object.entries(session.env).map(([key, value]) => ['env', `${key}=${value}`]),
+    ['created', session.createTime?.toISOString() ?? ''],
+    session.endTime === undefined
+      ? ['expires', session.expireTime?.toISOString() ?? '']
+      : ['ended', session.endTime.toISOString()],
+  ]);
+}
