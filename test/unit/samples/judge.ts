@@ -118,7 +118,7 @@ export async function judge(
     const { exitCode, output } = await run([path.join(hidden, '..', script ?? ''), ...args], {
       cwd: workspace,
       env: {
-        PATH: `${folder}/bin:${process.env['PATH']}`,
+        PATH: `${folder}/bin:${searchPath(drop)}`,
         HOME: path.join(folder, 'home'),
         LANG: 'C.UTF-8',
         TZ: 'UTC',
@@ -137,6 +137,12 @@ export async function judge(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Programs in the home of root are not there for anybody else. */
+function searchPath(drop: boolean): string {
+  const folders = (process.env['PATH'] ?? '').split(':');
+  return folders.filter((each) => !drop || !each.startsWith(os.homedir())).join(':');
 }
 
 function asSubject(drop: boolean): string {
