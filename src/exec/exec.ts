@@ -1,10 +1,12 @@
 import type { AttachOffsets, ExecExit, ExecInfo, ExecSpec, ExecState, SignalName } from '../core/exec.js';
+import { ExecClocks } from './exec-clocks.js';
+import { ExecRecorder } from './exec-recorder.js';
 import { exitOfFailedStart, exitOfReport } from './exit.js';
 import type { Journal } from './journal.js';
 import { SIGKILL, signalNumber } from './linux.js';
 import type { OutputRecord } from './output-record.js';
-import type { ExitReport, KnownExec, LinkTarget, SandboxLink } from './sandbox-link.js';
-import { OUTPUT_WINDOW } from './spawn-frame.js';
+import type { ExitReport, KnownExec, LinkTarget } from './link-target.js';
+import type { SandboxLink } from './sandbox-link.js';
 import { StdinChannel } from './stdin-channel.js';
 
 /** What the execs of one sandbox share. */
@@ -33,12 +35,7 @@ export interface Follower {
 
 type StopReason = 'TIMEOUT' | 'CANCELLED' | 'SESSION_ENDED';
 
-/** Output up to this size of both streams together goes into the journal instead of files. */
-const INLINE_BYTES = 16 * 1024;
-/** A command that runs longer than this gets its output written to files. */
-const SHORT_MS = 50;
 const KILL_WAIT_MS = 5000;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** One command: its state, its record and its followers. */
 export class Exec implements LinkTarget {
@@ -48,7 +45,9 @@ export class Exec implements LinkTarget {
   readonly stdin: StdinChannel;
   readonly #context: ExecContext;
   readonly #createTime: number;
-  readonly #spawnFrame: Buffer | undefined;
+  readonly #clocks = new ExecClocks();
+  readonly #recorder: ExecRecorder;
+  #spawnFrame: Buffer | undefined;
   #startTime: number | undefined;
   #endTime: number | undefined;
   #state: ExecState = 'STARTING';
@@ -56,18 +55,10 @@ export class Exec implements LinkTarget {
   #report: ExitReport | undefined;
   #ending = false;
   #stopReason: StopReason | undefined;
-  #timeout: NodeJS.Timeout | undefined;
-  #grace: NodeJS.Timeout | undefined;
-  #lease: NodeJS.Timeout | undefined;
   readonly #followers = new Set<Follower>();
   #wasHeld = false;
   #adopted = false;
   #waiters: (() => void)[] = [];
-  readonly #acked: [number, number] = [0, 0];
-  readonly #endAcked: [boolean, boolean] = [false, false];
-  /** Whether the exit is in the journal: no, on its way, yes. */
-  #journaled: 'no' | 'writing' | 'yes' = 'no';
-
   /** @param spawnFrame what init is sent; undefined for an exec that an earlier life of the service started. */
   constructor(
     context: ExecContext,
@@ -84,6 +75,7 @@ export class Exec implements LinkTarget {
     this.#createTime = createTime;
     this.#spawnFrame = spawnFrame;
     this.stdin = new StdinChannel(context.link, key, spec.stdin);
+    this.#recorder = new ExecRecorder(context.link, context.journal, key, records);
   }
 
   get exit(): ExecExit | undefined {
@@ -131,8 +123,7 @@ export class Exec implements LinkTarget {
   adopt(known: KnownExec, held: boolean): void {
     this.#adopted = true;
     this.#context.link.register(this.key, this);
-    this.#acked[0] = this.records[0].recorded;
-    this.#acked[1] = this.records[1].recorded;
+    this.#recorder.adopt();
     this.stdin.adopt(known);
     this.#wasHeld = held;
     if (this.#exit !== undefined) return;
@@ -148,7 +139,7 @@ export class Exec implements LinkTarget {
     this.#state = exit.reason === 'LOST' ? 'LOST' : 'EXITED';
     this.#startTime = startTime;
     this.#endTime = endTime;
-    this.#journaled = 'yes';
+    this.#recorder.restored();
     this.stdin.close();
   }
 
@@ -157,6 +148,7 @@ export class Exec implements LinkTarget {
   started(): void {
     if (this.#state !== 'STARTING') return;
     this.#state = 'RUNNING';
+    this.#spawnFrame = undefined;
     this.#startTime ??= Date.now();
     this.#context.changed(this);
     this.#wakeFollowers();
@@ -164,7 +156,7 @@ export class Exec implements LinkTarget {
 
   startFailed(stage: number, errno: number): void {
     if (this.#exit !== undefined) {
-      this.#acknowledgeExit();
+      this.#recorder.acknowledgeExit();
       return;
     }
     this.#finish(exitOfFailedStart(this.spec, stage, errno));
@@ -179,14 +171,14 @@ export class Exec implements LinkTarget {
 
   outputEnd(stream: 0 | 1): void {
     this.records[stream].finish();
-    this.#endAcked[stream] = false;
+    this.#recorder.endTold(stream);
     this.#context.due(this);
     this.acknowledge(stream);
   }
 
   exited(report: ExitReport): void {
     if (this.#exit !== undefined) {
-      this.#acknowledgeExit();
+      this.#recorder.acknowledgeExit();
       return;
     }
     this.started();
@@ -251,7 +243,7 @@ export class Exec implements LinkTarget {
       return;
     }
     this.#context.link.signal(this.key, signalNumber(this.spec.stopSignal)).catch(() => undefined);
-    this.#grace = setTimeout(() => void this.#kill(), grace);
+    this.#clocks.start('grace', grace, () => void this.#kill());
   }
 
   /** Its end is on its way by other means (the whole sandbox was killed). */
@@ -276,7 +268,7 @@ export class Exec implements LinkTarget {
   follow(follower: Follower): void {
     this.#followers.add(follower);
     if (!follower.holds) return;
-    clearTimeout(this.#lease);
+    this.#clocks.stop('lease');
     if (!this.#wasHeld && !this.spec.detach) {
       this.#wasHeld = true;
       if (this.#exit === undefined) this.#context.journal.append({ t: 'held', key: this.key });
@@ -302,106 +294,21 @@ export class Exec implements LinkTarget {
 
   /** Gives init room, as far as the bytes are recorded and the followers that may slow the command took them. */
   acknowledge(stream: 0 | 1): void {
-    const record = this.records[stream];
-    const complete = record.ended && record.recorded === record.end;
-    if (complete) {
-      if (this.#endAcked[stream]) return;
-      this.#endAcked[stream] = true;
-      this.#acked[stream] = record.end;
-      this.#context.link.ack(this.key, stream, record.end, true);
-      this.#forgetWhenDone();
-      return;
+    // The fastest of them sets the pace: one that stalls slows no other.
+    let fastest: number | undefined;
+    for (const follower of this.#followers) {
+      if (follower.slows) fastest = Math.max(fastest ?? 0, follower.taken[stream]);
     }
-    let upto = record.recorded;
-    if (!record.ended) {
-      // The fastest of them sets the pace: one that stalls slows no other.
-      let fastest = -1;
-      for (const follower of this.#followers) {
-        if (follower.slows) fastest = Math.max(fastest, follower.taken[stream]);
-      }
-      if (fastest >= 0) upto = Math.min(upto, fastest);
-    }
-    if (upto - this.#acked[stream] < OUTPUT_WINDOW / 8) return;
-    this.#acked[stream] = upto;
-    this.#context.link.ack(this.key, stream, upto, false);
+    this.#recorder.acknowledge(stream, fastest);
   }
-
-  // ------------------------------------------------------------ the record
 
   /** Puts on disk what waits; called some milliseconds after `due`. True when another call is due. */
-  async flush(final = false): Promise<boolean> {
-    const young = Date.now() - (this.#startTime ?? this.#createTime) < SHORT_MS && !final;
-    const [stdout, stderr] = this.records;
-    const complete = stdout.ended && stderr.ended;
-    if (this.#exit === undefined) {
-      if (young) return true;
-      await Promise.all([stdout.flush(), stderr.flush()]);
-      return stdout.recorded < stdout.end || stderr.recorded < stderr.end;
-    }
-    if (this.#journaled === 'yes') {
-      await Promise.all([stdout.flush(), stderr.flush()]);
-      this.#acknowledgeEnds();
-      if (complete) await this.#release();
-      return stdout.recorded < stdout.end || stderr.recorded < stderr.end;
-    }
-    if (this.#journaled === 'writing') return false;
-    if (!complete && young && this.#exit.reason !== 'LOST') return true;
-    const inline = complete ? this.#inline() : undefined;
-    if (inline === undefined) {
-      await Promise.all([stdout.flush(), stderr.flush()]);
-      if (stdout.recorded < stdout.end || stderr.recorded < stderr.end) return true;
-      if (this.#journaled !== 'no') return false;
-    }
-    this.#journaled = 'writing';
-    this.#context.journal.append(
-      {
-        t: 'exit',
-        key: this.key,
-        exit: this.#exit,
-        started: this.#startTime ?? 0,
-        ended: this.#endTime ?? 0,
-        totals: [stdout.end, stderr.end],
-        ...(inline === undefined
-          ? {}
-          : { output: [inline[0].toString('base64'), inline[1].toString('base64')] as const }),
-      },
-      () => {
-        this.#journaled = 'yes';
-        if (inline !== undefined) for (const record of this.records) record.recordedElsewhere();
-        this.#acknowledgeEnds();
-        this.#acknowledgeExit();
-        if (inline === undefined) void this.#release();
-      },
-    );
-    return false;
-  }
-
-  #inline(): readonly [Buffer, Buffer] | undefined {
-    const stdout = this.records[0].short(INLINE_BYTES);
-    const stderr = this.records[1].short(INLINE_BYTES - (stdout?.length ?? 0));
-    return stdout === undefined || stderr === undefined ? undefined : [stdout, stderr];
-  }
-
-  #acknowledgeEnds(): void {
-    this.acknowledge(0);
-    this.acknowledge(1);
-  }
-
-  #acknowledgeExit(): void {
-    if (this.#journaled !== 'yes') return;
-    this.#context.link.ackExit(this.key);
-    this.#forgetWhenDone();
-  }
-
-  /** Init forgets the exec by the same rule; should it not have got the last word, it asks on the next link. */
-  #forgetWhenDone(): void {
-    if (this.#journaled === 'yes' && this.#endAcked[0] && this.#endAcked[1]) {
-      this.#context.link.unregister(this.key);
-    }
-  }
-
-  async #release(): Promise<void> {
-    await Promise.all(this.records.map((record) => record.release()));
+  flush(final = false): Promise<boolean> {
+    const end =
+      this.#exit === undefined
+        ? undefined
+        : { exit: this.#exit, started: this.#startTime, ended: this.#endTime ?? 0 };
+    return this.#recorder.flush(end, Date.now() - (this.#startTime ?? this.#createTime), final);
   }
 
   // ------------------------------------------------------------ its end
@@ -409,18 +316,17 @@ export class Exec implements LinkTarget {
   #armTimeout(): void {
     if (this.spec.timeoutMs <= 0) return;
     const left = this.#createTime + this.spec.timeoutMs - Date.now();
-    this.#timeout = setTimeout(() => this.stop('TIMEOUT'), Math.min(Math.max(0, left), LONGEST_TIMER_MS));
+    this.#clocks.start('timeout', left, () => this.stop('TIMEOUT'));
   }
 
   #startLease(): void {
     if (this.spec.detach || this.#exit !== undefined) return;
-    clearTimeout(this.#lease);
-    this.#lease = setTimeout(() => this.stop('CANCELLED'), this.#context.leaseMs);
+    this.#clocks.start('lease', this.#context.leaseMs, () => this.stop('CANCELLED'));
   }
 
   /** SIGKILL for all of it, but not for ever. */
   async #kill(): Promise<void> {
-    clearTimeout(this.#grace);
+    this.#clocks.stop('grace');
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, KILL_WAIT_MS)));
     const done = this.#context.link.killTree(this.key, this.spec.execId, SIGKILL).catch(() => undefined);
@@ -454,9 +360,8 @@ export class Exec implements LinkTarget {
 
   #finish(exit: ExecExit): void {
     if (this.#exit !== undefined) return;
-    clearTimeout(this.#timeout);
-    clearTimeout(this.#grace);
-    clearTimeout(this.#lease);
+    this.#clocks.stopAll();
+    this.#spawnFrame = undefined;
     this.#exit = exit;
     this.#endTime = Date.now();
     this.#state = exit.reason === 'LOST' ? 'LOST' : 'EXITED';
@@ -474,9 +379,7 @@ export class Exec implements LinkTarget {
 
   /** Stops the clocks, for a restart of the service. */
   suspend(): void {
-    clearTimeout(this.#timeout);
-    clearTimeout(this.#grace);
-    clearTimeout(this.#lease);
+    this.#clocks.stopAll();
     this.#wakeFollowers();
   }
 

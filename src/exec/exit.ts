@@ -1,6 +1,6 @@
 import type { ExecExit, ExecSpec, ExitReason } from '../core/exec.js';
 import { ENOENT, errnoText, signalName } from './linux.js';
-import type { ExitReport } from './sandbox-link.js';
+import type { ExitReport } from './link-target.js';
 
 /** Init's stages of a start, as SPAWN_FAILED names them. */
 const STAGE_USER = 3;

@@ -2,7 +2,8 @@ import type { ExecExit } from '../core/exec.js';
 import type { InternalProcess, InternalSpec } from '../core/ports.js';
 import { exitOfFailedStart, exitOfReport } from './exit.js';
 import { SIGKILL } from './linux.js';
-import type { ExitReport, KnownExec, LinkTarget, SandboxLink } from './sandbox-link.js';
+import type { ExitReport, KnownExec, LinkTarget } from './link-target.js';
+import type { SandboxLink } from './sandbox-link.js';
 import { OUTPUT_WINDOW } from './spawn-frame.js';
 import { StdinChannel } from './stdin-channel.js';
 

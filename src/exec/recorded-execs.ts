@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodesetError, failedPrecondition, invalidFields, notFound } from '../core/errors.js';
+import { CodesetError, failedPrecondition, notFound } from '../core/errors.js';
 import type { BoundedOutput, ExecEvent, ExecInfo, ExecSpec, SignalName } from '../core/exec.js';
 import type {
   AttachOptions,
@@ -13,14 +13,16 @@ import type {
 } from '../core/ports.js';
 import { readExec } from './exec-reader.js';
 import { Exec, type ExecContext } from './exec.js';
-import { MAX_PAYLOAD } from './frames.js';
 import { DirectProcess } from './internal-process.js';
 import { Journal, type JournalEntry } from './journal.js';
 import { SIGKILL } from './linux.js';
 import { OutputRecord } from './output-record.js';
-import { SandboxLink, type KnownExec } from './sandbox-link.js';
+import { RecordWriter } from './record-writer.js';
+import type { KnownExec } from './link-target.js';
+import { SandboxLink } from './sandbox-link.js';
 import { SegmentLog } from './segment-log.js';
 import { encodeSpawn } from './spawn-frame.js';
+import { canonical, checkSpec, requireFits, resolveCwd } from './spec-checks.js';
 
 export interface RecordedExecsSettings {
   readonly log: Log;
@@ -29,7 +31,6 @@ export interface RecordedExecsSettings {
 
 /** Commands that run at one time in one sandbox. */
 const MAX_RUNNING = 1024;
-const FLUSH_MS = 10;
 /** How long `end` waits for what it killed. */
 const END_WAIT_MS = 2000;
 
@@ -37,7 +38,6 @@ const END_WAIT_MS = 2000;
 export class RecordedExecs implements SandboxExecs {
   readonly #folder: string;
   readonly #options: ExecHostOptions;
-  readonly #log: Log;
   readonly #link: SandboxLink;
   readonly #journal: Journal;
   readonly #context: ExecContext;
@@ -45,21 +45,18 @@ export class RecordedExecs implements SandboxExecs {
   readonly #byKey = new Map<number, Exec>();
   readonly #running = new Set<Exec>();
   readonly #internal = new Set<DirectProcess>();
-  readonly #due = new Set<Exec>();
+  readonly #writer: RecordWriter;
   /** Keys that the journal says were held by a client when the last life of the service ended. */
   readonly #held = new Set<number>();
-  #timer: NodeJS.Timeout | undefined;
-  #flushing: Promise<void> | undefined;
   #nextKey = 1;
   #lastOutOfMemoryKills = 0;
   #state: 'open' | 'lost' | 'ended' | 'detached' = 'open';
-  #diskComplained = false;
 
   private constructor(folder: string, options: ExecHostOptions, settings: RecordedExecsSettings) {
     this.#folder = folder;
     this.#options = options;
-    this.#log = settings.log;
     this.#journal = new Journal(folder);
+    this.#writer = new RecordWriter(this.#journal, settings.log, options.ownerId);
     this.#link = new SandboxLink({
       dial: options.dial,
       onUnknown: (known) => this.#found(known),
@@ -70,7 +67,7 @@ export class RecordedExecs implements SandboxExecs {
       link: this.#link,
       journal: this.#journal,
       leaseMs: settings.leaseMs,
-      due: (exec) => this.#makeDue(exec),
+      due: (exec) => this.#writer.due(exec),
       outOfMemory: () => this.#outOfMemory(),
       changed: (exec) => this.#changed(exec),
     };
@@ -94,7 +91,7 @@ export class RecordedExecs implements SandboxExecs {
     } catch (error) {
       // What had ended can still be read; everything else is marked by `#lost`.
       if (execs.#state !== 'lost') throw error;
-      await execs.#flushAll();
+      await execs.#writer.flushAll();
       throw error;
     }
     return execs;
@@ -231,7 +228,7 @@ export class RecordedExecs implements SandboxExecs {
   }
 
   async #close(): Promise<void> {
-    await this.#flushAll();
+    await this.#writer.flushAll();
     this.#link.close();
     await this.#journal.close();
     for (const exec of this.#execs.values()) {
@@ -356,7 +353,7 @@ export class RecordedExecs implements SandboxExecs {
       exec?.acknowledge(0);
       exec?.acknowledge(1);
     };
-    return new OutputRecord(segments, recorded, (error) => this.#complain(error));
+    return new OutputRecord(segments, recorded, (error) => this.#writer.complain(error));
   }
 
   #add(exec: Exec): void {
@@ -415,104 +412,4 @@ export class RecordedExecs implements SandboxExecs {
     await Promise.race([killed().catch(() => undefined), late]);
     clearTimeout(timer);
   }
-
-  // ------------------------------------------------------------ writing
-
-  #makeDue(exec: Exec): void {
-    this.#due.add(exec);
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      void this.#flush(false);
-    }, FLUSH_MS);
-  }
-
-  /** One flush at a time; what is still open after it comes again with the next tick. */
-  async #flush(final: boolean): Promise<void> {
-    while (this.#flushing !== undefined) await this.#flushing;
-    this.#flushing = this.#flushOnce(final).finally(() => (this.#flushing = undefined));
-    await this.#flushing;
-  }
-
-  async #flushOnce(final: boolean): Promise<void> {
-    const due = [...this.#due];
-    this.#due.clear();
-    try {
-      const again = await Promise.all(due.map((exec) => exec.flush(final)));
-      await this.#journal.flush();
-      if (this.#journal.problem !== undefined) {
-        this.#complain(this.#journal.problem);
-        const [first] = due;
-        if (first !== undefined && !final) this.#makeDue(first);
-      }
-      if (!final) due.forEach((exec, i) => again[i] && this.#makeDue(exec));
-    } catch (error) {
-      this.#complain(error);
-    }
-  }
-
-  async #flushAll(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    // The second round has what the journal's first acknowledged.
-    await this.#flush(true);
-    await this.#flush(true);
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  #complain(error: unknown): void {
-    if (this.#diskComplained) return;
-    this.#diskComplained = true;
-    this.#log.error('The record of commands cannot be written; commands wait at their output windows.', {
-      ownerId: this.#options.ownerId,
-      error: String(error),
-    });
-  }
-}
-
-/** The same content gives the same text, whatever the order of the environment. */
-function canonical(spec: ExecSpec): string {
-  const { env, ...rest } = spec;
-  return JSON.stringify([Object.entries(rest).sort(byName), Object.entries(env).sort(byName)]);
-}
-
-function byName(a: readonly [string, unknown], b: readonly [string, unknown]): number {
-  return a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0;
-}
-
-function checkSpec(spec: ExecSpec): void {
-  const violations: { field: string; description: string }[] = [];
-  const command = spec.argv ?? [spec.shell ?? ''];
-  if (spec.argv?.length === 0) violations.push({ field: 'argv', description: 'must not be empty' });
-  if (command.some((word) => word.includes('\0'))) {
-    violations.push({
-      field: spec.argv === undefined ? 'shell' : 'argv',
-      description: 'must not hold a NUL',
-    });
-  }
-  for (const [name, value] of Object.entries(spec.env)) {
-    if (name === '' || /[=\0]/.test(name) || value.includes('\0')) {
-      violations.push({ field: 'env', description: `"${name}" is no variable that a command can be given` });
-    }
-  }
-  if (spec.cwd.includes('\0')) violations.push({ field: 'cwd', description: 'must not hold a NUL' });
-  if (spec.user.includes('\0')) violations.push({ field: 'user', description: 'must not hold a NUL' });
-  if (Buffer.byteLength(spec.execId) > 200 || spec.execId.includes('\0')) {
-    violations.push({ field: 'exec_id', description: 'must be at most 200 bytes without a NUL' });
-  }
-  if (violations.length > 0) throw invalidFields(violations);
-}
-
-function requireFits(frame: Buffer): void {
-  if (frame.length <= MAX_PAYLOAD) return;
-  throw new CodesetError(
-    'invalid-argument',
-    'TOO_LARGE',
-    'Arguments and environment together are over 4 MiB; send large input by stdin or as a file.',
-  );
-}
-
-function resolveCwd(base: string, cwd: string): string {
-  if (cwd === '') return base;
-  return cwd.startsWith('/') ? cwd : `${base.replace(/\/$/, '')}/${cwd}`;
 }

@@ -1,6 +1,7 @@
 import { CodesetError, failedPrecondition } from '../core/errors.js';
 import type { StdinWriter } from '../core/ports.js';
-import type { KnownExec, SandboxLink } from './sandbox-link.js';
+import type { KnownExec } from './link-target.js';
+import type { SandboxLink } from './sandbox-link.js';
 import { STDIN_WINDOW } from './spawn-frame.js';
 
 const PIECE_BYTES = 64 * 1024;
