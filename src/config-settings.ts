@@ -33,8 +33,6 @@ export interface ServerConfig {
   /** 0: none. */
   readonly defaultIdleTimeout: number;
   readonly maxVerifications: number;
-  readonly outputHead: number;
-  readonly outputTail: number;
   readonly diskReserve: number;
   readonly runtimes: readonly string[];
   readonly hostIdBase: number;
@@ -150,20 +148,6 @@ export const SERVER_SETTINGS: readonly ServerSetting[] = [
     '4',
     () => count(1, 1000),
     'Verifications that run at once; more wait in line.',
-  ),
-  setting(
-    'outputHead',
-    'SIZE',
-    '4MiB',
-    () => size,
-    "How much of the beginning of each output stream of a command is always kept on disk; also the size of the record's files.",
-  ),
-  setting(
-    'outputTail',
-    'SIZE',
-    '12MiB',
-    () => size,
-    'How much of the end is kept at least; what lies between is dropped and told as a gap.',
   ),
   setting(
     'diskReserve',

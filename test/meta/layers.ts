@@ -27,7 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   log: ['core', 'config'],
   app: ['core', 'engines', 'exec', 'storage', 'samples', 'grading', 'transport', 'config', 'log'],
   cli: ['app', 'client', 'config', 'core', 'samples', 'storage', 'engines'],
-  demo: ['client', 'config', 'core', 'samples', 'cli'],
+  demo: ['app', 'client', 'config', 'core', 'samples', 'cli'],
 };
 
 // Core takes formats of plain data, and nothing that stands for a technology.
@@ -113,12 +113,12 @@ function circles(graph: ReadonlyMap<string, ReadonlySet<string>>): readonly stri
   return found;
 }
 
-/** `src/engines/local/x.ts` → `engines`, `src/config-values.ts` → `config`, `gen/…` → `gen`. */
+/** `src/engines/local/x.ts` → `engines`, `src/config-values.ts` → `config`; other files of src/ itself wire: `app`. */
 function layerOf(path: string): string {
   const [top = '', second = ''] = path.split('/');
   if (top !== 'src') return top;
   if (path.split('/').length > 2) return second;
-  return second.startsWith('config') ? 'config' : second.replace(/\.ts$/, '');
+  return second.startsWith('config') ? 'config' : second === 'log.ts' ? 'log' : 'app';
 }
 
 /** A folder of src/ with all below it, each engine apart; files of src/ itself stand for themselves. */

@@ -41,12 +41,12 @@ test('a flag wins over the environment, and that over the file', () => {
 
 test('the file is YAML, with numbers, lists and durations as people write them', () => {
   const config = file(
-    'max_ttl: 1h30m\noutput_tail: 1.5GiB\nruntimes: [runc]\ndefault_idle_timeout: none\ninsecure_no_auth: true\n' +
+    'max_ttl: 1h30m\ndisk_reserve: 1.5GiB\nruntimes: [runc]\ndefault_idle_timeout: none\ninsecure_no_auth: true\n' +
       'toolchain_paths: [/opt/a, {path: /opt/b, bin: /opt/b/bin}]\nhost_id_base: 2000000\n',
   );
   const loaded = loadServerConfig({ env: {}, flags: { config } });
   expect(loaded.maxTtl).toBe(5_400_000);
-  expect(loaded.outputTail).toBe(1.5 * 1024 ** 3);
+  expect(loaded.diskReserve).toBe(1.5 * 1024 ** 3);
   expect(loaded.runtimes).toEqual(['runc']);
   expect(loaded.insecureNoAuth).toBe(true);
   expect(loaded.toolchainPaths).toEqual([{ path: '/opt/a' }, { path: '/opt/b', bin: '/opt/b/bin' }]);
@@ -120,7 +120,7 @@ test.each([
   ['maxTtl', '0s', 'a duration such as'],
   ['maxTtl', '1m30', 'a duration such as'],
   ['defaultIdleTimeout', 'never', 'or none'],
-  ['outputHead', '4MB', 'bytes such as'],
+  ['diskReserve', '4MB', 'bytes such as'],
   ['maxSessions', '0', 'a whole number from 1 to 100000'],
   ['maxSessions', '1e3', 'a whole number'],
   ['engine', 'podman', 'auto, local or docker'],
