@@ -1,7 +1,6 @@
 import { mkdir, chmod } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 import type { ServerConfig } from './config-settings.js';
 import { EnvironmentBuilder } from './core/environment-builder.js';
 import { failedPrecondition } from './core/errors.js';
@@ -213,10 +212,10 @@ async function openEngine(config: ServerConfig, log: Log): Promise<Engine> {
   });
 }
 
-/** PID 1 of sandboxes, beside src/ in a checkout and beside dist/ once built. */
+/** PID 1 of sandboxes: `init/build/codeset-init` in the folder of the project, which lies some way above this file. */
 function initBinary(): string {
-  for (const up of ['../init/build/codeset-init', '../../init/build/codeset-init']) {
-    const path = fileURLToPath(new URL(up, import.meta.url));
+  for (let folder = import.meta.dirname; folder !== '/'; folder = dirname(folder)) {
+    const path = join(folder, 'init/build/codeset-init');
     if (existsSync(path)) return path;
   }
   throw failedPrecondition(

@@ -244,6 +244,8 @@ export class VerificationRunner {
       if (error instanceof TreeUnusable) {
         return { state: 'FAILED', fault: 'SUBJECT', retryable: false, message: error.message };
       }
+      // Stopped or cancelled: nobody reads this judgement.
+      if (signal.aborted) return { state: 'ERROR', fault: 'SERVICE', retryable: true, message: 'Stopped.' };
       this.#log.error('a verification failed to run', { verificationId: verification.verificationId, error });
       const known = error instanceof CodesetError;
       return {

@@ -18,7 +18,11 @@ export interface ExecOutcome {
 export async function driveExec(
   client: TestClient,
   frames: AsyncIterable<Frame> | Iterable<Frame>,
-  from: { stdout?: number; stderr?: number; onOutput?: (bytes: number) => void } = {},
+  from: {
+    stdout?: number;
+    stderr?: number;
+    /** Called with each piece of stdout as it comes. */ onData?: (data: Buffer) => void;
+  } = {},
 ): Promise<ExecOutcome> {
   let end = (): void => {};
   const ended = new Promise<void>((resolve) => (end = resolve));
@@ -41,7 +45,7 @@ export async function driveExec(
         }
         pieces[stream].push(frame.value.data);
         next[stream] += frame.value.data.length;
-        from.onOutput?.(next.stdout);
+        if (stream === 'stdout') from.onData?.(frame.value.data);
       } else if (frame?.$case === 'gap') {
         gaps++;
         next[frame.value.stream === OutputStream.STDERR ? 'stderr' : 'stdout'] = Number(frame.value.toOffset);

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import { chmod, readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { SampleState } from '../../gen/codeset/v1/sample.js';
+import { SessionState } from '../../gen/codeset/v1/session.js';
+import { VerificationState } from '../../gen/codeset/v1/verification.js';
+import { connect, type TestClient } from '../rpc/client.js';
+import { startChild, type Child } from '../support/child.js';
+import { compiledScript, type CompiledScript } from '../support/compiled-script.js';
+import { driveExec } from '../support/exec-call.js';
+import { extent } from '../support/extent.js';
+import { addSample, hostSession, register, session, sh } from '../support/service.js';
+import { tempFolder, type TempFolder } from '../support/temp-folder.js';
+
+let script: CompiledScript;
+
+beforeAll(async () => {
+  script = await compiledScript('test/e2e/children/serve.ts');
+}, 120_000);
+
+afterAll(async () => {
+  await script?.[Symbol.asyncDispose]();
+});
+
+interface Life extends AsyncDisposable {
+  readonly child: Child;
+  readonly client: TestClient;
+}
+
+/** One life of the service, ended by SIGKILL. */
+async function live(folder: TempFolder): Promise<Life> {
+  await chmod(folder.path, 0o711);
+  const dataDir = join(folder.path, 'data');
+  const child = startChild(script.path, [dataDir, join(folder.path, 'run')]);
+  const first = await child.lines.next();
+  if (first.done === true) throw new Error('The service did not start.');
+  const address = first.value;
+  const key = (await readFile(join(dataDir, 'admin.key'), 'utf8')).trim();
+  const client = connect(address, key);
+  return {
+    child,
+    client,
+    [Symbol.asyncDispose]: async () => {
+      client[Symbol.dispose]();
+      await child.kill();
+    },
+  };
+}
+
+/** Ends every session, so that the folder can go. */
+async function clearUp(folder: TempFolder): Promise<void> {
+  await using life = await live(folder);
+  await life.client.sessions.closeSessions({ all: true });
+  expect(await readdir(join(folder.path, 'data/sandboxes'))).toEqual([]);
+}
+
+const LINES = 400_000;
+const WHOLE = createHash('sha256')
+  .update(Array.from({ length: LINES }, (_, i) => `${i + 1}\n`).join(''))
+  .digest('hex');
+
+test(
+  'a command runs on while the service is killed, and every byte arrives once, its exit too',
+  { timeout: 600_000 },
+  async () => {
+    await using folder = await tempFolder();
+    let sessionId = '';
+    {
+      await using life = await live(folder);
+      sessionId = await hostSession(life.client);
+    }
+    for (let round = 0; round < extent(3, 20); round++) {
+      const execId = `count-${round}`;
+      const pieces: Buffer[] = [];
+      let bytes = 0;
+      {
+        await using life = await live(folder);
+        const killAt = 20_000 + Math.floor(Math.random() * 1_500_000);
+        const spec = {
+          execId,
+          detach: true,
+          command: { $case: 'argv' as const, value: { args: ['seq', String(LINES)] } },
+        };
+        let killed: Promise<void> | undefined;
+        await driveExec(life.client, [{ $case: 'start', value: { sessionId, spec } } as never], {
+          onData: (data) => {
+            pieces.push(data);
+            bytes += data.length;
+            if (bytes > killAt) killed ??= life.child.kill();
+          },
+        }).catch(() => undefined);
+        await killed;
+      }
+      await using life = await live(folder);
+      const attach = { sessionId, execId, stdoutOffset: BigInt(bytes), stderrOffset: 0n };
+      const rest = await driveExec(life.client, [{ $case: 'attach', value: attach } as never], {
+        stdout: bytes,
+      });
+      expect(rest.gaps).toBe(0);
+      expect(rest.exited?.result?.status).toEqual({ $case: 'exitCode', value: 0 });
+      const all = Buffer.concat([...pieces, rest.stdout]);
+      expect(createHash('sha256').update(all).digest('hex')).toBe(WHOLE);
+    }
+    await clearUp(folder);
+  },
+);
+
+test(
+  'samples, sessions and verifications of a killed service are accounted for by the next',
+  { timeout: 300_000 },
+  async () => {
+    await using folder = await tempFolder();
+    let id = '';
+    let verificationId = '';
+    let creating: Promise<unknown> | undefined;
+    {
+      await using life = await live(folder);
+      await register(life.client, addSample());
+      id = (await session(life.client)).id;
+      await sh(life.client, id, "sed -i 's/a - b/a + b/' m.py");
+      const started = await life.client.verifications.startVerification({
+        requestId: 'before',
+        subject: { $case: 'sessionId', value: id },
+      });
+      verificationId = started.verification?.verificationId ?? '';
+      creating = hostSession(life.client).catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      await life.child.kill();
+      await creating;
+    }
+    {
+      await using life = await live(folder);
+      const { sample } = await life.client.samples.getSample({ sample: { sampleId: 'add' } });
+      expect(sample?.state).toBe(SampleState.READY);
+      expect((await sh(life.client, id, 'cat m.py')).stdout).toContain('a + b');
+      for await (const _ of life.client.verifications.watchVerification({ verificationId }));
+      const { verification } = await life.client.verifications.getVerification({ verificationId });
+      expect(verification?.state).toBe(VerificationState.PASSED);
+      const { sessions } = await life.client.sessions.listSessions({});
+      expect(
+        sessions.every(({ state }) => state === SessionState.READY || state === SessionState.ERROR),
+      ).toBe(true);
+      const boxes = await readdir(join(folder.path, 'data/sandboxes'));
+      expect(boxes.length).toBe(sessions.filter(({ state }) => state === SessionState.READY).length);
+    }
+    await clearUp(folder);
+  },
+);
