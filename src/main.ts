@@ -51,13 +51,18 @@ async function start(config: ServerConfig, log: ReturnType<typeof createLog>): P
     const { listen } = config;
     const where = listen.kind === 'unix' ? `unix:${listen.path}` : `${listen.host}:${listen.port}`;
     if (/EADDRINUSE|No address added/.test(text)) {
-      throw new StartError(`${where} can't be listened on, it seems to be taken: choose another with --listen.`, {
-        cause: error,
-      });
+      throw new StartError(
+        `${where} can't be listened on, it seems to be taken: choose another with --listen.`,
+        {
+          cause: error,
+        },
+      );
     }
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-      throw new StartError(`${text}: run as root, or choose another folder with --data-dir.`, { cause: error });
+      throw new StartError(`${text}: run as root, or choose another folder with --data-dir.`, {
+        cause: error,
+      });
     }
     throw error;
   }

@@ -8,7 +8,7 @@ export function applyCommand(cli: Cli): Command {
   const command = withCommonOptions(new Command('apply'))
     .description("apply a patch to a session's workspace, whole or not at all")
     .argument('<SESSION>', 'its id')
-    .argument('<PATCH>', "a file with a unified diff, or - for stdin");
+    .argument('<PATCH>', 'a file with a unified diff, or - for stdin');
   return command.action((sessionId: string, patch: string) =>
     cli.run(command, async (context) => {
       const diff = await readInput(context, patch);

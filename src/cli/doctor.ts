@@ -31,8 +31,18 @@ export function doctorCommand(cli: Cli): Command {
           version ?? program,
           refusal ?? 'works, taken',
         ]),
-        ['  cgroups', machine.cgroups.mode, `memory ${yes(machine.cgroups.memory)}, processes ${yes(machine.cgroups.processes)}, cpu ${yes(machine.cgroups.cpu)}, swap ${yes(machine.cgroups.swap)}`],
-        ['  overlay', 'yes', Object.entries(machine.overlay).map(([name, value]) => `${name} ${String(value)}`).join(', ')],
+        [
+          '  cgroups',
+          machine.cgroups.mode,
+          `memory ${yes(machine.cgroups.memory)}, processes ${yes(machine.cgroups.processes)}, cpu ${yes(machine.cgroups.cpu)}, swap ${yes(machine.cgroups.swap)}`,
+        ],
+        [
+          '  overlay',
+          'yes',
+          Object.entries(machine.overlay)
+            .map(([name, value]) => `${name} ${String(value)}`)
+            .join(', '),
+        ],
         ['  network', 'public', machine.publicNetwork.missing ?? 'yes'],
       ]);
       out.line('programs that sandboxes see:');

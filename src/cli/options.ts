@@ -6,7 +6,9 @@ export function withCommonOptions(command: Command): Command {
   return command
     .addOption(new Option('--address <HOST:PORT|unix:PATH>', 'the server (CODESET_ADDRESS)'))
     .addOption(new Option('--api-key <KEY>', 'the key that calls carry (CODESET_API_KEY)'))
-    .addOption(new Option('--data-dir <DIR>', "the server's data folder, for its admin.key (CODESET_DATA_DIR)"))
+    .addOption(
+      new Option('--data-dir <DIR>', "the server's data folder, for its admin.key (CODESET_DATA_DIR)"),
+    )
     .addOption(new Option('--json', 'print proto3 JSON on stdout'));
 }
 

@@ -6,7 +6,8 @@ import { CommandError, NEGATIVE } from './exit-status.js';
 export async function readInput({ io }: CommandContext, file: string): Promise<Buffer> {
   if (file === '-') {
     const chunks: Buffer[] = [];
-    for await (const chunk of io.stdin as AsyncIterable<Buffer | string>) chunks.push(Buffer.from(chunk as Buffer));
+    for await (const chunk of io.stdin as AsyncIterable<Buffer | string>)
+      chunks.push(Buffer.from(chunk as Buffer));
     return Buffer.concat(chunks);
   }
   return readFile(file).catch((cause: unknown) => {

@@ -37,7 +37,9 @@ export async function streamExec(
         await (isStderr(frame.value.stream) ? out.errorBytes(frame.value.data) : out.bytes(frame.value.data));
       } else if (frame?.$case === 'gap' && !out.json) {
         const { fromOffset, toOffset, stream } = frame.value;
-        out.note(`codeset: ${toOffset - fromOffset} bytes of ${isStderr(stream) ? 'stderr' : 'stdout'} are no longer kept.`);
+        out.note(
+          `codeset: ${toOffset - fromOffset} bytes of ${isStderr(stream) ? 'stderr' : 'stdout'} are no longer kept.`,
+        );
       } else if (frame?.$case === 'exited') {
         await writeStatus(options.statusFile, { execId, exited: protoJson('ExecExited', frame.value) });
         return endOf(context, frame.value);
@@ -103,5 +105,7 @@ async function writeStatus(file: string | undefined, status: Record<string, unkn
 
 function errorJson(error: unknown): Record<string, unknown> {
   const message = error instanceof Error ? error.message : String(error);
-  return error instanceof CodesetClientError ? { code: error.code, reason: error.reason, message } : { message };
+  return error instanceof CodesetClientError
+    ? { code: error.code, reason: error.reason, message }
+    : { message };
 }

@@ -12,16 +12,21 @@ export function serveCommand(cli: Cli): Command {
     .option('--json', 'print the ready line as JSON');
   for (const { name, placeholder, doc, fallback } of SERVER_SETTINGS) {
     const value = placeholder === '' ? '' : ` <${placeholder}>`;
-    command.addOption(new Option(`${flagName(name)}${value}`, `${doc.split('. ')[0]} (default: ${fallback})`));
+    command.addOption(
+      new Option(`${flagName(name)}${value}`, `${doc.split('. ')[0]} (default: ${fallback})`),
+    );
   }
   return command.action((options: Record<string, string | boolean>) =>
     cli.run(command, async ({ out }) => {
       const { json, ...flags } = options;
       // The options of the program in front of `serve` count as well.
-      const config = loadServerConfig({ flags: { dataDir: command.optsWithGlobals<{ dataDir?: string }>().dataDir, ...flags } });
+      const config = loadServerConfig({
+        flags: { dataDir: command.optsWithGlobals<{ dataDir?: string }>().dataDir, ...flags },
+      });
       try {
         return await serve(config, (app) => {
-          if (json === true) return void out.document({ address: app.address, dataDir: config.dataDir }, false);
+          if (json === true)
+            return void out.document({ address: app.address, dataDir: config.dataDir }, false);
           out.line(`codeset is ready at ${app.address} (data in ${config.dataDir})`);
           if (app.adminKey.created) out.note(`The admin's key was made in ${app.adminKey.path}.`);
           for (const warning of app.capabilities.warnings) out.note(`Note: ${warning}`);

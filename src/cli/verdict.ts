@@ -13,7 +13,9 @@ export function showVerdict(out: Output, verification: Verification): void {
     const passed = PASSED.has(status);
     const mark = out.paint(passed ? 'green' : status === 'SKIPPED' ? 'yellow' : 'red', status.padEnd(7));
     const list = testList(test.list);
-    out.line(`  ${mark}  ${printable(test.name)}${list === 'UNLISTED' ? '' : out.paint('dim', `  (${list.toLowerCase()})`)}`);
+    out.line(
+      `  ${mark}  ${printable(test.name)}${list === 'UNLISTED' ? '' : out.paint('dim', `  (${list.toLowerCase()})`)}`,
+    );
     const reason = passed ? '' : (test.message.trim().split('\n')[0] ?? '');
     if (reason !== '') out.line(`           ${printable(reason).slice(0, 200)}`);
   }
@@ -35,5 +37,7 @@ export function showVerdict(out: Output, verification: Verification): void {
   );
   const whose = fault(verification.fault);
   if (whose === 'SAMPLE' || whose === 'SERVICE')
-    out.line(`The fault is the ${whose.toLowerCase()}'s${verification.retryable ? '; it may be tried again' : ''}.`);
+    out.line(
+      `The fault is the ${whose.toLowerCase()}'s${verification.retryable ? '; it may be tried again' : ''}.`,
+    );
 }

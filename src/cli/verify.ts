@@ -21,7 +21,9 @@ export function verifyCommand(cli: Cli): Command {
     .description('judge what a session holds, or a patch; exit status 0 means PASSED')
     .argument('[SESSION]', 'its id')
     .option('--follow', "show the script's log as it is written")
-    .addOption(new Option('--sample <ID>', 'with --patch: [DATASET/]SAMPLE_ID[@VERSION]').argParser(sampleRef))
+    .addOption(
+      new Option('--sample <ID>', 'with --patch: [DATASET/]SAMPLE_ID[@VERSION]').argParser(sampleRef),
+    )
     .option('--patch <FILE>', 'a patch to judge without a session, or - for stdin')
     .addOption(new Option('--scope <SCOPE>', 'what of a session is judged').choices(Object.keys(SCOPES)))
     .option('--request-id <ID>', 'the same id again gives the same verification');

@@ -43,7 +43,8 @@ export function asClientError(error: unknown): unknown {
   if (!(error instanceof ClientError)) return error;
   const code = (Status[error.code] ?? 'UNKNOWN') as StatusName;
   const details = error instanceof RichClientError ? error.extra : [];
-  const detail = <T>(type: string): T | undefined => details.find(({ $type }) => $type === type) as T | undefined;
+  const detail = <T>(type: string): T | undefined =>
+    details.find(({ $type }) => $type === type) as T | undefined;
   const retry = detail<RetryInfo>('google.rpc.RetryInfo')?.retryDelay;
   return new CodesetClientError(
     code,

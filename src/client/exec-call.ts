@@ -1,5 +1,4 @@
-import type { OutputStream } from '../../gen/codeset/v1/exec.js';
-import { OutputStream as Streams } from '../../gen/codeset/v1/exec.js';
+import { OutputStream } from '../../gen/codeset/v1/exec.js';
 import type {
   DeepPartial,
   ExecAttach,
@@ -113,7 +112,7 @@ export class ExecCall {
   }
 
   #advance(stream: OutputStream, offset: bigint): void {
-    if (stream === Streams.STDERR) this.#stderr = offset;
+    if (stream === OutputStream.STDERR) this.#stderr = offset;
     else this.#stdout = offset;
   }
 

@@ -1,6 +1,11 @@
 import type { Readable } from 'node:stream';
 import type { RegisterSampleResponse } from '../../gen/codeset/v1/sample_service.js';
-import { SampleState, type RepositoryRef, type Sample, type StageEvent } from '../../gen/codeset/v1/sample.js';
+import {
+  SampleState,
+  type RepositoryRef,
+  type Sample,
+  type StageEvent,
+} from '../../gen/codeset/v1/sample.js';
 import type { SampleClient } from './connection.js';
 import { upload } from './upload.js';
 

@@ -1,5 +1,12 @@
 import { ExecState, ExitReason, OutputStream } from '../../gen/codeset/v1/exec.js';
-import { NetworkMode, SampleState, SampleView, Stage, VerificationScope } from '../../gen/codeset/v1/sample.js';
+import { FileType } from '../../gen/codeset/v1/file.js';
+import {
+  NetworkMode,
+  SampleState,
+  SampleView,
+  Stage,
+  VerificationScope,
+} from '../../gen/codeset/v1/sample.js';
 import { SessionState } from '../../gen/codeset/v1/session.js';
 import { Fault, TestList, TestStatus, VerificationState } from '../../gen/codeset/v1/verification.js';
 
@@ -22,6 +29,8 @@ export const stage = wordOf(Stage);
 
 /** Whether an output belongs to stderr. */
 export const isStderr = (stream: OutputStream): boolean => stream === OutputStream.STDERR;
+
+export const isDirectory = (type: FileType): boolean => type === FileType.DIRECTORY;
 
 export const NETWORK_MODES = { none: NetworkMode.NONE, public: NetworkMode.PUBLIC } as const;
 export const SESSION_STATES = {

@@ -36,7 +36,8 @@ export function sampleAddCommand(cli: Cli): Command {
           status = Math.max(status, statusOf(error));
         }
       }
-      if (context.out.json) await context.out.document({ samples: added.map((sample) => protoJson('Sample', sample)) });
+      if (context.out.json)
+        await context.out.document({ samples: added.map((sample) => protoJson('Sample', sample)) });
       return status;
     }),
   );

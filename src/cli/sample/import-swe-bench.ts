@@ -29,20 +29,28 @@ export function importSweBenchCommand(cli: Cli): Command {
     .description('register the instances of a SWE-bench file; a bad one does not stop the rest')
     .argument('<FILE.jsonl>', 'one instance a line')
     .option('--dataset <NAME>', "the samples' dataset (default: the file's name)")
-    .requiredOption('--repo <REPO_OR_BUNDLE>', 'a clone or a git bundle on this machine with the base commits')
+    .requiredOption(
+      '--repo <REPO_OR_BUNDLE>',
+      'a clone or a git bundle on this machine with the base commits',
+    )
     .addOption(
       new Option('--environment <FILE.yaml>', 'the environment block that all of them get').conflicts(
         'imageTemplate',
       ),
     )
     .option('--image-template <NAME>', 'an image each; {instance_id} stands for the id')
-    .option('--test-command <CMD>', 'runs the tests and writes JUnit XML to $CODESET_REPORT_DIR (default: pytest)')
+    .option(
+      '--test-command <CMD>',
+      'runs the tests and writes JUnit XML to $CODESET_REPORT_DIR (default: pytest)',
+    )
     .option('--no-wait', 'do not wait for the preparation');
   return command.action((file: string, options: ImportOptions) =>
     cli.run(command, async (context) => {
       const { out, config } = context;
       if (options.environment === undefined && options.imageTemplate === undefined)
-        throw new UsageError('Say what the samples run in: --environment FILE.yaml or --image-template NAME.');
+        throw new UsageError(
+          'Say what the samples run in: --environment FILE.yaml or --image-template NAME.',
+        );
       await access(file).catch((cause: unknown) => {
         throw new CommandError(`There is no file ${file} that can be read.`, NEGATIVE, { cause });
       });
@@ -70,7 +78,8 @@ export function importSweBenchCommand(cli: Cli): Command {
           scratch,
         });
         for await (const { line, instanceId, sample, problem } of outcomes) {
-          if (sample === undefined) bad(`line ${line}${instanceId === undefined ? '' : ` (${instanceId})`}`, problem);
+          if (sample === undefined)
+            bad(`line ${line}${instanceId === undefined ? '' : ` (${instanceId})`}`, problem);
           else imported.push(sample);
         }
         const registered: Sample[] = [];

@@ -42,7 +42,8 @@ export function sampleListCommand(cli: Cli): Command {
       const { out } = context;
       if (out.json)
         return out.message('ListSamplesResponse', { samples: found, nextPageToken: pageToken, totalSize });
-      if (found.length === 0) return out.note('There are no samples; `codeset sample add DIR` registers one.');
+      if (found.length === 0)
+        return out.note('There are no samples; `codeset sample add DIR` registers one.');
       out.table([
         ['SAMPLE', 'VERSION', 'DATASET', 'STATE', 'LANGUAGE', 'DESCRIPTION'],
         ...found.map((sample) => [

@@ -25,7 +25,12 @@ export function sampleShowCommand(cli: Cli): Command {
         ['description', sample.description],
         ['language', sample.language],
         ['tags', sample.tags.join(' ')],
-        ['environment', environment?.host !== undefined ? `host (${environment.host.requires.join(', ')})` : (environment?.image ?? '')],
+        [
+          'environment',
+          environment?.host !== undefined
+            ? `host (${environment.host.requires.join(', ')})`
+            : (environment?.image ?? ''),
+        ],
         ['commit', sample.baseCommit],
         ['digest', sample.digest],
         ['registered', sample.createTime?.toISOString() ?? ''],

@@ -43,8 +43,12 @@ export function sessionCreateCommand(cli: Cli): Command {
     .argument('[SAMPLE_ID]', '[DATASET/]SAMPLE_ID[@VERSION]', sampleRef)
     .option('--host', "without a sample: the host's own toolchain")
     .option('--image <NAME>', 'without a sample: an image')
-    .addOption(new Option('--requires <PROGRAM>', 'with --host: must be there; may be repeated').argParser(many))
-    .addOption(new Option('--setup <LINE>', 'without a sample: run once as root; may be repeated').argParser(many))
+    .addOption(
+      new Option('--requires <PROGRAM>', 'with --host: must be there; may be repeated').argParser(many),
+    )
+    .addOption(
+      new Option('--setup <LINE>', 'without a sample: run once as root; may be repeated').argParser(many),
+    )
     .addOption(new Option('--label <K=V>', 'to find it by; may be repeated').argParser(pair))
     .addOption(new Option('--env <K=V>', 'for its commands; may be repeated').argParser(pair))
     .addOption(new Option('--secret-env <K=V>', 'likewise, never to be read back').argParser(pair))

@@ -19,7 +19,9 @@ export function sessionWatchCommand(cli: Cli): Command {
         if (out.json) await out.message('WatchSessionResponse', message, false);
         else if (event?.$case === 'stage') out.line(stageLine(event.value));
         else if (event !== undefined)
-          out.line(`${sessionState(event.value.state)}${event.value.error === '' ? '' : `: ${event.value.error}`}`);
+          out.line(
+            `${sessionState(event.value.state)}${event.value.error === '' ? '' : `: ${event.value.error}`}`,
+          );
       }
     }),
   );
