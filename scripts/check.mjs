@@ -22,8 +22,8 @@ const steps = [
 ];
 
 await main(async () => {
-  await setUp();
   if (!afterTest) clearCounts();
+  await setUp();
   const failed = [];
   for (const [name, step] of steps) {
     if (only.length > 0 && !only.includes(name)) continue;
