@@ -3,7 +3,7 @@ import { chmod, link, lstat, mkdir, open, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { extract, type Headers } from 'tar-stream';
+import { extract, type Header } from 'tar-stream';
 import { CommandError } from '../exit-status.js';
 
 /**
@@ -15,7 +15,7 @@ import { CommandError } from '../exit-status.js';
  * @returns the names of entries that were left out (devices and the like).
  */
 export async function unpackInto(tar: Readable, folder: string): Promise<readonly string[]> {
-  const links: { readonly header: Headers; readonly name: string }[] = [];
+  const links: { readonly header: Header; readonly name: string }[] = [];
   const modes: { readonly path: string; readonly mode: number }[] = [];
   const skipped: string[] = [];
   const reader = extract();
