@@ -35,18 +35,19 @@ export async function installPrograms(missing, say) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const options = ['-qq', '-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=20'];
   options.push('-o', 'DPkg::Lock::Timeout=300');
-  const install = ['install', '-y', '--no-install-recommends', ...options, ...names];
+  const install = (packages) =>
+    capture('apt-get', ['install', '-y', '--no-install-recommends', ...options, ...packages], { env });
   const update = () => capture('apt-get', ['update', ...options], { env });
-  if (!listsPresent()) await update();
-  let result = await capture('apt-get', install, { env });
-  if (result.status !== 0) {
-    // The lists may be older than the archive.
-    await update();
-    result = await capture('apt-get', install, { env });
-  }
-  if (result.status !== 0) {
-    const reason = result.output.trim().split('\n').at(-1) ?? '';
-    say(`apt-get could not install ${names.join(' ')} (${reason}); going on without`);
+  const fresh = !listsPresent();
+  if (fresh) await update();
+  if ((await install(names)).status === 0) return;
+  // The lists may be older than the archive.
+  if (!fresh) await update();
+  for (const name of names) {
+    // Each by itself: one that this release does not have keeps none of the others out.
+    const { status, output } = await install([name]);
+    const reason = output.trim().split('\n').at(-1) ?? '';
+    if (status !== 0) say(`apt-get could not install ${name} (${reason}); going on without`);
   }
 }
 
