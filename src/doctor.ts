@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { existsSync } from 'node:fs';
@@ -26,6 +26,8 @@ export async function diagnose(config: ServerConfig): Promise<Diagnosis> {
   const dataDir = await mkdtemp(join(config.dataDir, 'doctor-'));
   await mkdir(config.runDir, { recursive: true, mode: 0o711 });
   const runDir = await mkdtemp(join(config.runDir, 'doctor-'));
+  // The sandboxes' ids must get through.
+  await chmod(runDir, 0o711);
   try {
     const engine = await LocalEngine.open({
       dataDir,

@@ -1,6 +1,5 @@
 import { Command } from 'commander';
 import { loadServerConfig } from '../config.js';
-import { diagnose } from '../doctor.js';
 import type { Cli } from './context.js';
 import { DONE, NEGATIVE } from './exit-status.js';
 
@@ -13,6 +12,7 @@ export function doctorCommand(cli: Cli): Command {
     cli.run(command, async ({ out }) => {
       const { dataDir } = command.optsWithGlobals<{ dataDir?: string }>();
       const config = loadServerConfig({ flags: { dataDir } });
+      const { diagnose } = await import('../doctor.js');
       const diagnosis = await diagnose(config);
       if (out.json) {
         await out.document(diagnosis);

@@ -16,7 +16,7 @@ export function showVerdict(out: Output, verification: Verification): void {
     out.line(
       `  ${mark}  ${printable(test.name)}${list === 'UNLISTED' ? '' : out.paint('dim', `  (${list.toLowerCase()})`)}`,
     );
-    const reason = passed ? '' : (test.message.trim().split('\n')[0] ?? '');
+    const reason = passed ? '' : gist(test.message);
     if (reason !== '') out.line(`           ${printable(reason).slice(0, 200)}`);
   }
   if (result?.testsTruncated === true) out.line('  …');
@@ -40,4 +40,14 @@ export function showVerdict(out: Output, verification: Verification): void {
     out.line(
       `The fault is the ${whose.toLowerCase()}'s${verification.retryable ? '; it may be tried again' : ''}.`,
     );
+}
+
+/** The line that says most: the first, but of a Python traceback the last. */
+function gist(message: string): string {
+  const lines = message
+    .trim()
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  return (lines[0]?.startsWith('Traceback') === true ? lines.at(-1) : lines[0]) ?? '';
 }

@@ -1,5 +1,4 @@
 import { Command, Option } from 'commander';
-import { KeyAdmin } from '../../key-admin.js';
 import type { Cli } from '../context.js';
 import { keyJson } from './list.js';
 
@@ -14,6 +13,7 @@ export function keyCreateCommand(cli: Cli): Command {
     .option('--json', 'print JSON');
   return command.action((name: string, options: { role: 'admin' | 'runner' }) =>
     cli.run(command, async ({ out }) => {
+      const { KeyAdmin } = await import('../../key-admin.js');
       await using admin = await KeyAdmin.open(command.optsWithGlobals<{ dataDir?: string }>().dataDir);
       const { key, secret } = await admin.create(options.role === 'admin' ? 'ADMIN' : 'RUNNER', name);
       if (out.json) return out.document({ ...keyJson(key), secret });

@@ -1,6 +1,5 @@
 import { Command } from 'commander';
 import type { Key } from '../../core/key.js';
-import { KeyAdmin } from '../../key-admin.js';
 import type { Cli } from '../context.js';
 
 export function keyListCommand(cli: Cli): Command {
@@ -10,6 +9,7 @@ export function keyListCommand(cli: Cli): Command {
     .option('--json', 'print JSON');
   return command.action(() =>
     cli.run(command, async ({ out }) => {
+      const { KeyAdmin } = await import('../../key-admin.js');
       await using admin = await KeyAdmin.open(command.optsWithGlobals<{ dataDir?: string }>().dataDir);
       const keys = await admin.list();
       if (out.json) return out.document({ keys: keys.map(keyJson) });

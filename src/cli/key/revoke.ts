@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { KeyAdmin } from '../../key-admin.js';
 import type { Cli } from '../context.js';
 
 export function keyRevokeCommand(cli: Cli): Command {
@@ -10,6 +9,7 @@ export function keyRevokeCommand(cli: Cli): Command {
     .option('--json', 'print JSON');
   return command.action((keyId: string) =>
     cli.run(command, async ({ out }) => {
+      const { KeyAdmin } = await import('../../key-admin.js');
       await using admin = await KeyAdmin.open(command.optsWithGlobals<{ dataDir?: string }>().dataDir);
       await admin.revoke(keyId);
       if (out.json) return out.document({ keyId, revoked: true });

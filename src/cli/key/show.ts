@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { showAdminKey } from '../../key-admin.js';
 import type { Cli } from '../context.js';
 
 export function keyShowCommand(cli: Cli): Command {
@@ -9,6 +8,7 @@ export function keyShowCommand(cli: Cli): Command {
     .option('--json', 'print JSON');
   return command.action(() =>
     cli.run(command, async ({ config, out }) => {
+      const { showAdminKey } = await import('../../key-admin.js');
       const { path, secret } = await showAdminKey(config.dataDir);
       if (out.json) await out.document({ path, secret });
       else out.line(secret);
