@@ -22,13 +22,15 @@ export interface TestService extends AsyncDisposable {
 export async function startService(
   flags: Record<string, string> = {},
   folder?: TempFolder,
+  /** What of the machine's own environment the service sees: for set-up that reaches the world. */
+  env: Readonly<Record<string, string | undefined>> = {},
 ): Promise<TestService> {
   const own = folder ?? (await tempFolder());
   // The sandboxes' root is an ordinary user on the host, and has to get through to its mounts.
   await chmod(own.path, 0o711);
   const dataDir = join(own.path, 'data');
   const runDir = join(own.path, 'run');
-  const config = loadServerConfig({ flags: { dataDir, runDir, listen: '127.0.0.1:0', ...flags }, env: {} });
+  const config = loadServerConfig({ flags: { dataDir, runDir, listen: '127.0.0.1:0', ...flags }, env });
   const app = await App.start(config, quiet);
   const adminKey = (await readFile(app.adminKey.path, 'utf8')).trim();
   const admin = connect(app.address, adminKey);
@@ -48,10 +50,14 @@ export async function startService(
 }
 
 /** Uploads a sample and waits until it is READY. */
-export async function register(client: TestClient, tar: AsyncIterable<Buffer>): Promise<Sample> {
+export async function register(
+  client: TestClient,
+  tar: AsyncIterable<Buffer>,
+  codebase?: { readonly sha256: string; readonly commit: string },
+): Promise<Sample> {
   const response = await client.samples.registerSample(
     (async function* () {
-      yield { part: { $case: 'header' as const, value: {} } };
+      yield { part: { $case: 'header' as const, value: codebase === undefined ? {} : { codebase } } };
       for await (const data of tar) yield { part: { $case: 'data' as const, value: data } };
     })(),
   );

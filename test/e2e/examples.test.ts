@@ -1,0 +1,49 @@
+import { readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { VerificationState } from '../../gen/codeset/v1/verification.js';
+import { packFolder } from '../../src/samples/pack.js';
+import { extent } from '../support/extent.js';
+import { judge } from '../support/judging.js';
+import { register, session, startService, type TestService } from '../support/service.js';
+
+const EXAMPLES = resolve(import.meta.dirname, '../../samples/examples');
+const names = readdirSync(EXAMPLES);
+
+let service: TestService;
+
+beforeAll(async () => {
+  service = await startService();
+}, 60_000);
+
+afterAll(async () => {
+  await service?.[Symbol.asyncDispose]();
+});
+
+test('there are at least six examples', () => {
+  expect(names.length).toBeGreaterThanOrEqual(6);
+});
+
+describe.each(names)('%s', (sampleId) => {
+  beforeAll(async () => {
+    await register(service.admin, packFolder(join(EXAMPLES, sampleId)) as AsyncIterable<Buffer>);
+  }, 60_000);
+
+  test('an untouched session FAILED', { timeout: 300_000 }, async () => {
+    for (let run = 0; run < extent(1, 3); run++) {
+      const { id } = await session(service.admin, sampleId);
+      const { verification, log } = await judge(service.admin, { sessionId: id });
+      expect(verification.state, `${verification.message}\n${log}`).toBe(VerificationState.FAILED);
+      await service.admin.sessions.closeSession({ sessionId: id });
+    }
+  });
+
+  test('the reference solution PASSED', { timeout: 300_000 }, async () => {
+    const diff = await readFile(join(EXAMPLES, sampleId, 'solution/solution.patch'));
+    for (let run = 0; run < extent(1, 3); run++) {
+      const { verification, log } = await judge(service.admin, { sampleId, diff });
+      expect(verification.state, `${verification.message}\n${log}`).toBe(VerificationState.PASSED);
+    }
+  });
+});
