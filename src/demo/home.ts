@@ -1,0 +1,37 @@
+import { chmod, mkdtemp, rm, statfs } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const OVERLAY = 0x794c7630;
+
+/** A folder for a server that lives for minutes; removed whole when it is disposed. */
+export class TemporaryHome implements AsyncDisposable {
+  readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** An upper of an overlay can't lie on another one, as /tmp does in many a container. */
+  static async make(): Promise<TemporaryHome> {
+    const bases = [tmpdir(), '/var/tmp', '/dev/shm', homedir()];
+    let folder: string | undefined;
+    for (const base of bases) {
+      const type = await statfs(base).then(
+        (info) => info.type,
+        () => undefined,
+      );
+      if (type === undefined || type === OVERLAY) continue;
+      folder = await mkdtemp(join(base, 'codeset-demo-')).catch(() => undefined);
+      if (folder !== undefined) break;
+    }
+    folder ??= await mkdtemp(join(tmpdir(), 'codeset-demo-'));
+    // Sandboxes enter the run folder in it with ids of their own.
+    await chmod(folder, 0o711);
+    return new TemporaryHome(folder);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { App } from '../app.js';
+import { Connection } from '../client/connection.js';
+import { loadClientConfig, loadServerConfig } from '../config.js';
+import { CodesetError } from '../core/errors.js';
+import { createLog } from '../log.js';
+import { showAdminKey } from '../key-admin.js';
+import { workingDay } from './day.js';
+import { TemporaryHome } from './home.js';
+import { Story } from './story.js';
+
+// `npm run demo`: the main job on a real sample, on a server of its own that leaves nothing behind.
+
+const SAMPLE = 'samples/examples/median-of-even-lists';
+/** From src/demo and, compiled, from dist/src/demo. */
+const ROOTS = ['../../', '../../../'];
+
+process.exitCode = await demo();
+
+async function demo(): Promise<number> {
+  const story = new Story(process.stdout, process.stdout.isTTY && !loadClientConfig().noColor);
+  // A signal in the middle ends the day early, and everything is still removed.
+  const interrupted = new AbortController();
+  const onSignal = (): void => interrupted.abort();
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  try {
+    await using home = await TemporaryHome.make();
+    const config = loadServerConfig({
+      flags: {
+        dataDir: join(home.folder, 'data'),
+        runDir: join(home.folder, 'run'),
+        databaseUrl: 'sqlite:',
+        listen: '127.0.0.1:0',
+        logLevel: 'error',
+        insecureNoAuth: false,
+        shutdownGrace: '1s',
+      },
+    });
+    story.step('Start a server: one process, no daemon');
+    await using app = await App.start(config, createLog(config.logLevel));
+    const { engine, runtime } = app.capabilities;
+    story.say(`listening on ${app.address}, sandboxes by the ${engine} engine on ${runtime}`);
+    const { secret } = await showAdminKey(config.dataDir);
+    using connection = new Connection({ address: app.address, apiKey: secret });
+    const well = await Promise.race([
+      workingDay(connection, sampleFolder(), story),
+      new Promise<never>((_, reject) => {
+        interrupted.signal.addEventListener('abort', () => reject(new Error('The demo was interrupted.')));
+      }),
+    ]);
+    if (!well) {
+      story.bad('The verdicts are not FAILED and then PASSED.');
+      return 1;
+    }
+    story.good(`FAILED, then PASSED: an agent's working day in ${story.seconds} s.`);
+    story.say('Next: `npm run -s codeset -- serve` and `npm run -s codeset -- --help`.');
+    return 0;
+  } catch (error) {
+    process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
+    return error instanceof CodesetError && error.reason === 'ENGINE_UNSUPPORTED' ? 3 : 1;
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}
+
+function sampleFolder(): string {
+  const folders = ROOTS.map((root) => fileURLToPath(new URL(root + SAMPLE, import.meta.url)));
+  return folders.find((folder) => existsSync(folder)) ?? folders[0] ?? SAMPLE;
+}
