@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, statfs } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, statfs } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -31,7 +31,13 @@ export class TemporaryHome implements AsyncDisposable {
     return new TemporaryHome(folder);
   }
 
+  /** What is still mounted in it is left alone, with a word about it. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const mounts = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
+    if (mounts.includes(` ${this.folder}/`)) {
+      process.stderr.write(`demo: Sandboxes are still mounted in ${this.folder}: it was not removed.\n`);
+      return;
+    }
     await rm(this.folder, { recursive: true, force: true });
   }
 }

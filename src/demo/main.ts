@@ -44,12 +44,12 @@ async function demo(): Promise<number> {
     story.say(`listening on ${app.address}, sandboxes by the ${engine} engine on ${runtime}`);
     const { secret } = await showAdminKey(config.dataDir);
     using connection = new Connection({ address: app.address, apiKey: secret });
-    const well = await Promise.race([
-      workingDay(connection, sampleFolder(), story),
-      new Promise<never>((_, reject) => {
-        interrupted.signal.addEventListener('abort', () => reject(new Error('The demo was interrupted.')));
-      }),
-    ]);
+    let well: boolean;
+    try {
+      well = await Promise.race([workingDay(connection, sampleFolder(), story), aborted(interrupted.signal)]);
+    } finally {
+      await endEverything(connection);
+    }
     if (!well) {
       story.bad('The verdicts are not FAILED and then PASSED.');
       return 1;
@@ -63,6 +63,25 @@ async function demo(): Promise<number> {
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const end = (): void => reject(new Error('The demo was interrupted.'));
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+}
+
+/** Sandboxes outlive a server that stops; these are to go with it. */
+async function endEverything({ sessions, verifications }: Connection): Promise<void> {
+  const { verifications: known } = await verifications.listVerifications({});
+  for (const { verificationId, endTime } of known) {
+    // One that ended meanwhile needs no cancelling.
+    if (endTime === undefined)
+      await verifications.cancelVerification({ verificationId }).catch(() => undefined);
+  }
+  await sessions.closeSessions({ all: true });
 }
 
 function sampleFolder(): string {
