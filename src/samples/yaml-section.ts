@@ -9,15 +9,16 @@ const MAX_VIOLATIONS = 50;
 export class YamlProblems {
   readonly #file: string;
   readonly #lines: LineCounter;
-  readonly #found: FieldViolation[] = [];
+  readonly #found: { readonly offset: number; readonly violation: FieldViolation }[] = [];
 
   constructor(file: string, lines: LineCounter) {
     this.#file = file;
     this.#lines = lines;
   }
 
+  /** In the file's order. */
   get violations(): readonly FieldViolation[] {
-    return this.#found;
+    return this.#found.toSorted((a, b) => a.offset - b.offset).map(({ violation }) => violation);
   }
 
   /** @param offset where in the text; @param path dotted, '' for the file as a whole. */
@@ -25,7 +26,8 @@ export class YamlProblems {
     if (this.#found.length >= MAX_VIOLATIONS) return;
     const line = Math.max(1, this.#lines.linePos(offset).line);
     const place = `${this.#file}:${line}`;
-    this.#found.push({ field: path === '' ? place : `${place}: ${path}`, description });
+    const field = path === '' ? place : `${place}: ${path}`;
+    this.#found.push({ offset, violation: { field, description } });
   }
 }
 

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -7,7 +7,6 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Verdict } from '../../../src/core/verification.js';
 import { ReportGrader } from '../../../src/grading/verdict.js';
-import { FileSampleReader } from '../../../src/samples/sample-reader.js';
 import type { Codebase, SampleUpload } from '../../../src/core/ports.js';
 
 // A verification without a sandbox, for trying samples: the real script, workspace, reports and grading, and an
@@ -29,6 +28,17 @@ function found(program: string): boolean {
 
 export function hasProgram(program: string): boolean {
   return found(program);
+}
+
+/** Stands for the sandbox's own /tmp where a sample's environment names it; a compiler's cache pays off there. */
+const shared = mkdtempSync(path.join(os.tmpdir(), 'codeset-test-tmp-'));
+chmodSync(shared, 0o777);
+process.on('exit', () => rmSync(shared, { recursive: true, force: true }));
+
+function inSharedTmp(env: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).map(([key, value]) => [key, value.replace(/^\/tmp\//, `${shared}/`)]),
+  );
 }
 
 export interface Judged {
@@ -66,7 +76,7 @@ export async function run(
     cwd: options.cwd,
     env: options.env ?? process.env,
     stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: options.timeoutMs ?? 50_000,
+    timeout: options.timeoutMs ?? 150_000,
     killSignal: 'SIGKILL',
   });
   let output = '';
@@ -122,7 +132,7 @@ export async function judge(
         HOME: path.join(folder, 'home'),
         LANG: 'C.UTF-8',
         TZ: 'UTC',
-        ...manifest.environment.env,
+        ...inSharedTmp(manifest.environment.env),
         CODESET_VERIFICATION_DIR: hidden,
         CODESET_REPORT_DIR: reports,
       },
@@ -168,9 +178,4 @@ async function readReports(
       });
   }
   return found;
-}
-
-/** Reads a tar as the server would, with everything it then keeps. */
-export async function readUpload(tar: Readable, scratch: string): Promise<SampleUpload> {
-  return new FileSampleReader(scratch).read(tar);
 }
