@@ -35,9 +35,12 @@ const shared = mkdtempSync(path.join(os.tmpdir(), 'codeset-test-tmp-'));
 chmodSync(shared, 0o777);
 process.on('exit', () => rmSync(shared, { recursive: true, force: true }));
 
-function inSharedTmp(env: Readonly<Record<string, string>>): Record<string, string> {
+function sandboxEnv(env: Readonly<Record<string, string>>, searchPath: string): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(env).map(([key, value]) => [key, value.replace(/^\/tmp\//, `${shared}/`)]),
+    Object.entries(env).map(([key, value]) => [
+      key,
+      key === 'PATH' ? value.replaceAll('$PATH', searchPath) : value.replace(/^\/tmp\//, `${shared}/`),
+    ]),
   );
 }
 
@@ -132,7 +135,7 @@ export async function judge(
         HOME: path.join(folder, 'home'),
         LANG: 'C.UTF-8',
         TZ: 'UTC',
-        ...inSharedTmp(manifest.environment.env),
+        ...sandboxEnv(manifest.environment.env, `${folder}/bin:${searchPath(drop)}`),
         CODESET_VERIFICATION_DIR: hidden,
         CODESET_REPORT_DIR: reports,
       },
