@@ -31,7 +31,7 @@ export interface JunitLimits {
 }
 
 export const DEFAULT_JUNIT_LIMITS: JunitLimits = Object.freeze({
-  maxBytes: 32 * 1024 * 1024,
+  maxBytes: 16 * 1024 * 1024,
   maxDepth: 64,
   maxCases: 200_000,
   maxNameLength: 4096,

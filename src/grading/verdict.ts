@@ -11,6 +11,12 @@ type GradeInput = Parameters<Grader['grade']>[0];
 const MAX_MESSAGE_CHARACTERS = 512 * 1024;
 const MAX_UNLISTED_CHARACTERS = 512 * 1024;
 
+/**
+ * Bytes of all reports together. Reading them holds up everything else that the process does, about 50 ms for
+ * a mebibyte.
+ */
+const MAX_REPORT_BYTES = 24 * 1024 * 1024;
+
 /** Failing tests that the rule's sentence names before it only counts them. */
 const NAMED_IN_RULE = 3;
 
@@ -19,15 +25,14 @@ export class ReportGrader implements Grader {
   grade(input: GradeInput): Verdict {
     const reports = readReports(input.reports, input.spec.report?.paths ?? ['**/*.xml']);
     const { listed, unlisted } = resolve(input.spec, reports.cases);
-    const judgement = judge(input.grading, input.exitCode, listed, unlisted);
+    const judgement = judge(input.grading, input.exitCode, listed, unlisted, reports.unread);
     const { tests, leftOut } = bounded(listed, unlisted);
-    const remarks = [...reports.remarks];
-    if (leftOut > 0) remarks.push(`${leftOut} more unlisted tests are not named here`);
+    const remark = leftOut > 0 ? `; ${leftOut} more unlisted tests are not named here` : '';
     return {
       passed: judgement.passed,
       score: judgement.score,
       grading: input.grading,
-      rule: [judgement.rule, ...remarks].join('; ') + '.',
+      rule: `${judgement.rule}${remark}.`,
       tests,
       failToPass: count(listed, 'FAIL_TO_PASS', input.grading),
       passToPass: count(listed, 'PASS_TO_PASS', input.grading),
@@ -38,27 +43,34 @@ export class ReportGrader implements Grader {
 type SourcedCase = ReportedCase & { readonly bySubject: boolean };
 
 /**
- * A report that can't be read counts as one that was not written: whoever broke it, the tests in it are
- * missing. Saying that it is the sample's fault would let a subject turn its failure into an error.
+ * A report that can't be read is a failure of what was judged, whoever broke it: saying that it is the sample's
+ * fault would let a subject turn its failure into an error, and passing it over would let a forged report take
+ * the place of one that was made unreadable.
  */
 function readReports(
   reports: GradeInput['reports'],
   globs: readonly string[],
-): { cases: SourcedCase[]; remarks: string[] } {
+): { cases: SourcedCase[]; unread: string[] } {
   const wanted = globs.map(globMatcher);
   const cases: SourcedCase[] = [];
-  const remarks: string[] = [];
+  const unread: string[] = [];
+  let room = MAX_REPORT_BYTES;
   for (const { path, bySubject, content } of reports) {
     const own = bySubject ? path.replace(/^subject-[^/]*\//, '') : path;
     if (!wanted.some((glob) => glob(own))) continue;
+    room -= content.byteLength;
+    if (room < 0) {
+      unread.push(`${path} was not read: the reports have more than ${MAX_REPORT_BYTES} bytes together`);
+      break;
+    }
     try {
       for (const reported of parseJunit(content)) cases.push({ ...reported, bySubject });
     } catch (error) {
       if (!(error instanceof JunitError)) throw error;
-      remarks.push(`${path} could not be read and counts as missing (${error.message})`);
+      unread.push(`${path} could not be read (${error.message})`);
     }
   }
-  return { cases, remarks };
+  return { cases, unread };
 }
 
 /** Worst first. */
@@ -152,6 +164,7 @@ function judge(
   exitCode: number | undefined,
   listed: readonly TestResult[],
   unlisted: readonly TestResult[],
+  unread: readonly string[],
 ): Judgement {
   const exited = exitCode === undefined ? 'the script was ended by a signal' : `exit status ${exitCode}`;
   if (grading === 'EXIT_CODE') {
@@ -165,7 +178,8 @@ function judge(
   const problems: string[] = [];
   if (unmet.length > 0)
     problems.push(`${unmet.length} of ${listed.length} listed tests did not pass (${named(unmet)})`);
-  let conditions = listed.length;
+  problems.push(...unread);
+  let conditions = listed.length + unread.length;
   let met = listed.length - unmet.length;
   if (grading === 'ALL_LISTED') {
     const stray = unlisted.filter(failed);

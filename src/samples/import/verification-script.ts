@@ -26,7 +26,7 @@ export function verificationScript(tests: PatchedTree): string {
     ...tests.removed.map((file) => `drop ${quote(file)}`),
     ...tests.changed.map(({ path, executable }) => `put ${quote(path)} ${executable ? '755' : '644'}`),
   ];
-  return `${PREAMBLE}\n${lines.join('\n')}\n\nexec as-subject sh -c "$(cat "$CODESET_VERIFICATION_DIR/test.sh")"\n`;
+  return `${PREAMBLE}\n${lines.join('\n')}\n\n${RUN}`;
 }
 
 const PREAMBLE = `#!/bin/sh
@@ -62,4 +62,8 @@ drop() {
   clear_way "$1"
   rm -rf "./$1"
 }
+`;
+
+// The subject's own exit status must not pass for the script's: 126 and 127 would mean that this script is broken.
+const RUN = `as-subject sh -c "$(cat "$CODESET_VERIFICATION_DIR/test.sh")" || exit 1
 `;

@@ -168,15 +168,13 @@ describe('reports', () => {
     expect(verdict.tests).toMatchObject([{ status: 'MISSING' }]);
   });
 
-  test('that can not be read count as missing and are named in the rule', () => {
+  test('that can not be read fail what they report on, and are named in the rule', () => {
     const verdict = grade({
       ...listed,
       reports: { 'good.xml': PASS_B, 'bad.xml': '<?xml version="1.0"?>\n<x>' },
     });
     expect(verdict.passed).toBe(false);
-    expect(verdict.rule).toMatch(
-      /bad\.xml could not be read and counts as missing \(line 2, column \d+: expected <testsuites>/,
-    );
+    expect(verdict.rule).toMatch(/bad\.xml could not be read \(line 2, column \d+: expected <testsuites>/);
   });
 
   test('with a flood of tests give a verdict that still fits an answer, failures kept', () => {
@@ -193,5 +191,22 @@ describe('reports', () => {
     expect(verdict.tests.filter(({ status }) => status === 'FAILED')).toHaveLength(1000);
     expect(verdict.rule).toMatch(/more unlisted tests are not named here/);
     expect(verdict.rule).toMatch(/1000 tests that are not listed failed \(.*, and 997 more\)/);
+  });
+
+  test('that can not be read fail also where another report says that all passed', () => {
+    for (const grading of ['ALL_LISTED', 'SWE_BENCH'] as const) {
+      const reports = { 'report.xml': '<?xml version="1.0"?><testsuite>', 'subject-1/report.xml': PASS_A };
+      const verdict = grade({ ...listed, grading, reports });
+      expect(verdict).toMatchObject({ passed: false, failToPass: { passed: 1, total: 1 } });
+      expect(verdict.score).toBeLessThan(1);
+    }
+  });
+
+  test('of too many bytes together fail, so that none can crowd out another', () => {
+    const padded = (cases: string) => cases + ' '.repeat(13 * 1024 * 1024);
+    const reports = { 'a.xml': padded(PASS_A), 'b.xml': padded(FAIL_A), 'c.xml': FAIL_X };
+    const verdict = grade({ ...listed, reports });
+    expect(verdict.passed).toBe(false);
+    expect(verdict.rule).toMatch(/b\.xml was not read: the reports have more than \d+ bytes together/);
   });
 });

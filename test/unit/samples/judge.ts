@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { afterAll } from 'vitest';
 import type { Verdict } from '../../../src/core/verification.js';
 import { ReportGrader } from '../../../src/grading/verdict.js';
 import type { Codebase, SampleUpload } from '../../../src/core/ports.js';
@@ -33,7 +34,7 @@ export function hasProgram(program: string): boolean {
 /** Stands for the sandbox's own /tmp where a sample's environment names it; a compiler's cache pays off there. */
 const shared = mkdtempSync(path.join(os.tmpdir(), 'codeset-test-tmp-'));
 chmodSync(shared, 0o777);
-process.on('exit', () => rmSync(shared, { recursive: true, force: true }));
+afterAll(() => rmSync(shared, { recursive: true, force: true }));
 
 function sandboxEnv(env: Readonly<Record<string, string>>, searchPath: string): Record<string, string> {
   return Object.fromEntries(
