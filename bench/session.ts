@@ -9,7 +9,7 @@ import type { Benchmark } from './lib/run.js';
 import { startService, type Service } from './lib/service.js';
 import { figure, median, ratio, timed } from './lib/stats.js';
 
-const ROUNDS = 15;
+const ROUNDS = 11;
 const FILE_BYTES = 256 * 1024;
 const SMALL_BYTES = FILE_BYTES;
 const LARGE_BYTES = 1024 ** 3;

@@ -37,9 +37,14 @@ export function spawned(program: string, args: readonly string[], env?: NodeJS.P
 
 /** SIGTERM, and SIGKILL when that does not end it soon. */
 export async function stop(child: ChildProcess): Promise<void> {
+  child.kill('SIGTERM');
+  await ended(child);
+}
+
+/** Resolves when it has ended, which was asked of it already; SIGKILL when that takes too long. */
+export async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
-  child.kill('SIGTERM');
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
   await exited;
   clearTimeout(timer);

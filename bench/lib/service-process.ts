@@ -34,8 +34,7 @@ const stop = (): void => {
     },
   );
 };
-// A Ctrl-C reaches the whole group; the parent still has sessions to close, and says when.
-process.on('SIGINT', () => undefined);
-process.on('SIGTERM', stop);
+// A Ctrl-C reaches the whole group; the parent still has sessions to close and ends this by hanging up.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => undefined);
 process.on('disconnect', stop);
 console.log(JSON.stringify({ address: app.address, key: app.adminKey.path }));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Connection } from '../../src/client/connection.js';
-import { stop } from './processes.js';
+import { ended } from './processes.js';
 import type { Run } from './run.js';
 
 /** The service of this benchmark, alone in its folders, with a client like anybody's. */
@@ -27,7 +27,10 @@ export async function startService(run: Run): Promise<Service> {
   const args = [script, join(scratch, 'data'), join(scratch, 'run'), run.engine];
   // The channel ends with this process, however it ends, and the service with it.
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
-  run.defer(() => stop(child));
+  run.defer(() => {
+    if (child.connected) child.disconnect();
+    return ended(child);
+  });
   if (child.stdout === null) throw new Error('the service has no stdout');
   const lines = createInterface({ input: child.stdout });
   const first = await Promise.race([once(lines, 'line'), once(child, 'exit')]);

@@ -162,7 +162,7 @@ export interface ExecHostOptions {
   readonly stored: readonly ExecInfo[];
   /** Called once when the sandbox is gone for good. */
   readonly onLost: (message: string) => void;
-  /** Called when an exec begins, and when it ends: the session's idle clock, and storage. */
+  /** Called a moment after an exec began and after it ended, once when both were soon: idle clock, and storage. */
   readonly onChange: (exec: ExecInfo) => void;
 }
 

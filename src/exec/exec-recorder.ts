@@ -91,7 +91,13 @@ export class ExecRecorder {
    */
   async flush(end: EndedAt | undefined, ageMs: number, final: boolean): Promise<boolean> {
     const young = ageMs < SHORT_MS && !final;
-    if (end === undefined) return young || (await this.#flushRecords());
+    if (end === undefined) {
+      if (young) return true;
+      const more = await this.#flushRecords();
+      for (const stream of [0, 1] as const)
+        if (this.#records[stream].ended) this.acknowledge(stream, undefined);
+      return more;
+    }
     const complete = this.#records[0].ended && this.#records[1].ended;
     if (this.#journaled === 'yes') {
       const more = await this.#flushRecords();

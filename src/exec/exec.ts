@@ -173,7 +173,6 @@ export class Exec implements LinkTarget {
     this.records[stream].finish();
     this.#recorder.endTold(stream);
     this.#context.due(this);
-    this.acknowledge(stream);
   }
 
   exited(report: ExitReport): void {

@@ -11,6 +11,7 @@ import type {
   SandboxExecs,
   StdinWriter,
 } from '../core/ports.js';
+import { ChangeNotices } from './change-notices.js';
 import { readExec } from './exec-reader.js';
 import { Exec, type ExecContext } from './exec.js';
 import { DirectProcess } from './internal-process.js';
@@ -46,6 +47,7 @@ export class RecordedExecs implements SandboxExecs {
   readonly #running = new Set<Exec>();
   readonly #internal = new Set<DirectProcess>();
   readonly #writer: RecordWriter;
+  readonly #notices: ChangeNotices;
   /** Keys that the journal says were held by a client when the last life of the service ended. */
   readonly #held = new Set<number>();
   #nextKey = 1;
@@ -57,6 +59,7 @@ export class RecordedExecs implements SandboxExecs {
     this.#options = options;
     this.#journal = new Journal(folder);
     this.#writer = new RecordWriter(this.#journal, settings.log, options.ownerId);
+    this.#notices = new ChangeNotices(options.onChange);
     this.#link = new SandboxLink({
       dial: options.dial,
       onUnknown: (known) => this.#found(known),
@@ -137,7 +140,7 @@ export class RecordedExecs implements SandboxExecs {
     this.#add(exec);
     this.#running.add(exec);
     exec.begin();
-    this.#options.onChange(exec.info());
+    this.#notices.changed(exec);
     return exec.info();
   }
 
@@ -228,6 +231,7 @@ export class RecordedExecs implements SandboxExecs {
   }
 
   async #close(): Promise<void> {
+    this.#notices.flush();
     await this.#writer.flushAll();
     this.#link.close();
     await this.#journal.close();
@@ -381,7 +385,7 @@ export class RecordedExecs implements SandboxExecs {
 
   #changed(exec: Exec): void {
     if (exec.exit !== undefined) this.#running.delete(exec);
-    this.#options.onChange(exec.info());
+    this.#notices.changed(exec);
   }
 
   async #outOfMemory(): Promise<boolean> {

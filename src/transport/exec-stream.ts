@@ -18,6 +18,9 @@ import type { SessionUseCases } from './use-cases.js';
 const MAX_STDIN_FRAME_BYTES = MIB;
 const LATE: ReadonlySet<ErrorReason> = new Set(['STDIN_CLOSED', 'EXEC_ENDED']);
 
+/** Nobody reads why; without one each abort would make an error and its stack. */
+const OVER = 'over';
+
 interface Opening {
   readonly sessionId: string;
   /** Set when a command is to be started. */
@@ -44,7 +47,7 @@ export async function* execStream(
   if (opening.spec !== undefined) await execs.start(opening.spec);
 
   const stop = new AbortController();
-  const abort = (): void => stop.abort();
+  const abort = (): void => stop.abort(OVER);
   context.signal.addEventListener('abort', abort);
   if (context.signal.aborted) abort();
   const input = new ExecInput(execs, opening.execId);
