@@ -9,8 +9,15 @@ import { ForeignKeyViolation } from './violations.js';
 
 const ENDED: readonly ExecState[] = ['EXITED', 'LOST'];
 
+interface Save {
+  readonly exec: ExecInfo;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export class SqlExecRepository implements ExecRepository {
   readonly #db: Kysely<Schema>;
+  #waiting: Save[] = [];
 
   constructor(db: Kysely<Schema>) {
     this.#db = db;
@@ -18,14 +25,44 @@ export class SqlExecRepository implements ExecRepository {
 
   /**
    * Saves come off the fast path and may overtake each other: one that says STARTING or RUNNING of an exec whose
-   * end is stored changes nothing. @throws SESSION_NOT_FOUND.
+   * end is stored changes nothing. Those of one turn of the event loop are written together, since most of what
+   * a save costs is its transaction; each fails by itself. @throws SESSION_NOT_FOUND.
    */
-  async save(exec: ExecInfo): Promise<void> {
+  save(exec: ExecInfo): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ exec, resolve, reject });
+      if (this.#waiting.length === 1) queueMicrotask(() => void this.#saveWaiting());
+    });
+  }
+
+  async #saveWaiting(): Promise<void> {
+    const batch = this.#waiting;
+    this.#waiting = [];
+    const failures = new Map<Save, unknown>();
+    const saveEach = async (db: Kysely<Schema>): Promise<void> => {
+      for (const save of batch) {
+        await this.#saveOne(db, save.exec).catch((error: unknown) => failures.set(save, error));
+      }
+    };
+    try {
+      if (batch.length === 1) await saveEach(this.#db);
+      else await this.#db.transaction().execute(saveEach);
+      for (const save of batch) {
+        if (failures.has(save)) save.reject(failures.get(save));
+        else save.resolve();
+      }
+    } catch (error) {
+      // Nothing was written; on a full disk the statement's error says why, the commit's does not.
+      for (const save of batch) save.reject(failures.get(save) ?? error);
+    }
+  }
+
+  async #saveOne(db: Kysely<Schema>, exec: ExecInfo): Promise<void> {
     const row = encodeRow<ExecInfo, ExecRow>(ENCODERS, exec);
     const { session_id: _session, exec_id: _exec, ...values } = row;
     const ends = ENDED.includes(exec.state);
     try {
-      await this.#db
+      await db
         .insertInto('execs')
         .values(row)
         .onConflict((conflict) => {

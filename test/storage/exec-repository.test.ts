@@ -55,6 +55,19 @@ describe('execs', () => {
     expect(await execs.forSession(session.sessionId)).toStrictEqual([corrected]);
   });
 
+  test('saves at one time are all stored, and one that is refused spoils no other', async () => {
+    await using open = await freshStorage();
+    const { sessions, execs } = open.storage;
+    const session = aSession();
+    await sessions.insert(session);
+    const ids = Array.from({ length: 20 }, (_, i) => `exec-${String(i).padStart(2, '0')}`);
+    const saves = ids.map((execId) => execs.save(anExec(session.sessionId, { execId })));
+    const refused = execs.save(anExec('ses_nobody'));
+    await expect(refused).rejects.toMatchObject({ reason: 'SESSION_NOT_FOUND' });
+    await Promise.all(saves);
+    expect((await execs.forSession(session.sessionId)).map(({ execId }) => execId)).toEqual(ids);
+  });
+
   test('of a session that is not there are refused', async () => {
     await using open = await freshStorage();
     await expect(open.storage.execs.save(anExec('ses_nobody'))).rejects.toMatchObject(
