@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 import { Connection } from '../client/connection.js';
 import { loadClientConfig, type ClientConfig } from '../config.js';
 import { readAdminKey } from '../storage/admin-key.js';
-import { DONE, sentenceOf, statusOf, USAGE } from './exit-status.js';
-import { Output } from './output.js';
+import { DONE, OUTPUT_CLOSED, sentenceOf, statusOf, USAGE } from './exit-status.js';
+import { Output, OutputClosed } from './output.js';
 
 /** What the process around the command line gives it. */
 export interface CliIo {
@@ -83,6 +83,10 @@ export class Cli {
       context = new CommandContext(this.io, options);
       this.status = (await work(context)) ?? DONE;
     } catch (error) {
+      if (error instanceof OutputClosed) {
+        this.status = OUTPUT_CLOSED;
+        return;
+      }
       this.io.stderr.write(`codeset: ${sentenceOf(error, context?.config.address ?? '')}\n`);
       this.status = statusOfError(error);
       if (this.status === USAGE) this.io.stderr.write(`See \`codeset ${pathOf(command)} --help\`.\n`);

@@ -8,6 +8,9 @@ export const NEGATIVE = 1;
 export const USAGE = 2;
 export const FAILED = 3;
 
+/** As of a process that SIGPIPE ended. */
+export const OUTPUT_CLOSED = 141;
+
 /** What a command was told that it can't take. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';

@@ -2,9 +2,6 @@
 import { runCli } from './program.js';
 
 const { stdin, stdout, stderr } = process;
-// A reader that has gone (`| head`) is no error; what is still written goes nowhere.
-for (const stream of [stdout, stderr]) stream.on('error', () => stream.destroy());
-
 const status = await runCli(process.argv.slice(2), {
   stdin,
   stdout,

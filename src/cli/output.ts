@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { protoJson, type JsonType, type MessageOf } from '../client/proto-json.js';
 
@@ -22,6 +21,8 @@ export class Output {
   constructor(options: OutputOptions) {
     this.#options = options;
     this.json = options.json;
+    watchForEnd(options.stdout);
+    watchForEnd(options.stderr);
   }
 
   line(text = ''): void {
@@ -29,12 +30,12 @@ export class Output {
   }
 
   /** Bytes as they are; resolves when there is room for more. */
-  bytes(data: Uint8Array): Promise<void> {
-    return writeBytes(this.#options.stdout, data);
+  async bytes(data: Uint8Array): Promise<void> {
+    await writeBytes(this.#options.stdout, data);
   }
 
-  errorBytes(data: Uint8Array): Promise<void> {
-    return writeBytes(this.#options.stderr, data);
+  async errorBytes(data: Uint8Array): Promise<void> {
+    await writeBytes(this.#options.stderr, data);
   }
 
   /** One document, or with `pretty` false one line of a stream. */
@@ -61,10 +62,35 @@ export class Output {
   }
 }
 
-/** A stream whose reader has gone takes nothing more and is no error here. */
-async function writeBytes(stream: Writable, data: Uint8Array): Promise<void> {
-  if (stream.destroyed || data.length === 0) return;
-  if (!stream.write(data)) await Promise.race([once(stream, 'drain'), once(stream, 'close')]);
+/** Whoever read our output has gone, as `| head` does: there is nobody left to tell anything. */
+export class OutputClosed extends Error {
+  override readonly name = 'OutputClosed';
+}
+
+/** Process streams come back to life after an error, so that it is kept here. */
+const closed = new WeakSet<Writable>();
+
+function watchForEnd(stream: Writable): void {
+  if (closed.has(stream) || stream.listeners('error').includes(noteEnd)) return;
+  stream.on('error', noteEnd);
+}
+
+function noteEnd(this: Writable): void {
+  closed.add(this);
+}
+
+/** Resolves when the stream takes more. @throws OutputClosed */
+function writeBytes(stream: Writable, data: Uint8Array): Promise<void> | undefined {
+  if (closed.has(stream)) throw new OutputClosed('The output was closed.');
+  if (data.length === 0 || stream.write(data)) return undefined;
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      stream.off('drain', settle).off('error', settle).off('close', settle);
+      if (closed.has(stream) || stream.destroyed) reject(new OutputClosed('The output was closed.'));
+      else resolve();
+    };
+    stream.on('drain', settle).on('error', settle).on('close', settle);
+  });
 }
 
 /** Control characters of others would steer the terminal. */

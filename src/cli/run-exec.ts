@@ -5,6 +5,7 @@ import { protoJson } from '../client/proto-json.js';
 import type { ExecExited } from '../client/types.js';
 import { exitReason, isStderr } from '../client/words.js';
 import type { CommandContext } from './context.js';
+import { OutputClosed } from './output.js';
 import { EXEC_FAILED, statusOf, statusOfCommand, USAGE, type CommandEnd } from './exit-status.js';
 
 const PIECE = 64 * 1024;
@@ -48,6 +49,7 @@ export async function streamExec(
     return EXEC_FAILED;
   } catch (error) {
     if (interrupts >= SIGINTS_TO_LEAVE) return 130;
+    if (error instanceof OutputClosed) throw error;
     await writeStatus(options.statusFile, { execId, error: errorJson(error) });
     throw error;
   } finally {
