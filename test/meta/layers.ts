@@ -27,7 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   log: ['core', 'config'],
   app: ['core', 'engines', 'exec', 'storage', 'samples', 'grading', 'transport', 'config', 'log'],
   cli: ['app', 'client', 'config', 'core', 'samples', 'storage', 'engines'],
-  demo: ['app', 'client', 'config', 'core', 'samples', 'cli'],
+  demo: ['app', 'client', 'config', 'core', 'log', 'samples', 'cli'],
 };
 
 // Core takes formats of plain data, and nothing that stands for a technology.
