@@ -61,14 +61,13 @@ export function importSweBenchCommand(cli: Cli): Command {
       const { samples } = await context.connect();
       const scratch = await mkdtemp(join(tmpdir(), 'codeset-'));
       try {
-        const lines = createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY });
         let failed = 0;
         const imported: ImportedSample[] = [];
         const bad = (name: string, problem: string): void => {
           failed += 1;
           out.note(`${name}: ${problem}`);
         };
-        const outcomes = importSweBench(lines, {
+        const outcomes = importSweBench(linesOf(file), {
           dataset: options.dataset ?? datasetOf(file),
           repository: options.repo,
           environment: block?.environment,
@@ -114,6 +113,11 @@ export function importSweBenchCommand(cli: Cli): Command {
       }
     }),
   );
+}
+
+/** Opened when the first line is asked for: readline loses what it reads before somebody listens. */
+async function* linesOf(file: string): AsyncGenerator<string> {
+  yield* createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY });
 }
 
 /** `SWE-bench_Lite.jsonl` → `swe-bench_lite`. */
