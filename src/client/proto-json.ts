@@ -57,8 +57,8 @@ type Types = typeof TYPES;
 export type JsonType = keyof Types;
 export type MessageOf<T extends JsonType> = ReturnType<Types[T]['decode']>;
 
-/** From src/client and, compiled, from dist/src/client. */
-const PLACES = ['../../gen/codeset.binpb', '../../../gen/codeset.binpb'];
+/** From src/client and, compiled, from dist/src/client or a folder in dist. */
+const PLACES = ['../../gen/codeset.binpb', '../../../gen/codeset.binpb', '../../../../gen/codeset.binpb'];
 let registry: FileRegistry | undefined;
 
 /** proto3 JSON of a message: lowerCamelCase, enums by name, int64 as strings, bytes as base64, `1.5s`. */

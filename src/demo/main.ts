@@ -14,8 +14,8 @@ import { Story } from './story.js';
 // `npm run demo`: the main job on a real sample, on a server of its own that leaves nothing behind.
 
 const SAMPLE = 'samples/examples/median-of-even-lists';
-/** From src/demo and, compiled, from dist/src/demo. */
-const ROOTS = ['../../', '../../../'];
+/** From src/demo and, compiled, from dist/src/demo or a folder in dist. */
+const ROOTS = ['../../', '../../../', '../../../../'];
 
 process.exitCode = await demo();
 
