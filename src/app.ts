@@ -213,7 +213,7 @@ async function openEngine(config: ServerConfig, log: Log): Promise<Engine> {
 }
 
 /** PID 1 of sandboxes: `init/build/codeset-init` in the folder of the project, which lies some way above this file. */
-function initBinary(): string {
+export function initBinary(): string {
   for (let folder = import.meta.dirname; folder !== '/'; folder = dirname(folder)) {
     const path = join(folder, 'init/build/codeset-init');
     if (existsSync(path)) return path;

@@ -1,7 +1,6 @@
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { existsSync } from 'node:fs';
+import { initBinary } from './app.js';
 import type { ServerConfig } from './config-settings.js';
 import { CodesetError } from './core/errors.js';
 import type { EngineCapabilities } from './core/ports.js';
@@ -32,7 +31,7 @@ export async function diagnose(config: ServerConfig): Promise<Diagnosis> {
     const engine = await LocalEngine.open({
       dataDir,
       runDir,
-      initPath: initPath(),
+      initPath: initBinary(),
       log: createLog('error'),
       runtimes: config.runtimes,
       hostIdBase: config.hostIdBase,
@@ -49,10 +48,4 @@ export async function diagnose(config: ServerConfig): Promise<Diagnosis> {
     await rm(dataDir, { recursive: true, force: true });
     await rm(runDir, { recursive: true, force: true });
   }
-}
-
-function initPath(): string {
-  const places = ['../init/build/codeset-init', '../../init/build/codeset-init'];
-  const paths = places.map((place) => fileURLToPath(new URL(place, import.meta.url)));
-  return paths.find((path) => existsSync(path)) ?? paths[0] ?? '';
 }
