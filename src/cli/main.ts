@@ -2,6 +2,9 @@
 import { runCli } from './program.js';
 
 const { stdin, stdout, stderr } = process;
+// A reader that has gone (`| head`) is no defect; whoever writes finds out by himself.
+for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
+
 const status = await runCli(process.argv.slice(2), {
   stdin,
   stdout,

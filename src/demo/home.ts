@@ -1,6 +1,6 @@
-import { chmod, mkdtemp, readFile, rm, statfs } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat, statfs } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 const OVERLAY = 0x794c7630;
 
@@ -12,7 +12,10 @@ export class TemporaryHome implements AsyncDisposable {
     this.folder = folder;
   }
 
-  /** An upper of an overlay can't lie on another one, as /tmp does in many a container. */
+  /**
+   * In the first place that will do: an upper of an overlay can't lie on another one, as /tmp does in many a
+   * container, and the sandboxes' ids must get through to it.
+   */
   static async make(): Promise<TemporaryHome> {
     const bases = [tmpdir(), '/var/tmp', '/dev/shm', homedir()];
     let folder: string | undefined;
@@ -21,7 +24,7 @@ export class TemporaryHome implements AsyncDisposable {
         (info) => info.type,
         () => undefined,
       );
-      if (type === undefined || type === OVERLAY) continue;
+      if (type === undefined || type === OVERLAY || !(await openToAll(base))) continue;
       folder = await mkdtemp(join(base, 'codeset-demo-')).catch(() => undefined);
       if (folder !== undefined) break;
     }
@@ -39,5 +42,13 @@ export class TemporaryHome implements AsyncDisposable {
       return;
     }
     await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Whether everybody may go through this folder and those above it. */
+async function openToAll(folder: string): Promise<boolean> {
+  for (let at = resolve(folder); ; at = dirname(at)) {
+    if (((await stat(at)).mode & 0o001) === 0) return false;
+    if (at === '/') return true;
   }
 }

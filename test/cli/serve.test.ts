@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { compiledScript, type CompiledScript } from '../support/compiled-script.js';
+import { tempFolder } from '../support/temp-folder.js';
+import { cli } from './run-cli.js';
+
+let program: CompiledScript;
+
+beforeAll(async () => {
+  program = await compiledScript('src/cli/main.ts');
+}, 120_000);
+
+afterAll(async () => {
+  await program?.[Symbol.asyncDispose]();
+});
+
+test('serve says where it listens, serves, and ends with 0 at SIGTERM', async () => {
+  await using folder = await tempFolder();
+  await chmod(folder.path, 0o711);
+  const dataDir = join(folder.path, 'data');
+  const args = [
+    'serve',
+    '--data-dir',
+    dataDir,
+    '--run-dir',
+    join(folder.path, 'run'),
+    '--log-level',
+    'error',
+  ];
+  const server = spawn(process.execPath, [program.path, ...args, '--listen', '127.0.0.1:0', '--json'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    const first = await createInterface({ input: server.stdout })[Symbol.asyncIterator]().next();
+    const { address } = JSON.parse(String(first.value)) as { address: string };
+    const listed = await cli(['session', 'list', '--address', address, '--data-dir', dataDir, '--json']);
+    expect(JSON.parse(listed.stdout)).toEqual({});
+    // A second one on the same folder is told so.
+    const second = spawn(process.execPath, [program.path, ...args, '--listen', '127.0.0.1:0'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const words: string[] = [];
+    second.stderr.setEncoding('utf8').on('data', (text: string) => words.push(text));
+    expect((await once(second, 'close'))[0]).toBe(3);
+    expect(words.join('')).toContain('Another codeset server');
+  } finally {
+    server.kill('SIGTERM');
+  }
+  expect(await once(server, 'exit')).toEqual([0, null]);
+});
+
+test('a reader that goes away ends a command quietly', async () => {
+  const child = spawn(process.execPath, [program.path, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  const words: string[] = [];
+  child.stderr.setEncoding('utf8').on('data', (text: string) => words.push(text));
+  await once(child, 'close');
+  expect(words.join('')).toBe('');
+});
