@@ -5,6 +5,8 @@ import { session } from './session.js';
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = { exec, session };
 
+const FAREWELL_MS = 3000;
+
 function usage(): string {
   const names = Object.entries(BENCHMARKS).map(([name, { about }]) => `  ${name.padEnd(12)} ${about}`);
   return ['Usage: npm run -s bench -- NAME [--json] [--engine auto|local|docker]', '', ...names].join('\n');
@@ -52,7 +54,7 @@ async function main(): Promise<number> {
     });
   }
   try {
-    const figures = await benchmark.run(run);
+    const figures = await interruptible(run, benchmark.run(run));
     console.log(values.json ? JSON.stringify(figures) : table(name, figures));
     return 0;
   } catch (error) {
@@ -62,6 +64,14 @@ async function main(): Promise<number> {
   } finally {
     await run[Symbol.asyncDispose]();
   }
+}
+
+/** Gives what is under way a moment, so that it leaves nothing behind, and does not wait for long work. */
+async function interruptible<T>(run: Run, work: Promise<T>): Promise<T> {
+  const interrupted = new Promise<never>((_resolve, reject) => {
+    run.signal.addEventListener('abort', () => setTimeout(() => reject(run.signal.reason), FAREWELL_MS));
+  });
+  return await Promise.race([work, interrupted]);
 }
 
 process.exit(await main());

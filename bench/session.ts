@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { upload } from '../src/client/upload.js';
@@ -79,7 +79,10 @@ async function createToFirstOutput(
   return took;
 }
 
-/** Registers a sample whose codebase has so many bytes that no compression makes fewer, and waits for it. */
+/**
+ * Registers a sample with a codebase of so many bytes, and waits until it is READY. Its files differ from each
+ * other and compress well, like code: git takes minutes over a gigabyte of noise, and creating does not care.
+ */
 async function registerSample(service: Service, name: string, bytes: number): Promise<void> {
   const folder = join(service.scratch, name);
   await mkdir(join(folder, 'verification'), { recursive: true });
@@ -98,11 +101,10 @@ async function registerSample(service: Service, name: string, bytes: number): Pr
   );
   await writeFile(join(folder, 'task.md'), 'Nothing to do.\n');
   await writeFile(join(folder, 'verification/run'), '#!/bin/sh\nexit 0\n', { mode: 0o755 });
-  const content = Buffer.allocUnsafe(FILE_BYTES);
   for (let i = 0; i * FILE_BYTES < bytes; i++) {
     const place = join(folder, 'codebase', `part-${i >> 6}`);
     if ((i & 63) === 0) await mkdir(place, { recursive: true });
-    await writeFile(join(place, `file-${i}.bin`), randomFillSync(content));
+    await writeFile(join(place, `file-${i}.bin`), Buffer.alloc(FILE_BYTES, randomBytes(4096)));
   }
   const { samples } = service.client;
   await samples.registerSample(upload({}, packFolder(folder)));

@@ -1,7 +1,8 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
-const STOP_MS = 20_000;
+/** The service first ends what it prepares, which for a large codebase takes its time. */
+const STOP_MS = 90_000;
 
 /** Runs a program to its end. @throws with the end of its stderr when it fails. */
 export function capture(
