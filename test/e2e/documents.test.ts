@@ -1,0 +1,28 @@
+import { execFile } from 'node:child_process';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { startService } from '../support/service.js';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+test('the program of docs/dynamic-client.md runs as it stands', async () => {
+  await using service = await startService();
+  const text = await readFile(join(ROOT, 'docs/dynamic-client.md'), 'utf8');
+  const program = /^```js\n(.*?)^```/ms.exec(text)?.[1] ?? '';
+  // In the project, so that packages are found.
+  const file = join(ROOT, `documents-${process.pid}.tmp.mjs`);
+  await writeFile(file, program);
+  try {
+    const env = { ...process.env, CODESET_ADDRESS: service.address, CODESET_API_KEY: service.adminKey };
+    const { stdout } = await promisify(execFile)(process.execPath, [file], {
+      cwd: ROOT,
+      env,
+      timeout: 30_000,
+    });
+    expect(stdout).toBe('hello\n');
+  } finally {
+    await rm(file, { force: true });
+  }
+});
