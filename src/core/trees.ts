@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import type { Environment, Resources } from './environment.js';
 import { AGENT_UID, WORKSPACE } from './environment.js';
 import { CodesetError } from './errors.js';
-import type { WorkResult, WorkSandbox, Workshop } from './work-sandbox.js';
+import { SandboxSpent, type WorkResult, type WorkSandbox, type Workshop } from './work-sandbox.js';
 
 /**
  * A sandbox of ours that handles trees as data: the host's git over the workspace's layers, with our own git
  * folder outside of it, so that nothing the workspace holds (its .git, attributes, hooks) has a say.
  */
 const SIDE_ENVIRONMENT: Environment = {
-  host: { requires: ['git', 'find', 'sh', 'sort', 'cp'] },
+  host: { requires: ['git', 'find', 'sh', 'sort', 'cp', 'sed', 'xargs'] },
   setup: [],
   prepare: [],
   setupNetwork: 'none',
@@ -75,9 +75,11 @@ commit=$(git commit-tree -m baseline "$(git write-tree)")
 git update-ref refs/heads/baseline "$commit"
 `;
 
-/** Takes the workspace into the index, whatever ignore files say. */
+/** Takes the workspace into the index, whatever ignore files say. Git would read a hole of a tebibyte for hours. */
 const TAKE = `set -eu
 ${NORMALISE}
+huge=$(find "$GIT_WORK_TREE" -xdev -type f -size +8388608k -print -quit)
+if [ -n "$huge" ]; then echo "$huge is larger than 8 GiB" >&2; exit 1; fi
 cd "$GIT_WORK_TREE"
 git add -A -f .
 `;
@@ -102,10 +104,17 @@ git diff-index --cached --no-renames --no-ext-diff --no-textconv --no-color --bi
 // Every path that differs from the baseline and matches one of the pathspecs is put back: planted ones go,
 // changed and deleted ones are restored, with fresh times.
 const RESTORE = `${TAKE}
-git diff-index --cached --no-renames -z --name-only refs/heads/baseline -- "$@" > /tmp/differing
-if [ -s /tmp/differing ]; then
+changed() { git diff-index --cached --no-renames -z --name-only "$@"; }
+changed --diff-filter=A refs/heads/baseline -- "$@" > /tmp/planted
+changed --diff-filter=a refs/heads/baseline -- "$@" > /tmp/changed
+if [ -s /tmp/planted ]; then
+  # Just taken from the tree, so none of them lies behind a symlink.
+  sed -z 's|^|./|' /tmp/planted | xargs -0 rm -f --
+  git update-index -z --force-remove --stdin < /tmp/planted
+fi
+if [ -s /tmp/changed ]; then
   git --literal-pathspecs restore --source=refs/heads/baseline --staged --worktree \\
-    --pathspec-from-file=/tmp/differing --pathspec-file-nul
+    --pathspec-from-file=/tmp/changed --pathspec-file-nul
 fi
 `;
 
@@ -124,7 +133,7 @@ const OWN_GIT = `set -eu
 listing() { (cd "$1" && find . -printf '%P %y %s %m %C@ %l\\n' 2>/dev/null | LC_ALL=C sort); }
 listing /run/codeset-base/.git > /tmp/git-before || true
 listing "$GIT_WORK_TREE/.git" > /tmp/git-after || true
-if ! cmp -s /tmp/git-before /tmp/git-after; then
+if [ -L "$GIT_WORK_TREE/.git" ] || ! cmp -s /tmp/git-before /tmp/git-after; then
   rm -rf "$GIT_WORK_TREE/.git"
   if [ -d /run/codeset-base/.git ]; then cp -a /run/codeset-base/.git "$GIT_WORK_TREE/.git"; fi
 fi
@@ -255,12 +264,11 @@ export class Trees {
     args: readonly string[],
     more: { readonly maxOutputBytes?: number; readonly signal?: AbortSignal } = {},
   ): Promise<WorkResult> {
-    return side.run({
-      argv: ['/bin/sh', '-c', script, 'sh', ...args],
-      env: GIT_ENV,
-      cwd: '/',
-      timeoutMs: STEP_TIMEOUT_MS,
-      ...more,
+    const command = { argv: ['/bin/sh', '-c', script, 'sh', ...args], env: GIT_ENV, cwd: '/' };
+    return side.run({ ...command, timeoutMs: STEP_TIMEOUT_MS, ...more }).catch((error: unknown) => {
+      if (error instanceof SandboxSpent) throw new TreeUnusable(`The tree is too large. ${error.message}`);
+      if (!(error instanceof CodesetError && error.reason === 'TOO_LARGE')) throw error;
+      throw new TreeUnusable('The difference is too large.');
     });
   }
 

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
+import { CodesetError } from './errors.js';
 import type { ExecExit } from './exec.js';
 import { globMatcher } from './glob.js';
 import type { BlobStore, Engine, Grader } from './ports.js';
@@ -14,6 +15,23 @@ import type { WorkSandbox, Workshop } from './work-sandbox.js';
 const VERIFICATION_DIR = '/run/codeset-verification';
 const REPORT_DIR = '/run/codeset-reports';
 const MAX_REPORT_BYTES = 16 * 1024 * 1024;
+
+const UNFIT = `
+test -f "$1" || { echo 'there is no such file'; exit 1; }
+test -x "$1" || { echo 'it is not executable'; exit 1; }
+{ IFS= read -r line || true; } < "$1" 2>/dev/null
+case $line in
+'#!'*)
+  set -f
+  set -- \${line#??}
+  command -v "$1" > /dev/null || { echo "its interpreter $1 is not there"; exit 1; }
+  if test "\${1##*/}" = env && test $# -gt 1; then
+    test "$2" = -S && shift
+    command -v "$2" > /dev/null || { echo "its interpreter $2 is not there"; exit 1; }
+  fi ;;
+esac
+exit 0
+`;
 
 /** How a verification ended, before it is recorded. */
 export interface Judgement {
@@ -72,9 +90,18 @@ export class VerificationJudge {
       },
       signal,
     );
+    const unfit = await this.#unfit(sandbox, spec.command[0] ?? '', signal);
+    if (unfit !== undefined) {
+      const message = `The verification script can't be run: ${unfit}`;
+      return { state: 'ERROR', fault: 'SAMPLE', retryable: false, message, subjectDigest: tree.digest };
+    }
     const exit = await this.#runScript(sandbox, sample, log, signal);
     // What the script left running must not write reports any more. kill(-1) of root spares itself and PID 1.
-    await sandbox.run({ argv: ['/bin/sh', '-c', 'kill -KILL -1'], timeoutMs: 10_000, signal });
+    const ending = await sandbox.run({
+      argv: ['/bin/sh', '-c', 'kill -KILL -1'],
+      timeoutMs: 10_000,
+      signal,
+    });
     const base = {
       subjectDigest: tree.digest,
       ...(exit.code === undefined ? {} : { exitCode: exit.code }),
@@ -82,6 +109,10 @@ export class VerificationJudge {
     };
     const ended = await this.#withoutVerdict(exit, sandbox, spec.timeoutMs);
     if (ended !== undefined) return { ...base, ...ended };
+    if (ending.exit.reason === 'START_FAILED' || ending.exit.reason === 'TIMEOUT') {
+      const message = `What the subject left running could not be ended: ${ending.exit.message}`;
+      return { ...base, state: 'FAILED', fault: 'SUBJECT', retryable: false, message };
+    }
     const reports = spec.report === undefined ? [] : await this.#reports(sandbox, spec.report.paths, signal);
     const verdict = this.#grader.grade({ spec, grading: spec.grading, exitCode: exit.code, reports });
     return {
@@ -131,6 +162,21 @@ export class VerificationJudge {
     return { workspace: [...below, layer], digest };
   }
 
+  /** Says why the sample's own script can't be executed; asked before anything of the subject has run. */
+  async #unfit(sandbox: WorkSandbox, command: string, signal: AbortSignal): Promise<string | undefined> {
+    // A program in the workspace is the subject's to keep.
+    if (!command.startsWith('verification/')) return undefined;
+    const program = command.replace(/^verification\//, `${VERIFICATION_DIR}/`);
+    const looked = await sandbox.run({
+      argv: ['/bin/sh', '-c', UNFIT, 'sh', program],
+      timeoutMs: 10_000,
+      maxOutputBytes: 64 * 1024,
+      signal,
+    });
+    if (looked.exit.code === 0) return undefined;
+    return `${command}: ${looked.stdout.toString().trim() || looked.stderr || looked.exit.message}`;
+  }
+
   async #runScript(
     sandbox: WorkSandbox,
     sample: SampleVersion,
@@ -175,15 +221,12 @@ export class VerificationJudge {
       const message = `The verification took longer than its ${timeoutMs / 1000} seconds.`;
       return { state: 'TIMED_OUT', fault: 'SUBJECT', retryable: false, message };
     }
+    // The script was looked at before anything of the subject ran, so what is missing now is the subject's: the
+    // folder to start in, or room for one more process. Exit statuses say nothing, 126 and 127 neither: the
+    // subject may bring them about.
     if (exit.reason === 'START_FAILED') {
-      const message = `The verification script could not be started: ${exit.message}`;
-      return { state: 'ERROR', fault: 'SAMPLE', retryable: false, message };
-    }
-    // What the shell says of a program that it can't exec; a script's own 126 or 127 looks the same, and is as
-    // much its sample's.
-    if (exit.code === 126 || exit.code === 127) {
-      const message = `The verification script could not be run (exit status ${exit.code}); see the log.`;
-      return { state: 'ERROR', fault: 'SAMPLE', retryable: false, message };
+      const message = `The verification could not be started on what the subject left: ${exit.message}`;
+      return { state: 'FAILED', fault: 'SUBJECT', retryable: false, message };
     }
     if (exit.code === undefined) {
       const starved = exit.reason === 'OUT_OF_MEMORY' || (await sandbox.outOfMemoryKills()) > 0;
@@ -196,12 +239,23 @@ export class VerificationJudge {
   }
 
   async #reports(sandbox: WorkSandbox, globs: readonly string[], signal: AbortSignal): Promise<Report[]> {
-    const packed = await sandbox.run({
-      argv: ['tar', '-C', REPORT_DIR, '--format=pax', '-cf', '-', '.'],
-      timeoutMs: 30_000,
-      maxOutputBytes: 2 * MAX_REPORT_BYTES,
-      signal,
-    });
+    const packed = await sandbox
+      .run({
+        // A report that the subject linked to as well must not become a link to the subject's.
+        argv: ['tar', '-C', REPORT_DIR, '--format=pax', '--hard-dereference', '-cf', '-', '.'],
+        timeoutMs: 30_000,
+        maxOutputBytes: 2 * MAX_REPORT_BYTES,
+        signal,
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof CodesetError && error.reason === 'TOO_LARGE')) throw error;
+        throw new TreeUnusable(`The reports are larger than ${MAX_REPORT_BYTES} bytes.`);
+      });
+    if (packed.exit.code !== 0) {
+      throw new TreeUnusable(
+        `The reports can't be read: ${packed.stderr.slice(0, 500) || packed.exit.message}`,
+      );
+    }
     const matchers = globs.map((glob) => globMatcher(glob));
     const reports: Report[] = [];
     let bytes = 0;

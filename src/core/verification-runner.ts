@@ -10,6 +10,7 @@ import type { SessionManager } from './session-manager.js';
 import type { SessionSandboxes } from './session-sandboxes.js';
 import { TreeUnusable } from './trees.js';
 import type { Judgement, VerificationJudge } from './verification-judge.js';
+import { SandboxSpent } from './work-sandbox.js';
 import { VerificationLog } from './verification-log.js';
 import type { KeptSubject, Subject, Verification, VerificationFilter } from './verification.js';
 import { verificationEnded, verificationMayBecome } from './verification.js';
@@ -35,6 +36,8 @@ interface Running {
   readonly log: VerificationLog;
   readonly abort: AbortController;
   readonly done: Promise<void>;
+  /** It has its place: `done` does not wait for others any more. */
+  begun: boolean;
 }
 
 /** Verifications from their start to their verdict. */
@@ -198,7 +201,11 @@ export class VerificationRunner {
     const log = new VerificationLog(verification.attempt);
     const abort = new AbortController();
     const done = this.#slots
-      .run(() => this.#run(verificationId, log, abort.signal))
+      .run(() => {
+        const running = this.#running.get(verificationId);
+        if (running !== undefined) running.begun = true;
+        return this.#run(verificationId, log, abort.signal);
+      })
       .catch((error: unknown) => {
         this.#log.error('a verification could not be recorded', { verificationId, error });
       })
@@ -206,7 +213,7 @@ export class VerificationRunner {
         log.end();
         this.#running.delete(verificationId);
       });
-    this.#running.set(verificationId, { log, abort, done });
+    this.#running.set(verificationId, { log, abort, done, begun: false });
   }
 
   async #run(verificationId: string, log: VerificationLog, signal: AbortSignal): Promise<void> {
@@ -244,6 +251,10 @@ export class VerificationRunner {
       if (error instanceof TreeUnusable) {
         return { state: 'FAILED', fault: 'SUBJECT', retryable: false, message: error.message };
       }
+      if (error instanceof SandboxSpent) {
+        const message = `The verification's sandbox was ended. ${error.message}`;
+        return { state: 'FAILED', fault: 'SUBJECT', retryable: false, message };
+      }
       // Stopped or cancelled: nobody reads this judgement.
       if (signal.aborted) return { state: 'ERROR', fault: 'SERVICE', retryable: true, message: 'Stopped.' };
       this.#log.error('a verification failed to run', { verificationId: verification.verificationId, error });
@@ -259,14 +270,18 @@ export class VerificationRunner {
 
   async #finish(verificationId: string, judgement: Judgement, log: VerificationLog): Promise<void> {
     const kept = log.kept();
-    const blob = await this.#blobs.put(Readable.from([kept.content], { objectMode: false }), {
-      maxBytes: kept.content.length,
-    });
+    // A verdict without its log is better than none: the disk may be full.
+    const blob = await this.#blobs
+      .put(Readable.from([kept.content], { objectMode: false }), { maxBytes: kept.content.length })
+      .catch((error: unknown) => {
+        this.#log.error('the log of a verification could not be kept', { verificationId, error });
+        return undefined;
+      });
     const { state, ...rest } = judgement;
     const before = await this.get(verificationId);
     await this.#move(verificationId, state, {
       ...rest,
-      logBlob: blob.digest,
+      logBlob: blob?.digest,
       logBytes: kept.totalBytes,
       logDigest: kept.digest,
       logCutBytes: kept.cutBytes,
@@ -373,7 +388,9 @@ export class VerificationRunner {
     const running = this.#running.get(verificationId);
     running?.abort.abort();
     running?.log.state();
-    await running?.done;
+    // One that waits for its place leaves the queue when its turn comes.
+    if (running?.begun === false) running.log.end();
+    else await running?.done;
     await this.#letGo(verification);
     return this.get(verificationId);
   }

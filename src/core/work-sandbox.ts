@@ -78,7 +78,7 @@ export class Workshop {
         onLost: () => undefined,
         onChange: () => undefined,
       });
-      return new WorkSandbox(sandboxId, this.#engine, this.#execHost, execs);
+      return new WorkSandbox(sandboxId, this.#engine, this.#execHost, execs, spec.resources.diskBytes);
     } catch (error) {
       await this.#engine.destroy(sandboxId);
       throw error;
@@ -86,17 +86,24 @@ export class Workshop {
   }
 }
 
+/** The sandbox ended because what ran in it used up its memory or disk. */
+export class SandboxSpent extends Error {
+  override readonly name = 'SandboxSpent';
+}
+
 export class WorkSandbox implements AsyncDisposable {
   readonly sandboxId: string;
   readonly #engine: Engine;
   readonly #execHost: ExecHost;
   readonly #execs: SandboxExecs;
+  readonly #diskBytes: number;
 
-  constructor(sandboxId: string, engine: Engine, execHost: ExecHost, execs: SandboxExecs) {
+  constructor(sandboxId: string, engine: Engine, execHost: ExecHost, execs: SandboxExecs, diskBytes: number) {
     this.sandboxId = sandboxId;
     this.#engine = engine;
     this.#execHost = execHost;
     this.#execs = execs;
+    this.#diskBytes = diskBytes;
   }
 
   /** Runs a command to its end; a non-zero exit is a result, not an error. */
@@ -123,12 +130,22 @@ export class WorkSandbox implements AsyncDisposable {
         throw new CodesetError('cancelled', 'DEADLINE', 'The work was cancelled.');
       }
       if (exit.reason === 'LOST') {
+        const spent = await this.#spent();
+        if (spent !== undefined) throw new SandboxSpent(spent);
         throw new CodesetError('unavailable', 'ENGINE_FAILED', `The sandbox was lost: ${exit.message}`);
       }
       return { exit, stdout, stderr: process.stderr() };
     } finally {
       command.signal?.removeEventListener('abort', abort);
     }
+  }
+
+  /** Why a sandbox that is gone went by what ran in it; undefined when that was not the cause. */
+  async #spent(): Promise<string | undefined> {
+    const usage = await this.#engine.usage(this.sandboxId).catch(() => undefined);
+    if (usage === undefined) return undefined;
+    if (usage.diskBytes > this.#diskBytes) return `It wrote more than its ${this.#diskBytes} bytes of disk.`;
+    return usage.outOfMemoryKills > 0 ? 'It ran out of memory.' : undefined;
   }
 
   async #collect(

@@ -115,6 +115,14 @@ export class Layers {
       );
       if (result.code === 0) return;
       if (/No space left on device|Disk quota exceeded/.test(result.stderr)) throw diskFull();
+      // Paths that no system call takes; whoever made them step by step can do without the copy.
+      if (/File name too long|Too many levels/.test(result.stderr)) {
+        throw new CodesetError(
+          'failed-precondition',
+          'TOO_LARGE',
+          'What the sandbox wrote could not be copied: its folders are nested too deep.',
+        );
+      }
       throw new CodesetError('internal', 'ENGINE_FAILED', 'What the sandbox wrote could not be copied.', {
         cause: new Error(result.stderr),
       });
