@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { initBinary } from './app.js';
 import type { ServerConfig } from './config-settings.js';
@@ -21,9 +21,9 @@ export async function diagnose(config: ServerConfig): Promise<Diagnosis> {
     return { works: false, problem: 'The local engine needs root for now: run as root (sudo).' };
   }
   // On the same file system as what the service keeps, since that decides what an overlay can do.
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const madeData = await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const dataDir = await mkdtemp(join(config.dataDir, 'doctor-'));
-  await mkdir(config.runDir, { recursive: true, mode: 0o711 });
+  const madeRun = await mkdir(config.runDir, { recursive: true, mode: 0o711 });
   const runDir = await mkdtemp(join(config.runDir, 'doctor-'));
   // The sandboxes' ids must get through.
   await chmod(runDir, 0o711);
@@ -47,5 +47,8 @@ export async function diagnose(config: ServerConfig): Promise<Diagnosis> {
   } finally {
     await rm(dataDir, { recursive: true, force: true });
     await rm(runDir, { recursive: true, force: true });
+    // Looking at a machine leaves nothing on it; a server that has just started there keeps its folders.
+    if (madeData !== undefined) await rmdir(config.dataDir).catch(() => undefined);
+    if (madeRun !== undefined) await rmdir(config.runDir).catch(() => undefined);
   }
 }

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { copyEnd } from '../../src/cli/cp.js';
 import { bytes, duration, pair, sampleRef } from '../../src/cli/options.js';
+
 import { columns, printable } from '../../src/cli/output.js';
+import { byRepository } from '../../src/cli/sample/import-swe-bench.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { cli } from './run-cli.js';
 
@@ -105,4 +107,15 @@ test('columns are as wide as their widest cell, and nothing in them steers the t
     ]),
   ).toEqual(['A       B', 'longer  x y', '        z']);
   expect(printable('a\u001b[31mb\tc\r')).toBe('a�[31mb\tc�');
+});
+
+test("a file's lines keep their numbers when they are parted by repository", () => {
+  const a = '{"repo":"a/a"}';
+  const b = '{"repo":"b/b"}';
+  expect([...byRepository([a, '', b, '{oops', a], undefined)]).toEqual([
+    ['a/a', [a, '', '', '{oops', a]],
+    ['b/b', ['', '', b, '', '']],
+  ]);
+  expect([...byRepository(['{oops'], undefined)]).toEqual([['', ['{oops']]]);
+  expect([...byRepository([a, b], './clone')]).toEqual([['./clone', [a, b]]]);
 });

@@ -208,3 +208,22 @@ test('what is not there is a negative answer, and never a verdict', async () => 
   expect((await codeset(['session', 'show', 'ses_none'])).status).toBe(1);
   expect((await codeset(['verify', 'ses_none'])).status).toBe(3);
 });
+
+test('a command goes on over a restart of the server, not a byte lost or twice', async () => {
+  await using place = await tempFolder();
+  await using own = await startApp({ listen: `unix:${join(place.path, 'socket')}` });
+  const common = ['--address', own.app.address, '--api-key', own.adminKey];
+  const id = (await cli([...common, 'session', 'create', '--host'])).stdout.trim();
+  let restarted: Promise<void> | undefined;
+  const script = 'for i in $(seq 1 40); do echo $i; echo e$i >&2; sleep 0.1; done; exit 4';
+  const run = await cli([...common, 'exec', id, '--', 'bash', '-c', script], {
+    onStdout: (text) => {
+      if (text.includes('3')) restarted ??= own.restart();
+    },
+  });
+  await restarted;
+  const numbers = Array.from({ length: 40 }, (_, i) => i + 1);
+  expect(run.stdout).toBe(numbers.map((n) => `${n}\n`).join(''));
+  expect(run.stderr).toBe(numbers.map((n) => `e${n}\n`).join(''));
+  expect(run.status).toBe(4);
+});

@@ -1,43 +1,42 @@
-import { createReadStream } from 'node:fs';
-import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
+import type { SampleClient } from '../../client/connection.js';
 import { CodesetClientError } from '../../client/errors.js';
 import { prepared, registerSample, uploadRepository } from '../../client/registration.js';
 import type { Sample } from '../../client/types.js';
 import { sampleState } from '../../client/words.js';
-import { importSweBench, type ImportedSample } from '../../samples/import/swe-bench.js';
+import { importSweBench, type ImportedSample, type SweBenchOptions } from '../../samples/import/swe-bench.js';
 import { parseEnvironmentFile } from '../../samples/manifest.js';
 import { bundleRepository, packFiles } from '../../samples/pack.js';
 import type { Cli } from '../context.js';
 import { CommandError, DONE, NEGATIVE, sentenceOf, UsageError } from '../exit-status.js';
 import { withCommonOptions } from '../options.js';
+import { cloneFromGitHub } from './clone.js';
 
 interface ImportOptions {
   readonly dataset?: string;
-  readonly repo: string;
+  readonly repo?: string;
   readonly environment?: string;
   readonly imageTemplate?: string;
   readonly testCommand?: string;
   readonly wait: boolean;
 }
 
+/** Told of each entry that can't be used. */
+type Bad = (name: string, error: unknown) => void;
+
 export function importSweBenchCommand(cli: Cli): Command {
   const command = withCommonOptions(new Command('swe-bench'))
     .description('register the instances of a SWE-bench file; a bad one does not stop the rest')
     .argument('<FILE.jsonl>', 'one instance a line')
     .option('--dataset <NAME>', "the samples' dataset (default: the file's name)")
-    .requiredOption(
+    .option(
       '--repo <REPO_OR_BUNDLE>',
-      'a clone or a git bundle on this machine with the base commits',
+      'a clone or a git bundle on this machine with the base commits (default: cloned from GitHub)',
     )
-    .addOption(
-      new Option('--environment <FILE.yaml>', 'the environment block that all of them get').conflicts(
-        'imageTemplate',
-      ),
-    )
+    .option('--environment <FILE.yaml>', 'the environment block that all of them get')
     .option('--image-template <NAME>', 'an image each; {instance_id} stands for the id')
     .option(
       '--test-command <CMD>',
@@ -51,73 +50,128 @@ export function importSweBenchCommand(cli: Cli): Command {
         throw new UsageError(
           'Say what the samples run in: --environment FILE.yaml or --image-template NAME.',
         );
-      await access(file).catch((cause: unknown) => {
-        throw new CommandError(`There is no file ${file} that can be read.`, NEGATIVE, { cause });
-      });
-      const block =
-        options.environment === undefined
-          ? undefined
-          : parseEnvironmentFile(await readFile(options.environment, 'utf8'), options.environment);
+      const lines = (await readText(file)).split(/\r?\n/);
+      const settings = await settingsOf(file, options);
       const { samples } = await context.connect();
+      const registered: Sample[] = [];
+      let failed = 0;
+      const bad: Bad = (name, error) => {
+        // Without a server the next one fares no better.
+        if (error instanceof CodesetClientError && error.unreachable) throw error;
+        failed += 1;
+        out.note(`${name}: ${sentenceOf(error, config.address)}`);
+      };
       const scratch = await mkdtemp(join(tmpdir(), 'codeset-'));
       try {
-        let failed = 0;
-        const imported: ImportedSample[] = [];
-        const bad = (name: string, problem: string): void => {
-          failed += 1;
-          out.note(`${name}: ${problem}`);
-        };
-        const outcomes = importSweBench(linesOf(file), {
-          dataset: options.dataset ?? datasetOf(file),
-          repository: options.repo,
-          environment: block?.environment,
-          ...(block === undefined ? {} : { resources: block.resources }),
-          ...(options.imageTemplate === undefined ? {} : { imageTemplate: options.imageTemplate }),
-          ...(options.testCommand === undefined ? {} : { testCommand: options.testCommand }),
-          scratch,
-        });
-        for await (const { line, instanceId, sample, problem } of outcomes) {
-          if (sample === undefined)
-            bad(`line ${line}${instanceId === undefined ? '' : ` (${instanceId})`}`, problem);
-          else imported.push(sample);
-        }
-        const registered: Sample[] = [];
-        if (imported.length > 0) {
-          const commits = imported.map(({ commit }) => commit);
-          await using bundle = await bundleRepository(options.repo, commits, scratch);
-          await uploadRepository(samples, bundle);
-          for (const { sampleId, commit, files } of imported) {
-            try {
-              const codebase = { sha256: bundle.sha256, commit };
-              const { sample } = await registerSample(samples, packFiles(files), codebase);
-              if (sample !== undefined) registered.push(sample);
-            } catch (error) {
-              if (error instanceof CodesetClientError && error.unreachable) throw error;
-              bad(sampleId, sentenceOf(error, config.address));
-            }
+        for (const [repository, itsLines] of byRepository(lines, options.repo)) {
+          try {
+            const from = options.repo ?? (await cloneFromGitHub(repository, scratch));
+            const importing = importSweBench(itsLines, { ...settings, repository: from, scratch });
+            registered.push(...(await register(samples, importing, from, scratch, bad)));
+          } catch (error) {
+            // One repository that can't be had is bad luck for its own entries; the one that was named, for all.
+            if (options.repo !== undefined) throw error;
+            for (const text of itsLines) if (text.trim() !== '') bad(repository, error);
           }
         }
-        let ready = 0;
-        for (const sample of registered) {
-          const done = options.wait ? await prepared(samples, sample) : sample;
-          const state = sampleState(done.state);
-          if (state === 'ERROR') bad(done.sampleId, done.error);
-          else ready += 1;
-          if (!out.json && state !== 'ERROR') out.line(`${done.sampleId}@${done.version}  ${state}`);
-        }
-        if (out.json) await out.document({ imported: ready, failed });
-        else out.line(`${ready} imported, ${failed} failed`);
-        return failed === 0 ? DONE : NEGATIVE;
       } finally {
         await rm(scratch, { recursive: true, force: true });
       }
+      let ready = 0;
+      for (const sample of registered) {
+        const done = options.wait ? await prepared(samples, sample) : sample;
+        const state = sampleState(done.state);
+        if (state === 'ERROR') bad(done.sampleId, new Error(done.error));
+        else ready += 1;
+        if (!out.json && state !== 'ERROR') out.line(`${done.sampleId}@${done.version}  ${state}`);
+      }
+      if (out.json) await out.document({ imported: ready, failed });
+      else out.line(`${ready} imported, ${failed} failed`);
+      return failed === 0 ? DONE : NEGATIVE;
     }),
   );
 }
 
-/** Opened when the first line is asked for: readline loses what it reads before somebody listens. */
-async function* linesOf(file: string): AsyncGenerator<string> {
-  yield* createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY });
+/** Registers what was imported of one repository, which is uploaded once. */
+async function register(
+  samples: SampleClient,
+  importing: ReturnType<typeof importSweBench>,
+  repository: string,
+  scratch: string,
+  bad: Bad,
+): Promise<Sample[]> {
+  const imported: ImportedSample[] = [];
+  for await (const { line, instanceId, sample, problem } of importing) {
+    if (sample !== undefined) imported.push(sample);
+    else bad(`line ${line}${instanceId === undefined ? '' : ` (${instanceId})`}`, new Error(problem));
+  }
+  if (imported.length === 0) return [];
+  const commits = imported.map(({ commit }) => commit);
+  await using bundle = await bundleRepository(repository, commits, scratch);
+  await uploadRepository(samples, bundle);
+  const registered: Sample[] = [];
+  for (const { sampleId, commit, files } of imported) {
+    try {
+      const codebase = { sha256: bundle.sha256, commit };
+      const { sample } = await registerSample(samples, packFiles(files), codebase);
+      if (sample !== undefined) registered.push(sample);
+    } catch (error) {
+      bad(sampleId, error);
+    }
+  }
+  return registered;
+}
+
+/**
+ * The file's lines for each repository that they name, all others left empty, so that lines keep their numbers.
+ * A line that names none comes with the first.
+ */
+export function byRepository(
+  lines: readonly string[],
+  only: string | undefined,
+): ReadonlyMap<string, readonly string[]> {
+  if (only !== undefined) return new Map([[only, lines]]);
+  const names = lines.map((line) => (line.trim() === '' ? undefined : repositoryOf(line)));
+  const known = new Set(names.filter((name) => name !== undefined && name !== ''));
+  const first = [...known][0] ?? '';
+  if (known.size === 0) known.add('');
+  return new Map(
+    [...known].map((repository) => [
+      repository ?? '',
+      lines.map((line, i) => ((names[i] === '' ? first : names[i]) === repository ? line : '')),
+    ]),
+  );
+}
+
+function repositoryOf(line: string): string {
+  try {
+    const entry = JSON.parse(line) as { repo?: unknown } | null;
+    return typeof entry?.repo === 'string' ? entry.repo : '';
+  } catch {
+    return '';
+  }
+}
+
+async function settingsOf(
+  file: string,
+  options: ImportOptions,
+): Promise<Omit<SweBenchOptions, 'repository' | 'scratch'>> {
+  const { environment, imageTemplate, testCommand } = options;
+  const block =
+    environment === undefined ? undefined : parseEnvironmentFile(await readText(environment), environment);
+  return {
+    dataset: options.dataset ?? datasetOf(file),
+    environment: block?.environment,
+    ...(block === undefined ? {} : { resources: block.resources }),
+    ...(imageTemplate === undefined ? {} : { imageTemplate }),
+    ...(testCommand === undefined ? {} : { testCommand }),
+  };
+}
+
+async function readText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new CommandError(`There is no file ${file} that can be read.`, NEGATIVE, { cause });
+  });
 }
 
 /** `SWE-bench_Lite.jsonl` → `swe-bench_lite`. */
