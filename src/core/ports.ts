@@ -341,6 +341,8 @@ export interface SampleRepository {
   ): Promise<void>;
   /** The latest version unless one is named. */
   find(sampleId: string, version?: number): Promise<SampleVersion | undefined>;
+  /** The highest version that the sample ever had, deleted ones too; 0 when it never had one. */
+  lastVersion(sampleId: string): Promise<number>;
   findByRequestId(requestId: string): Promise<{ sample: SampleVersion; requestDigest: string } | undefined>;
   rememberRequest(requestId: string, requestDigest: string, sampleId: string, version: number): Promise<void>;
   versions(sampleId: string): Promise<readonly SampleVersion[]>;

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { digestOf } from './digest.js';
 import { CodesetError, failedPrecondition, invalidFields, notFound } from './errors.js';
-import { SharedWork } from './keyed.js';
+import { Turns } from './keyed.js';
 import type {
   BlobStore,
   Log,
@@ -39,7 +39,7 @@ export class SampleCatalog {
   readonly #log: Log;
   readonly #now: () => number;
   /** One registration per sample id at a time, so that versions follow each other. */
-  readonly #registering = new SharedWork<{ sample: SampleVersion; created: boolean }>();
+  readonly #registering = new Turns();
 
   constructor(parts: {
     storage: Storage;
@@ -122,16 +122,9 @@ export class SampleCatalog {
       );
     }
     const { sampleId } = upload.manifest;
-    // Whoever registers the same sample meanwhile waits for the first and then looks anew.
-    let result: { sample: SampleVersion; created: boolean } | undefined;
-    while (result === undefined) {
-      let mine = false;
-      const done = await this.#registering.run(sampleId, () => {
-        mine = true;
-        return this.#store(upload, digest, request.repository);
-      });
-      if (mine) result = done;
-    }
+    const result = await this.#registering.run(sampleId, () =>
+      this.#store(upload, digest, request.repository),
+    );
     if (request.requestId !== undefined) {
       const { sample } = result;
       await this.#storage.samples.rememberRequest(request.requestId, digest, sampleId, sample.version);
@@ -193,7 +186,7 @@ export class SampleCatalog {
     const archive = await this.#blobs.put(upload.archive(), { maxBytes: MAX_ARCHIVE_BYTES });
     const sample: SampleVersion = {
       sampleId: manifest.sampleId,
-      version: (latest?.version ?? 0) + 1,
+      version: (await this.#storage.samples.lastVersion(manifest.sampleId)) + 1,
       manifest,
       task: upload.task,
       state: 'PREPARING',

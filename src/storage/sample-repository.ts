@@ -25,6 +25,15 @@ export class SqlSampleRepository implements SampleRepository {
     try {
       await this.#db.transaction().execute(async (tx) => {
         await tx.insertInto('sample_versions').values(row).execute();
+        await tx
+          .insertInto('sample_numbers')
+          .values({ sample_id, last_version: version })
+          .onConflict((conflict) =>
+            conflict.column('sample_id').doUpdateSet({
+              last_version: sql<number>`case when excluded.last_version > sample_numbers.last_version then excluded.last_version else sample_numbers.last_version end`,
+            }),
+          )
+          .execute();
         if (tags.length > 0) await tx.insertInto('sample_tags').values(tags).execute();
       });
     } catch (error) {
@@ -61,6 +70,15 @@ export class SqlSampleRepository implements SampleRepository {
     query = version === undefined ? query.orderBy('version', 'desc') : query.where('version', '=', version);
     const row = await query.limit(1).executeTakeFirst();
     return row && sampleIn(row);
+  }
+
+  async lastVersion(sampleId: string): Promise<number> {
+    const row = await this.#db
+      .selectFrom('sample_numbers')
+      .select('last_version')
+      .where('sample_id', '=', sampleId)
+      .executeTakeFirst();
+    return row?.last_version ?? 0;
   }
 
   async findByRequestId(

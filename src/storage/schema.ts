@@ -5,6 +5,7 @@ export interface Schema {
   readonly sample_versions: SampleRow;
   readonly sample_tags: SampleTagRow;
   readonly sample_requests: SampleRequestRow;
+  readonly sample_numbers: { readonly sample_id: string; readonly last_version: number };
   readonly sessions: SessionRow;
   readonly session_labels: SessionLabelRow;
   readonly execs: ExecRow;

@@ -1,7 +1,9 @@
 import type { Migrations } from '../migrate.js';
 import { first } from './0001-first.js';
+import { sampleNumbers } from './0002-sample-numbers.js';
 
 /** All steps that this program knows. One that was released is never edited: the next one mends it. */
 export const MIGRATIONS: Migrations = {
   '0001-first': first,
+  '0002-sample-numbers': sampleNumbers,
 };
