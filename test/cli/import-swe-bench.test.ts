@@ -1,0 +1,101 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startApp, type RunningApp } from '../rpc/running-app.js';
+import { tempFolder, type TempFolder } from '../support/temp-folder.js';
+import { cli } from './run-cli.js';
+
+let app: RunningApp;
+let folder: TempFolder;
+
+beforeAll(async () => {
+  app = await startApp();
+  folder = await tempFolder();
+});
+
+afterAll(async () => {
+  await app?.[Symbol.asyncDispose]();
+  await folder?.[Symbol.asyncDispose]();
+});
+
+const TEST = `import sys
+well = open("value.txt").read() == "right\\n"
+case = "" if well else "<failure message='value.txt is wrong'/>"
+print(f"<testsuite><testcase classname='tests.test_value' name='test_right'>{case}</testcase></testsuite>")
+sys.exit(0 if well else 1)
+`;
+
+/** A repository with one commit, and an instance on it. */
+async function instance(name: string): Promise<{ repo: string; entry: Record<string, unknown> }> {
+  const repo = join(folder.path, name);
+  await mkdir(repo);
+  const git = (...args: string[]): string =>
+    execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args], {
+      cwd: repo,
+      encoding: 'utf8',
+    });
+  git('init', '--quiet');
+  await writeFile(join(repo, 'value.txt'), 'wrong\n');
+  git('add', '.');
+  git('commit', '--quiet', '-m', 'base');
+  const baseCommit = git('rev-parse', 'HEAD').trim();
+  await writeFile(join(repo, 'value.txt'), 'right\n');
+  const patch = git('diff');
+  git('checkout', '--quiet', '.');
+  await mkdir(join(repo, 'tests'));
+  await writeFile(join(repo, 'tests/test_value.py'), TEST);
+  git('add', '.');
+  const testPatch = git('diff', '--cached');
+  return {
+    repo,
+    entry: {
+      instance_id: 'Owner__Name-1',
+      repo: 'owner/name',
+      base_commit: baseCommit,
+      problem_statement: 'The value is wrong.',
+      patch,
+      test_patch: testPatch,
+      FAIL_TO_PASS: '["tests/test_value.py::test_right"]',
+      PASS_TO_PASS: '[]',
+    },
+  };
+}
+
+test('instances are imported and judged; bad ones are told with their line and do not stop the rest', async () => {
+  const { repo, entry } = await instance('repo');
+  const file = join(folder.path, 'Some File.jsonl');
+  const lost = { ...entry, instance_id: 'lost-2', base_commit: '0'.repeat(40) };
+  await writeFile(file, [JSON.stringify(lost), '{oops', JSON.stringify(entry), ''].join('\n'));
+  const environment = join(folder.path, 'environment.yaml');
+  await writeFile(environment, 'host: {requires: [python3]}\n');
+  const common = ['--address', app.app.address, '--api-key', app.adminKey];
+  const imported = await cli([
+    ...common,
+    ...['sample', 'import', 'swe-bench', file, '--repo', repo, '--environment', environment],
+    ...['--test-command', 'python3 tests/test_value.py > "$CODESET_REPORT_DIR/report.xml"'],
+  ]);
+  expect(imported.status).toBe(1);
+  expect(imported.stdout).toBe('owner__name-1@1  READY\n1 imported, 2 failed\n');
+  expect(imported.stderr).toMatch(/^line 1 \(lost-2\): .*base_commit/m);
+  expect(imported.stderr).toMatch(/^line 2: .*JSON/m);
+
+  const shown = await cli([...common, 'sample', 'show', 'Owner__Name-1', '--json']);
+  expect(JSON.parse(shown.stdout)).toMatchObject({ dataset: 'some-file', sourceId: 'Owner__Name-1' });
+  const judged = ['verify', '--sample', 'owner__name-1', '--patch', '-'];
+  expect((await cli([...common, ...judged], { stdin: '' })).status).toBe(1);
+  expect((await cli([...common, ...judged], { stdin: String(entry['patch']) })).status).toBe(0);
+});
+
+test('a repository that is none is told before anything is sent', async () => {
+  const { entry } = await instance('other');
+  const file = join(folder.path, 'other.jsonl');
+  await writeFile(file, JSON.stringify(entry));
+  const template = ['--image-template', 'name/x.{instance_id}', '--repo', join(folder.path, 'none')];
+  const run = await cli([
+    ...['--address', '127.0.0.1:1', '--api-key', 'k'],
+    ...['sample', 'import', 'swe-bench', file, ...template],
+  ]);
+  expect(run).toMatchObject({ status: 1, stdout: '' });
+  expect(run.stderr).toContain('no git repository');
+});
