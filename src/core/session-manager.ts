@@ -1,8 +1,5 @@
 import { digestOf } from './digest.js';
-import type { NetworkMode, Resources } from './environment.js';
-import { DEFAULT_RESOURCES } from './environment.js';
-import { CodesetError, failedPrecondition, invalidFields, notFound } from './errors.js';
-import type { FieldViolation } from './errors.js';
+import { CodesetError, failedPrecondition, notFound } from './errors.js';
 import { EventLog } from './event-log.js';
 import { newId } from './ids.js';
 import type { KeyRing } from './key-ring.js';
@@ -10,41 +7,14 @@ import { Turns } from './keyed.js';
 import type { Engine, Log, Page, PageRequest, SandboxExecs, SecretStore, Storage } from './ports.js';
 import type { SampleCatalog } from './sample-catalog.js';
 import type { StageEvent } from './sample.js';
+import { SessionPlanner, type SessionLimits, type SessionRequest } from './session-planner.js';
 import type { SessionSandboxes } from './session-sandboxes.js';
-import type { Session, SessionFilter, SessionSource, SessionState } from './session.js';
+import type { Session, SessionFilter, SessionState } from './session.js';
 import { sessionEnded, sessionMayBecome } from './session.js';
-
-export interface SessionRequest {
-  readonly requestId: string | undefined;
-  readonly source:
-    | SessionSource
-    | {
-        readonly kind: 'sample';
-        readonly sampleId: string;
-        readonly version?: number;
-        readonly dataset?: string;
-      };
-  readonly labels: Readonly<Record<string, string>>;
-  readonly env: Readonly<Record<string, string>>;
-  readonly secretEnv: Readonly<Record<string, string>>;
-  /** Undefined: the service's default. */
-  readonly ttlMs: number | undefined;
-  /** Undefined: the service's default; 0: none. */
-  readonly idleTimeoutMs: number | undefined;
-  readonly resources: Partial<Resources>;
-  readonly network: NetworkMode | undefined;
-}
 
 export type SessionEvent =
   | { readonly type: 'session'; readonly session: Session }
   | { readonly type: 'stage'; readonly stage: StageEvent };
-
-export interface SessionLimits {
-  readonly maxSessions: number;
-  readonly defaultTtlMs: number;
-  readonly maxTtlMs: number;
-  readonly defaultIdleTimeoutMs: number;
-}
 
 interface Tracked {
   readonly events: EventLog<SessionEvent>;
@@ -59,8 +29,7 @@ interface Tracked {
 export class SessionManager {
   readonly #storage: Storage;
   readonly #secrets: SecretStore;
-  readonly #catalog: SampleCatalog;
-  readonly #engine: Engine;
+  readonly #planner: SessionPlanner;
   readonly #sandboxes: SessionSandboxes;
   readonly #keys: KeyRing;
   readonly #limits: SessionLimits;
@@ -84,8 +53,7 @@ export class SessionManager {
   }) {
     this.#storage = parts.storage;
     this.#secrets = parts.secrets;
-    this.#catalog = parts.catalog;
-    this.#engine = parts.engine;
+    this.#planner = new SessionPlanner(parts);
     this.#sandboxes = parts.sandboxes;
     this.#keys = parts.keys;
     this.#limits = parts.limits;
@@ -127,7 +95,7 @@ export class SessionManager {
     }
     this.#places++;
     try {
-      const session = await this.#plan(request, requestDigest);
+      const session = await this.#planner.plan(request, requestDigest);
       if (Object.keys(request.secretEnv).length > 0)
         await this.#secrets.put(session.sessionId, request.secretEnv);
       await this.#storage.sessions.insert(session);
@@ -137,78 +105,6 @@ export class SessionManager {
       this.#places--;
       throw error;
     }
-  }
-
-  async #plan(request: SessionRequest, requestDigest: string): Promise<Session> {
-    const { source, environment, most } = await this.#source(request.source);
-    const resources = this.#resources(request.resources, most);
-    if (request.network === 'public' && environment.network !== 'public') {
-      throw invalidFields([
-        { field: 'network', description: 'The environment allows no network; only its sample can allow it.' },
-      ]);
-    }
-    const ttlMs = request.ttlMs ?? this.#limits.defaultTtlMs;
-    this.#checkTtl(ttlMs);
-    const now = this.#now();
-    const sessionId = newId('ses', now);
-    return {
-      sessionId,
-      requestId: request.requestId,
-      requestDigest,
-      source,
-      state: 'CREATING',
-      error: '',
-      labels: request.labels,
-      env: request.env,
-      network: request.network ?? environment.network,
-      resources,
-      engine: this.#engine.name,
-      layers: { root: [], workspace: [], baseline: undefined, hidden: undefined },
-      sandboxId: sessionId.replace(/^ses_/, 'box_'),
-      user: environment.user,
-      workdir: environment.workdir,
-      ttlMs,
-      idleTimeoutMs: request.idleTimeoutMs ?? this.#limits.defaultIdleTimeoutMs,
-      createTime: new Date(now),
-      readyTime: undefined,
-      expireTime: new Date(now + ttlMs),
-      endTime: undefined,
-      lastActiveTime: new Date(now),
-    };
-  }
-
-  async #source(asked: SessionRequest['source']) {
-    if (asked.kind === 'environment') {
-      await this.#engine.check(asked.environment);
-      const source: SessionSource = asked;
-      return { source, environment: asked.environment, most: undefined };
-    }
-    const sample = await this.#catalog.get(asked);
-    if (sample.state === 'ERROR') {
-      throw failedPrecondition('SAMPLE_NOT_READY', `The sample could not be prepared: ${sample.error}`);
-    }
-    const { environment, resources } = sample.manifest;
-    await this.#engine.check(environment);
-    const source: SessionSource = { kind: 'sample', sampleId: sample.sampleId, version: sample.version };
-    return { source, environment, most: resources };
-  }
-
-  #resources(asked: Partial<Resources>, most: Resources | undefined): Resources {
-    const resources: Resources = { ...(most ?? DEFAULT_RESOURCES), ...asked };
-    if (most === undefined) return resources;
-    const violations: FieldViolation[] = [];
-    for (const name of ['cpus', 'memoryBytes', 'processes', 'diskBytes'] as const) {
-      if (resources[name] <= most[name]) continue;
-      const field = `resources.${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
-      violations.push({ field, description: `At most what the sample has: ${most[name]}.` });
-    }
-    if (violations.length > 0) throw invalidFields(violations);
-    return resources;
-  }
-
-  #checkTtl(ttlMs: number): void {
-    if (ttlMs <= this.#limits.maxTtlMs) return;
-    throw invalidFields([{ field: 'ttl', description: `At most ${this.#limits.maxTtlMs / 1000} seconds.` }]);
   }
 
   #track(session: Session): Tracked {
@@ -340,7 +236,7 @@ export class SessionManager {
 
   /** The session expires `ttlMs` from now. */
   extend(sessionId: string, ttlMs: number): Promise<Session> {
-    this.#checkTtl(ttlMs);
+    this.#planner.checkTtl(ttlMs);
     return this.#turns.run(sessionId, async () => {
       const session = await this.get(sessionId);
       if (sessionEnded(session.state)) throw this.#ended(session);

@@ -1,0 +1,124 @@
+import type { NetworkMode, Resources } from './environment.js';
+import { DEFAULT_RESOURCES } from './environment.js';
+import { failedPrecondition, invalidFields, type FieldViolation } from './errors.js';
+import { newId } from './ids.js';
+import type { Engine } from './ports.js';
+import type { SampleCatalog } from './sample-catalog.js';
+import type { Session, SessionSource } from './session.js';
+
+export interface SessionRequest {
+  readonly requestId: string | undefined;
+  readonly source:
+    | SessionSource
+    | {
+        readonly kind: 'sample';
+        readonly sampleId: string;
+        readonly version?: number;
+        readonly dataset?: string;
+      };
+  readonly labels: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly secretEnv: Readonly<Record<string, string>>;
+  /** Undefined: the service's default. */
+  readonly ttlMs: number | undefined;
+  /** Undefined: the service's default; 0: none. */
+  readonly idleTimeoutMs: number | undefined;
+  readonly resources: Partial<Resources>;
+  readonly network: NetworkMode | undefined;
+}
+
+export interface SessionLimits {
+  readonly maxSessions: number;
+  readonly defaultTtlMs: number;
+  readonly maxTtlMs: number;
+  readonly defaultIdleTimeoutMs: number;
+}
+
+/** Turns a request into the session it asks for, within the limits of its sample and of the service. */
+export class SessionPlanner {
+  readonly #catalog: SampleCatalog;
+  readonly #engine: Engine;
+  readonly #limits: SessionLimits;
+  readonly #now: () => number;
+
+  constructor(parts: { catalog: SampleCatalog; engine: Engine; limits: SessionLimits; now: () => number }) {
+    this.#catalog = parts.catalog;
+    this.#engine = parts.engine;
+    this.#limits = parts.limits;
+    this.#now = parts.now;
+  }
+
+  /** @throws the error that fits what is wrong with the request. */
+  async plan(request: SessionRequest, requestDigest: string): Promise<Session> {
+    const { source, environment, most } = await this.#source(request.source);
+    const resources = this.#resources(request.resources, most);
+    if (request.network === 'public' && environment.network !== 'public') {
+      throw invalidFields([
+        { field: 'network', description: 'The environment allows no network; only its sample can allow it.' },
+      ]);
+    }
+    const ttlMs = request.ttlMs ?? this.#limits.defaultTtlMs;
+    this.checkTtl(ttlMs);
+    const now = this.#now();
+    const sessionId = newId('ses', now);
+    return {
+      sessionId,
+      requestId: request.requestId,
+      requestDigest,
+      source,
+      state: 'CREATING',
+      error: '',
+      labels: request.labels,
+      env: request.env,
+      network: request.network ?? environment.network,
+      resources,
+      engine: this.#engine.name,
+      layers: { root: [], workspace: [], baseline: undefined, hidden: undefined },
+      sandboxId: sessionId.replace(/^ses_/, 'box_'),
+      user: environment.user,
+      workdir: environment.workdir,
+      ttlMs,
+      idleTimeoutMs: request.idleTimeoutMs ?? this.#limits.defaultIdleTimeoutMs,
+      createTime: new Date(now),
+      readyTime: undefined,
+      expireTime: new Date(now + ttlMs),
+      endTime: undefined,
+      lastActiveTime: new Date(now),
+    };
+  }
+
+  async #source(asked: SessionRequest['source']) {
+    if (asked.kind === 'environment') {
+      await this.#engine.check(asked.environment);
+      const source: SessionSource = asked;
+      return { source, environment: asked.environment, most: undefined };
+    }
+    const sample = await this.#catalog.get(asked);
+    if (sample.state === 'ERROR') {
+      throw failedPrecondition('SAMPLE_NOT_READY', `The sample could not be prepared: ${sample.error}`);
+    }
+    const { environment, resources } = sample.manifest;
+    await this.#engine.check(environment);
+    const source: SessionSource = { kind: 'sample', sampleId: sample.sampleId, version: sample.version };
+    return { source, environment, most: resources };
+  }
+
+  #resources(asked: Partial<Resources>, most: Resources | undefined): Resources {
+    const resources: Resources = { ...(most ?? DEFAULT_RESOURCES), ...asked };
+    if (most === undefined) return resources;
+    const violations: FieldViolation[] = [];
+    for (const name of ['cpus', 'memoryBytes', 'processes', 'diskBytes'] as const) {
+      if (resources[name] <= most[name]) continue;
+      const field = `resources.${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+      violations.push({ field, description: `At most what the sample has: ${most[name]}.` });
+    }
+    if (violations.length > 0) throw invalidFields(violations);
+    return resources;
+  }
+
+  /** @throws INVALID_FIELD beyond the most that is allowed. */
+  checkTtl(ttlMs: number): void {
+    if (ttlMs <= this.#limits.maxTtlMs) return;
+    throw invalidFields([{ field: 'ttl', description: `At most ${this.#limits.maxTtlMs / 1000} seconds.` }]);
+  }
+}
