@@ -35,7 +35,7 @@ const MAX_ATTEMPTS = 3;
 interface Running {
   readonly log: VerificationLog;
   readonly abort: AbortController;
-  readonly done: Promise<void>;
+  done: Promise<void>;
   /** It has its place: `done` does not wait for others any more. */
   begun: boolean;
 }
@@ -200,10 +200,11 @@ export class VerificationRunner {
     const { verificationId } = verification;
     const log = new VerificationLog(verification.attempt);
     const abort = new AbortController();
-    const done = this.#slots
+    const running: Running = { log, abort, done: Promise.resolve(), begun: false };
+    this.#running.set(verificationId, running);
+    running.done = this.#slots
       .run(() => {
-        const running = this.#running.get(verificationId);
-        if (running !== undefined) running.begun = true;
+        running.begun = true;
         return this.#run(verificationId, log, abort.signal);
       })
       .catch((error: unknown) => {
@@ -213,7 +214,6 @@ export class VerificationRunner {
         log.end();
         this.#running.delete(verificationId);
       });
-    this.#running.set(verificationId, { log, abort, done, begun: false });
   }
 
   async #run(verificationId: string, log: VerificationLog, signal: AbortSignal): Promise<void> {
