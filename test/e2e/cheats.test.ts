@@ -1,0 +1,225 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Fault, VerificationState, type Verification } from '../../gen/codeset/v1/verification.js';
+import type { TestClient } from '../rpc/client.js';
+import type { MemoryFile } from '../../src/samples/pack.js';
+import { packFiles } from '../../src/samples/pack.js';
+import { judge } from '../support/judging.js';
+import { register, session, sh, startService, type TestService } from '../support/service.js';
+
+let service: TestService;
+let admin: TestClient;
+
+const text = (path: string, content: string, executable = false): MemoryFile => ({
+  path,
+  content,
+  executable,
+});
+
+interface SampleOptions {
+  readonly manifest?: string;
+  readonly user?: string;
+  readonly workdir?: string;
+  readonly interpreter?: string;
+  readonly grading?: string;
+  readonly run: string;
+  readonly files?: readonly MemoryFile[];
+}
+
+/** A codebase whose `subject.sh` is what an agent writes; `run` judges it. */
+function sample(sampleId: string, options: SampleOptions): AsyncIterable<Buffer> {
+  const environment = `{host: {requires: [git]}, user: ${options.user ?? 'agent'}, workdir: ${options.workdir ?? '/workspace'}}`;
+  return packFiles([
+    text(
+      'sample.yaml',
+      `sample_id: ${sampleId}
+dataset: cheats
+description: A subject to be judged.
+environment: ${environment}
+resources: {memory: 256MiB, processes: 64, disk: 256MiB}
+${options.manifest ?? ''}
+verification:
+  command: [verification/run]
+  timeout: 20s
+  protected_paths: [a/tests/, ":(top)x", "sp*t"]
+  remove: ["**/conftest.py"]
+${options.grading ?? '  grading: exit_code'}
+`,
+    ),
+    text('task.md', 'Make it pass.\n'),
+    text('codebase/subject.sh', 'exit 1\n'),
+    text('codebase/a/tests/expected', 'right\n'),
+    text('codebase/:(top)x', 'right\n'),
+    text('codebase/sp*t', 'right\n'),
+    text('codebase/inner/file', 'a folder of the agent\n'),
+    text('codebase/spilt', 'the agent may change it\n'),
+    text('verification/run', `#!${options.interpreter ?? '/bin/sh'}\n${options.run}`, true),
+    ...(options.files ?? []),
+  ]) as AsyncIterable<Buffer>;
+}
+
+beforeAll(async () => {
+  service = await startService({ diskReserve: '64MiB' });
+  admin = service.admin;
+}, 120_000);
+
+afterAll(async () => {
+  await service?.[Symbol.asyncDispose]();
+});
+
+/** What an agent leaves is judged. */
+async function judged(sampleId: string, line: string): Promise<{ verification: Verification; log: string }> {
+  const { id } = await session(admin, sampleId);
+  const done = await sh(admin, id, line);
+  if (done.code !== 0) throw new Error(`The agent's line failed (${done.code}): ${done.stderr}`);
+  const ended = await judge(admin, { sessionId: id });
+  await admin.sessions.closeSession({ sessionId: id });
+  return ended;
+}
+
+/** State, fault and attempt, with what else a failing test wants to know. */
+function verdictOf({ verification, log }: { verification: Verification; log: string }): string {
+  const { state, fault, message, attempt } = verification;
+  return `${VerificationState[state]} ${Fault[fault]} ${attempt}: ${message}\n${log.slice(-500)}`;
+}
+
+const BLAMED = /^FAILED SUBJECT 1: /;
+
+describe('an agent cannot bring about ERROR', () => {
+  beforeAll(async () => {
+    await register(admin, sample('plain', { run: 'exec as-subject sh ./subject.sh\n' }));
+  }, 60_000);
+
+  const subjects: Readonly<Record<string, string>> = {
+    'by exit status 127': 'exit 127',
+    'by exit status 126': 'exit 126',
+    'by exit status 125': 'exit 125',
+    'by ending itself with SIGKILL': 'kill -9 $$',
+    'by killing all it can reach': 'kill -9 -1; exit 3',
+    'by a fork bomb': 'bomb() { bomb | bomb & bomb; }; bomb; sleep 3; exit 1',
+    'by daemons that take every process': 'for i in $(seq 200); do setsid sleep 100 & done; exit 1',
+    'by taking all memory': 'x=$(head -c 1000000000 /dev/zero | tr "\\\\0" a); exit 1',
+    'by filling /tmp and /dev/shm':
+      'cat /dev/zero > /dev/shm/a; cat /dev/zero > /tmp/a; cat /dev/zero > /tmp/b; x=$(head -c 300000000 /dev/zero | tr "\\\\0" a); exit 1',
+    'by filling the disk': 'cat /dev/zero > ./a & sleep 15; exit 1',
+    'by printing without end': 'timeout 3 yes; exit 1',
+  };
+  for (const [name, subject] of Object.entries(subjects)) {
+    test(`${name}`, async () => {
+      expect(verdictOf(await judged('plain', `cat > subject.sh <<'END'\n${subject}\nEND\n`))).toMatch(BLAMED);
+    }, 90_000);
+  }
+
+  const trees: Readonly<Record<string, string>> = {
+    'by a folder nested deeper than a path may be long':
+      'python3 -c \'import os\nfor i in range(400):\n  os.mkdir("d"*100)\n  os.chdir("d"*100)\n\'',
+    'by unreadable folders and files': 'mkdir -p z/y && echo > z/y/x && chmod 000 z/y/x z/y z subject.sh a',
+    'by names that are no text':
+      'python3 -c \'import os\nopen(b"\\xff\\xfe", "w")\nopen("a\\nb", "w")\nopen("-x", "w")\nopen(":(top)y", "w")\'',
+    'by huge sparse files': 'truncate -s 1T sparse',
+    'by a name that git refuses': 'mkdir git~1 && echo > git~1/config',
+    'by links in loops': 'ln -s loop loop; ln -s . dot; rm -rf a; ln -s a a',
+    'by 20000 files':
+      'python3 -c \'import os\nos.mkdir("many")\nfor i in range(20000): open(f"many/{i}", "w").write(str(i))\'',
+    'by a workspace without anything': 'find . -mindepth 1 -delete',
+    'by a workspace that nobody may enter': 'chmod 000 .',
+    'by git folders everywhere':
+      'git init -q in; ln -s in/.git .gitx; mkdir o; echo "gitdir: /etc" > o/.git; rm -rf .git; ln -s /run/codeset-base/.git .git',
+  };
+  for (const [name, line] of Object.entries(trees)) {
+    test(`${name}`, async () => {
+      expect(verdictOf(await judged('plain', line))).toMatch(BLAMED);
+    }, 90_000);
+  }
+
+  test('by reports without end', async () => {
+    await register(
+      admin,
+      sample('reporting', {
+        grading:
+          '  grading: all_listed\n  report: {format: junit, paths: ["*.xml"]}\n  fail_to_pass: ["t::one"]',
+        run: 'as-subject sh ./subject.sh\nexit 0\n',
+      }),
+    );
+    const ok = '<testsuite><testcase classname="t" name="one"/></testsuite>';
+    for (const subject of [
+      `truncate -s 1T "$CODESET_REPORT_DIR/big.xml"`,
+      `head -c 40000000 /dev/zero > "$CODESET_REPORT_DIR/big.xml"`,
+      `for i in $(seq 300); do echo '${ok}' > "$CODESET_REPORT_DIR/$i.xml"; done; echo '<a>' > "$CODESET_REPORT_DIR/x.xml"`,
+      `ln -s /etc/passwd "$CODESET_REPORT_DIR/big.xml"; mkfifo "$CODESET_REPORT_DIR/a.xml"`,
+    ]) {
+      expect(verdictOf(await judged('reporting', `cat > subject.sh <<'END'\n${subject}\nEND\n`))).toMatch(
+        BLAMED,
+      );
+    }
+  }, 120_000);
+
+  test('by a difference that no patch can hold', async () => {
+    await register(
+      admin,
+      sample('patched', {
+        run: 'exec as-subject sh ./subject.sh\n',
+        grading: '  scope: patch\n  grading: exit_code',
+      }),
+    );
+    expect(verdictOf(await judged('patched', 'head -c 70000000 /dev/urandom > big'))).toMatch(BLAMED);
+  }, 120_000);
+
+  test('by taking away the folder that the script starts in', async () => {
+    await register(admin, sample('below', { run: 'exit 0\n', workdir: '/workspace/inner' }));
+    expect(verdictOf(await judged('below', 'cd / && rm -rf /workspace/inner'))).toMatch(BLAMED);
+    expect(
+      verdictOf(await judged('below', 'cd / && rm -rf /workspace/inner && echo > /workspace/inner')),
+    ).toMatch(BLAMED);
+  }, 60_000);
+
+  test('while a script that can never run is its sample’s fault', async () => {
+    await register(admin, sample('unfit', { run: '', interpreter: '/nonexistent/sh' }));
+    const { verification } = await judged('unfit', 'true');
+    expect(VerificationState[verification.state]).toBe('ERROR');
+    expect(Fault[verification.fault]).toBe('SAMPLE');
+    expect(verification.message).toContain('/nonexistent/sh');
+  }, 60_000);
+});
+
+describe('what the sample protects is put back', () => {
+  beforeAll(async () => {
+    await register(
+      admin,
+      sample('protecting', {
+        run: `set -e
+for f in a/tests/expected ':(top)x' 'sp*t'; do test "$(cat "./$f")" = right; done
+test ! -e a/tests/extra
+test ! -e conftest.py
+test ! -e deep/er/conftest.py
+cat ./spilt
+`,
+      }),
+    );
+  }, 60_000);
+
+  const wrongs: Readonly<Record<string, string>> = {
+    changed: 'echo wrong > a/tests/expected; echo wrong > ./:\\(top\\)x; echo wrong > "./sp*t"',
+    removed: 'rm -rf a ":(top)x" "sp*t"',
+    'behind a symlink': 'mv a b; echo wrong > b/tests/expected; ln -s b a',
+    'behind a symlink out of the workspace':
+      'cp -r a /tmp/a; rm -rf a; echo wrong > /tmp/a/tests/expected; ln -s /tmp/a a',
+    'under a file': 'rm -rf a; echo wrong > a',
+    'under a git repository of its own':
+      '(cd a/tests && echo wrong > expected && git init -q . && git add . && git -c user.name=a -c user.email=a@b commit -qm x)',
+    'with planted files beside':
+      'echo > a/tests/extra; echo > conftest.py; mkdir -p deep/er; echo > deep/er/conftest.py; echo "*" > .gitignore',
+    'with attributes and settings':
+      'echo "* filter=evil text eol=crlf" > .gitattributes; git config filter.evil.smudge "echo wrong"; git config core.fsmonitor "touch /tmp/x"; git config core.worktree /tmp; echo wrong > a/tests/expected; git update-index --assume-unchanged a/tests/expected',
+    'as folders': 'rm a/tests/expected; mkdir -p a/tests/expected/x; echo > a/tests/expected/x/y',
+    'as a FIFO': 'rm a/tests/expected; mkfifo a/tests/expected',
+    'as a hard link': 'cp a/tests/expected h; rm a/tests/expected; echo wrong > h; ln h a/tests/expected',
+    'where nobody may read': 'echo wrong > a/tests/expected; chmod 000 a/tests/expected a/tests a',
+  };
+  for (const [name, line] of Object.entries(wrongs)) {
+    test(`${name}`, async () => {
+      const { verification, log } = await judged('protecting', `${line}; echo mine > spilt`);
+      expect(VerificationState[verification.state], `${verification.message}\n${log}`).toBe('PASSED');
+      expect(log).toBe('mine\n');
+    }, 60_000);
+  }
+});
