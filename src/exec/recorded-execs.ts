@@ -102,7 +102,14 @@ export class RecordedExecs implements SandboxExecs {
 
   // ------------------------------------------------------------ the port
 
-  async start(spec: ExecSpec): Promise<ExecInfo> {
+  async start(asked: ExecSpec): Promise<ExecInfo> {
+    // What is recorded and shown is what was used, not what was left to the session's defaults.
+    const { cwd, user } = this.#options.defaults;
+    const spec = {
+      ...asked,
+      cwd: resolveCwd(cwd, asked.cwd),
+      user: asked.user === '' ? user : asked.user,
+    };
     const before = this.#execs.get(spec.execId);
     if (before !== undefined) {
       if (canonical(before.spec) === canonical(spec)) return before.info();
@@ -130,8 +137,8 @@ export class RecordedExecs implements SandboxExecs {
       argv: spec.argv ?? ['bash', '-c', spec.shell ?? ''],
       orShell: spec.argv === undefined,
       env: { ...this.#options.defaults.env, ...spec.env, ...this.#options.secretEnv },
-      cwd: resolveCwd(this.#options.defaults.cwd, spec.cwd),
-      user: spec.user === '' ? this.#options.defaults.user : spec.user,
+      cwd: spec.cwd,
+      user: spec.user,
       stdin: spec.stdin,
       note: JSON.stringify({ spec, time }),
     });

@@ -152,6 +152,14 @@ describe('hidden parts', () => {
   }, 60_000);
 });
 
+test('a command is shown with the folder and the user that it had', async () => {
+  const { id } = await session(admin);
+  await sh(admin, id, 'true');
+  const { execs } = await admin.sessions.listExecs({ sessionId: id });
+  expect(execs.map(({ workdir, user }) => `${user}:${workdir}`)).toEqual(['agent:/workspace']);
+  await admin.sessions.closeSession({ sessionId: id });
+}, 30_000);
+
 describe('code under test', () => {
   test.each(['root', 'agent'])(
     'as %s has no capabilities and cannot trace the script',
