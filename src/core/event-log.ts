@@ -6,11 +6,18 @@ export class EventLog<T> {
   readonly #limit: number;
   readonly #events: T[] = [];
   readonly #waiting = new Set<() => void>();
+  readonly #weight: { readonly of: (event: T) => number; readonly most: number } | undefined;
+  #held = 0;
   #dropped = 0;
   #ended = false;
 
-  constructor(limit = 2000) {
+  /** @param weight what an event counts against `most` together with the others, where their sizes differ. */
+  constructor(
+    limit = 2000,
+    weight: { readonly of: (event: T) => number; readonly most: number } | undefined = undefined,
+  ) {
     this.#limit = limit;
+    this.#weight = weight;
   }
 
   get ended(): boolean {
@@ -20,8 +27,14 @@ export class EventLog<T> {
   push(event: T): void {
     if (this.#ended) return;
     this.#events.push(event);
-    if (this.#events.length > this.#limit) {
-      this.#events.shift();
+    this.#held += this.#weight?.of(event) ?? 0;
+    while (
+      this.#events.length > this.#limit ||
+      (this.#weight !== undefined && this.#held > this.#weight.most)
+    ) {
+      const first = this.#events.shift();
+      if (first === undefined) break;
+      this.#held -= this.#weight?.of(first) ?? 0;
       this.#dropped++;
     }
     this.#wake();

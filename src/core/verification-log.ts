@@ -3,6 +3,8 @@ import { EventLog } from './event-log.js';
 
 /** Head and tail of a log that are kept, each. */
 const HALF_BYTES = 512 * 1024;
+/** What a reader that comes late, or is slow, can still follow of a log that is being written. */
+const MAX_FOLLOWED_BYTES = 8 * 1024 * 1024;
 
 export type LogItem =
   | { readonly type: 'log'; readonly attempt: number; readonly offset: number; readonly data: Uint8Array }
@@ -27,7 +29,11 @@ export class VerificationLog {
   #tailBytes = 0;
   #total = 0;
   #hash = createHash('sha256');
-  readonly #events = new EventLog<LogItem>(4096);
+  readonly #events = new EventLog<LogItem>(4096, {
+    // A subject that prints without end must not fill the service's memory.
+    of: (item) => (item.type === 'log' ? item.data.length : 0),
+    most: MAX_FOLLOWED_BYTES,
+  });
 
   constructor(attempt: number) {
     this.#attempt = attempt;
