@@ -156,7 +156,9 @@ export async function judge(
 /** Programs in the home of root are not there for anybody else. */
 function searchPath(drop: boolean): string {
   const folders = (process.env['PATH'] ?? '').split(':');
-  return folders.filter((each) => !drop || !each.startsWith(os.homedir())).join(':');
+  // HOME may say otherwise, as it does for a clone tried with an empty one.
+  const homes = [os.homedir(), os.userInfo().homedir];
+  return folders.filter((each) => !drop || !homes.some((home) => each.startsWith(home))).join(':');
 }
 
 function asSubject(drop: boolean): string {
