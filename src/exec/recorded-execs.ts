@@ -50,6 +50,8 @@ export class RecordedExecs implements SandboxExecs {
   readonly #notices: ChangeNotices;
   /** Keys that the journal says were held by a client when the last life of the service ended. */
   readonly #held = new Set<number>();
+  /** Output on disk of execs that the journal does not know, by key. */
+  readonly #unclaimed = new Map<number, readonly [OutputRecord, OutputRecord]>();
   #nextKey = 1;
   #lastOutOfMemoryKills = 0;
   #state: 'open' | 'lost' | 'ended' | 'detached' = 'open';
@@ -256,6 +258,12 @@ export class RecordedExecs implements SandboxExecs {
       if (Number.isSafeInteger(key)) this.#nextKey = Math.max(this.#nextKey, key + 1);
     }
     for (const entry of entries) await this.#replay(entry);
+    // Much output reaches the disk before the journal has the exec that wrote it; init then knows what it is.
+    for (const name of await readdir(this.#folder)) {
+      const key = Number(name);
+      if (!Number.isSafeInteger(key) || this.#byKey.has(key)) continue;
+      this.#unclaimed.set(key, await this.#loadRecords(key));
+    }
     for (const exec of this.#execs.values()) {
       if (exec.exit === undefined) this.#running.add(exec);
     }
@@ -269,6 +277,7 @@ export class RecordedExecs implements SandboxExecs {
 
   /** Init has told what it has: what it does not know, and had no recorded end, is lost. */
   #settleUnknown(): void {
+    this.#unclaimed.clear();
     const message = 'The sandbox knows nothing of this command any more.';
     for (const exec of [...this.#running]) if (!exec.adopted) exec.lost(message);
     for (const info of this.#options.stored) {
@@ -321,7 +330,8 @@ export class RecordedExecs implements SandboxExecs {
       // Started in the last moments of an earlier life of the service: init's note is all there is of it.
       const note = JSON.parse(known.note) as { spec: ExecSpec; time: number };
       if (!this.#execs.has(note.spec.execId)) {
-        exec = new Exec(this.#context, known.key, note.spec, this.#records(known.key), note.time, undefined);
+        const records = this.#unclaimed.get(known.key) ?? this.#records(known.key);
+        exec = new Exec(this.#context, known.key, note.spec, records, note.time, undefined);
         this.#add(exec);
         this.#running.add(exec);
         this.#journal.append({ t: 'start', key: known.key, spec: note.spec, time: note.time });
