@@ -44,7 +44,7 @@ const GIT_ENV: Readonly<Record<string, string>> = {
   GIT_AUTHOR_DATE: '2000-01-01T00:00:00Z',
   GIT_COMMITTER_DATE: '2000-01-01T00:00:00Z',
   // A quick child of a huge tree must not be held up by an automatic repack.
-  GIT_CONFIG_COUNT: '4',
+  GIT_CONFIG_COUNT: '6',
   GIT_CONFIG_KEY_0: 'gc.auto',
   GIT_CONFIG_VALUE_0: '0',
   GIT_CONFIG_KEY_1: 'core.excludesFile',
@@ -53,6 +53,11 @@ const GIT_ENV: Readonly<Record<string, string>> = {
   GIT_CONFIG_VALUE_2: 'false',
   GIT_CONFIG_KEY_3: 'core.untrackedCache',
   GIT_CONFIG_VALUE_3: 'false',
+  // Objects are written once and read at most once more: packing them small would cost more than their space.
+  GIT_CONFIG_KEY_4: 'core.looseCompression',
+  GIT_CONFIG_VALUE_4: '0',
+  GIT_CONFIG_KEY_5: 'pack.compression',
+  GIT_CONFIG_VALUE_5: '0',
 };
 
 // Repositories inside the workspace would be taken for submodules and hide their files; special files can't be
@@ -98,7 +103,7 @@ if [ -s /tmp/added ]; then
     git check-ignore --no-index -z --stdin < /tmp/added > /tmp/ignored) || test $? = 1
   if [ -s /tmp/ignored ]; then git update-index -z --force-remove --stdin < /tmp/ignored; fi
 fi
-git diff-index --cached --no-renames --no-ext-diff --no-textconv --no-color --binary --full-index -p refs/heads/baseline
+git -c core.looseCompression=-1 diff-index --cached --no-renames --no-ext-diff --no-textconv --no-color --binary --full-index -p refs/heads/baseline
 `;
 
 // Every path that differs from the baseline and matches one of the pathspecs is put back: planted ones go,
