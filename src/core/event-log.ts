@@ -12,10 +12,7 @@ export class EventLog<T> {
   #ended = false;
 
   /** @param weight what an event counts against `most` together with the others, where their sizes differ. */
-  constructor(
-    limit = 2000,
-    weight?: { readonly of: (event: T) => number; readonly most: number },
-  ) {
+  constructor(limit = 2000, weight?: { readonly of: (event: T) => number; readonly most: number }) {
     this.#limit = limit;
     this.#weight = weight;
   }
