@@ -95,7 +95,6 @@ function writeBytes(stream: Writable, data: Uint8Array): Promise<void> | undefin
 
 /** Control characters of others would steer the terminal. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '�');
 }
 

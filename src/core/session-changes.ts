@@ -1,4 +1,5 @@
 import { failedPrecondition } from './errors.js';
+import { feedStdin } from './feed-stdin.js';
 import { newId } from './ids.js';
 import type { Engine } from './ports.js';
 import type { SessionManager } from './session-manager.js';
@@ -77,11 +78,7 @@ export class SessionChanges {
       stdin: true,
       timeoutMs: APPLY_TIMEOUT_MS,
     });
-    const feeding = (async () => {
-      for (let at = 0; at < stdin.length; at += CHUNK_BYTES)
-        await process.stdin.write(stdin.subarray(at, at + CHUNK_BYTES));
-      await process.stdin.end();
-    })();
+    const feeding = feedStdin(process.stdin, stdin);
     const pieces: Buffer[] = [];
     for await (const piece of process.stdout) pieces.push(Buffer.from(piece));
     await feeding;

@@ -1,6 +1,7 @@
 import { CodesetError, failedPrecondition, invalidFields } from './errors.js';
 import type { ErrorReason } from './errors.js';
 import type { ExecExit } from './exec.js';
+import { feedStdin, writeStdin } from './feed-stdin.js';
 import type { InternalProcess, Page, PageRequest } from './ports.js';
 import type { SessionManager } from './session-manager.js';
 
@@ -150,10 +151,7 @@ export class SessionFiles {
     const process = await this.#spawn(sessionId, ['tar', '-C', path, '--no-same-owner', '-xf', '-'], true);
     try {
       const drained = drain(process.stdout, 64 * 1024);
-      for await (const piece of tar) {
-        for (let at = 0; at < piece.length; at += 65536)
-          await process.stdin.write(piece.subarray(at, at + 65536));
-      }
+      for await (const piece of tar) await writeStdin(process.stdin, piece);
       await process.stdin.end();
       await drained;
     } catch (error) {
@@ -228,19 +226,12 @@ export class SessionFiles {
     });
     const [out] = await Promise.all([
       drain(process.stdout, io.maxBytes ?? 1024 * 1024),
-      feed(process, io.stdin),
+      feedStdin(process.stdin, io.stdin),
     ]);
     const exit = await process.exit;
     if (exit.code === 0) return out;
     throw fileError(process.stderr(), exit, path);
   }
-}
-
-async function feed(process: InternalProcess, content: Uint8Array | undefined): Promise<void> {
-  if (content === undefined) return;
-  for (let at = 0; at < content.length; at += 65536)
-    await process.stdin.write(content.subarray(at, at + 65536));
-  await process.stdin.end();
 }
 
 async function drain(stdout: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {

@@ -67,13 +67,16 @@ find "$GIT_WORK_TREE" -xdev -mindepth 2 -name .git -prune -exec rm -rf {} +
 find "$GIT_WORK_TREE" -xdev '(' -type p -o -type s -o -type b -o -type c ')' -delete
 `;
 
-const MAKE_BASELINE = `set -eu
-mkdir -p "$GIT_DIR"
+// Attributes of the git folder are the strongest: those of the tree change nothing.
+const INIT = `mkdir -p "$GIT_DIR"
 env -u GIT_WORK_TREE git init -q --bare "$GIT_DIR"
 git config core.bare false
 mkdir -p "$GIT_DIR/info"
 echo '* -text !diff -filter -ident -working-tree-encoding !merge !eol !whitespace' > "$GIT_DIR/info/attributes"
-${NORMALISE}
+`;
+
+const MAKE_BASELINE = `set -eu
+${INIT}${NORMALISE}
 cd "$GIT_WORK_TREE"
 git add -A -f .
 commit=$(git commit-tree -m baseline "$(git write-tree)")
@@ -281,12 +284,7 @@ export class Trees {
     const result = await this.#script(
       side,
       `set -eu
-mkdir -p "$GIT_DIR"
-env -u GIT_WORK_TREE git init -q --bare "$GIT_DIR"
-git config core.bare false
-mkdir -p "$GIT_DIR/info"
-echo '* -text !diff -filter -ident -working-tree-encoding !merge !eol !whitespace' > "$GIT_DIR/info/attributes"
-git update-ref refs/heads/baseline "$(git commit-tree -m empty "$(git mktree < /dev/null)")"`,
+${INIT}git update-ref refs/heads/baseline "$(git commit-tree -m empty "$(git mktree < /dev/null)")"`,
       [],
     );
     if (result.exit.code !== 0) throw new Error(`No empty baseline: ${result.stderr}`);

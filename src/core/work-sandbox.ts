@@ -1,6 +1,7 @@
 import type { Environment, NetworkMode, Resources } from './environment.js';
 import { CodesetError } from './errors.js';
 import type { ExecExit } from './exec.js';
+import { feedStdin } from './feed-stdin.js';
 import { newId } from './ids.js';
 import type { Engine, ExecHost, LayerInfo, SandboxExecs, SandboxPurpose } from './ports.js';
 import { commandEnv } from './command-env.js';
@@ -123,7 +124,7 @@ export class WorkSandbox implements AsyncDisposable {
       const limit = command.maxOutputBytes ?? 64 * 1024 * 1024;
       const [stdout] = await Promise.all([
         this.#collect(process.stdout, command.onOutput, limit, () => process.kill()),
-        this.#feed(process.stdin, command.stdin),
+        feedStdin(process.stdin, command.stdin),
       ]);
       const exit = await process.exit;
       if (command.signal?.aborted) {
@@ -173,16 +174,6 @@ export class WorkSandbox implements AsyncDisposable {
       );
     }
     return Buffer.concat(pieces);
-  }
-
-  async #feed(
-    stdin: { write(data: Uint8Array): Promise<void>; end(): Promise<void> },
-    content: Uint8Array | undefined,
-  ): Promise<void> {
-    if (content === undefined) return;
-    const piece = 64 * 1024;
-    for (let at = 0; at < content.length; at += piece) await stdin.write(content.subarray(at, at + piece));
-    await stdin.end();
   }
 
   /** What the sandbox wrote becomes a layer. */

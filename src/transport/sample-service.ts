@@ -8,7 +8,8 @@ import { Checker } from './checker.js';
 import { datasetToProto, sampleNameFromProto, sampleToProto, stageToProto } from './convert/sample.js';
 import { decodePageToken, encodePageToken } from './page-token.js';
 import { inPieces, openUpload } from './upload.js';
-import type { SampleName, SampleUseCases } from './use-cases.js';
+import type { SampleName } from '../core/sample-catalog.js';
+import type { SampleUseCases } from './use-cases.js';
 
 const SHA256 = /^[0-9a-f]{64}$/;
 const COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/;

@@ -7,7 +7,8 @@ import { environmentFromProto, networkFromProto, resourcesFromProto } from './co
 import { sampleNameFromProto, stageToProto } from './convert/sample.js';
 import { sessionStates, sessionToProto, statesFromProto } from './convert/session.js';
 import { decodePageToken, encodePageToken } from './page-token.js';
-import type { SessionRequest, SessionUseCases } from './use-cases.js';
+import type { SessionRequest } from '../core/session-planner.js';
+import type { SessionUseCases } from './use-cases.js';
 
 export type SessionService = ServiceImplementation<typeof SessionServiceDefinition, Caller>;
 type SessionCalls = Pick<

@@ -1,25 +1,17 @@
 import type { Readable } from 'node:stream';
-import type { NetworkMode, Resources } from '../core/environment.js';
 import type { Principal } from '../core/key.js';
 import type { Page, PageRequest, SampleFilter, SandboxExecs } from '../core/ports.js';
-import type { Dataset, SampleVersion, StageEvent, VerificationScope } from '../core/sample.js';
-import type { Session, SessionFilter, SessionSource } from '../core/session.js';
+import type { Dataset, SampleVersion } from '../core/sample.js';
+import type { Session, SessionFilter } from '../core/session.js';
+import type { SampleEvent, SampleName } from '../core/sample-catalog.js';
+import type { FileEntry } from '../core/session-files.js';
+import type { SessionEvent } from '../core/session-manager.js';
+import type { SessionRequest } from '../core/session-planner.js';
+import type { VerificationEvent, VerificationRequest } from '../core/verification-runner.js';
 import type { Verification, VerificationFilter } from '../core/verification.js';
 
 // What the services ask of core, in one place: app.ts hands in the classes that fulfil it. Every method may
 // throw a CodesetError; a missing thing is its NOT_FOUND.
-
-/** Names a version; without `version` the latest. */
-export interface SampleName {
-  readonly sampleId: string;
-  readonly version?: number;
-  /** When given it must be the sample's own. */
-  readonly dataset?: string;
-}
-
-export type SampleEvent =
-  | { readonly type: 'sample'; readonly sample: SampleVersion }
-  | { readonly type: 'stage'; readonly stage: StageEvent };
 
 export interface SampleUseCases {
   datasets(): Promise<readonly Dataset[]>;
@@ -46,22 +38,6 @@ export interface SampleUseCases {
   remove(name: SampleName): Promise<void>;
 }
 
-export interface SessionRequest {
-  readonly requestId: string | undefined;
-  readonly source: SessionSource | ({ readonly kind: 'sample' } & SampleName);
-  readonly labels: Readonly<Record<string, string>>;
-  readonly env: Readonly<Record<string, string>>;
-  readonly secretEnv: Readonly<Record<string, string>>;
-  readonly ttlMs: number | undefined;
-  readonly idleTimeoutMs: number | undefined;
-  readonly resources: Partial<Resources>;
-  readonly network: NetworkMode | undefined;
-}
-
-export type SessionEvent =
-  | { readonly type: 'session'; readonly session: Session }
-  | { readonly type: 'stage'; readonly stage: StageEvent };
-
 export interface SessionUseCases {
   /** Returns as soon as the session is on record; making the sandbox goes on. */
   create(request: SessionRequest): Promise<{ readonly session: Session; readonly agentToken: string }>;
@@ -78,17 +54,6 @@ export interface SessionUseCases {
   closeMatching(filter: SessionFilter): Promise<number>;
   /** The commands of a READY session; winds its idle clock. */
   execs(sessionId: string): Promise<SandboxExecs>;
-}
-
-export interface FileEntry {
-  readonly path: string;
-  readonly type: 'REGULAR' | 'DIRECTORY' | 'SYMLINK' | 'OTHER';
-  readonly mode: number;
-  readonly sizeBytes: number;
-  readonly modifyTime: Date;
-  readonly uid: number;
-  readonly gid: number;
-  readonly symlinkTarget: string;
 }
 
 export interface FileUseCases {
@@ -117,18 +82,6 @@ export interface FileUseCases {
   ): Promise<number>;
   applyPatch(sessionId: string, diff: Uint8Array): Promise<readonly string[]>;
   diff(sessionId: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
-}
-
-export type VerificationEvent =
-  | { readonly type: 'verification'; readonly verification: Verification }
-  | { readonly type: 'log'; readonly attempt: number; readonly offset: number; readonly data: Uint8Array };
-
-export interface VerificationRequest {
-  readonly requestId: string | undefined;
-  readonly subject:
-    | { readonly kind: 'session'; readonly sessionId: string }
-    | { readonly kind: 'patch'; readonly sample: SampleName; readonly diff: Uint8Array };
-  readonly scope: VerificationScope | undefined;
 }
 
 export interface VerificationUseCases {

@@ -12,7 +12,8 @@ import { sampleNameFromProto, scopes } from './convert/sample.js';
 import { statesFromProto } from './convert/session.js';
 import { verificationStates, verificationToProto } from './convert/verification.js';
 import { decodePageToken, encodePageToken } from './page-token.js';
-import type { VerificationRequest, VerificationUseCases } from './use-cases.js';
+import type { VerificationRequest } from '../core/verification-runner.js';
+import type { VerificationUseCases } from './use-cases.js';
 
 const MAX_DIFF_BYTES = 3 * MIB;
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SessionState } from '../../gen/codeset/v1/session.js';
-import { Fault, VerificationState, type Verification } from '../../gen/codeset/v1/verification.js';
+import { Fault, VerificationState } from '../../gen/codeset/v1/verification.js';
 import { connect, refusal, type TestClient } from '../rpc/client.js';
+import { judge } from '../support/judging.js';
 import { addSample, register, session, sh, startService, type TestService } from '../support/service.js';
 
 let service: TestService;
@@ -17,33 +18,13 @@ afterAll(async () => {
   await service?.[Symbol.asyncDispose]();
 });
 
-async function verify(
-  client: TestClient,
-  subject: { sessionId: string } | { diff: string },
-): Promise<{ verification: Verification; log: string }> {
-  const { verification } = await client.verifications.startVerification({
-    subject:
-      'sessionId' in subject
-        ? { $case: 'sessionId', value: subject.sessionId }
-        : { $case: 'patch', value: { sample: { sampleId: 'add' }, diff: Buffer.from(subject.diff) } },
-  });
-  const { verificationId = '' } = verification ?? {};
-  let log = '';
-  for await (const { event } of client.verifications.watchVerification({ verificationId })) {
-    if (event?.$case === 'log') log += event.value.data.toString();
-  }
-  const { verification: ended } = await client.verifications.getVerification({ verificationId });
-  if (ended === undefined) throw new Error('The verification is gone.');
-  return { verification: ended, log };
-}
-
 const FIX =
   '--- a/m.py\n+++ b/m.py\n@@ -1,2 +1,2 @@\n def add(a, b):\n-    return a - b\n+    return a + b\n';
 
 describe('a day with a sample', () => {
   test('the untouched session FAILED, the mended one PASSED, and the session goes on meanwhile', async () => {
     const { id } = await session(admin);
-    const before = await verify(admin, { sessionId: id });
+    const before = await judge(admin, { sessionId: id });
     expect(before.verification.state).toBe(VerificationState.FAILED);
     expect(before.verification.fault).toBe(Fault.SUBJECT);
     expect(before.verification.result?.tests.map(({ name }) => name).sort()).toEqual([
@@ -53,7 +34,7 @@ describe('a day with a sample', () => {
     expect(before.log).toContain('judged as agent');
 
     expect(await sh(admin, id, "sed -i 's/a - b/a + b/' m.py && cat m.py")).toMatchObject({ code: 0 });
-    const after = await verify(admin, { sessionId: id });
+    const after = await judge(admin, { sessionId: id });
     expect(after.verification.state).toBe(VerificationState.PASSED);
     expect(after.verification.result?.score).toBe(1);
     expect(after.verification.subjectDigest).not.toBe(before.verification.subjectDigest);
@@ -62,14 +43,16 @@ describe('a day with a sample', () => {
   });
 
   test('a patch is judged without a session', async () => {
-    expect((await verify(admin, { diff: FIX })).verification.state).toBe(VerificationState.PASSED);
-    const broken = await verify(admin, { diff: FIX.replace('a - b', 'a * b') });
+    expect((await judge(admin, { sampleId: 'add', diff: Buffer.from(FIX) })).verification.state).toBe(
+      VerificationState.PASSED,
+    );
+    const broken = await judge(admin, { sampleId: 'add', diff: Buffer.from(FIX.replace('a - b', 'a * b')) });
     expect(broken.verification.state).toBe(VerificationState.FAILED);
     expect(broken.verification.fault).toBe(Fault.SUBJECT);
   });
 
   test('the log of an ended verification can be read again', async () => {
-    const { verification, log } = await verify(admin, { diff: FIX });
+    const { verification, log } = await judge(admin, { sampleId: 'add', diff: Buffer.from(FIX) });
     let again = '';
     const { verificationId } = verification;
     for await (const { event } of admin.verifications.watchVerification({ verificationId })) {
@@ -109,7 +92,7 @@ describe('cheats', () => {
     test(`${name} is not PASSED, and is the subject's`, async () => {
       const { id } = await session(admin);
       await sh(admin, id, line);
-      const { verification } = await verify(admin, { sessionId: id });
+      const { verification } = await judge(admin, { sessionId: id });
       expect(verification.state).toBe(VerificationState.FAILED);
       expect(verification.fault).toBe(Fault.SUBJECT);
       await admin.sessions.closeSession({ sessionId: id });

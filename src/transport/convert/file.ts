@@ -1,6 +1,6 @@
 import * as pb from '../../../gen/codeset/v1/file.js';
 import { enumTable } from '../enum-table.js';
-import type { FileEntry } from '../use-cases.js';
+import type { FileEntry } from '../../core/session-files.js';
 
 export const fileTypes = enumTable(pb.FileType, {
   REGULAR: 'REGULAR',

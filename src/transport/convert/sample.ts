@@ -2,7 +2,7 @@ import type { Dataset, SampleVersion, StageEvent } from '../../core/sample.js';
 import * as pb from '../../../gen/codeset/v1/sample.js';
 import type { Checker } from '../checker.js';
 import { enumTable } from '../enum-table.js';
-import type { SampleName } from '../use-cases.js';
+import type { SampleName } from '../../core/sample-catalog.js';
 import { environmentToProto, networkModes, resourcesToProto } from './environment.js';
 import { durationFromMs, textHead, textTail } from './time.js';
 
