@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { openSync, closeSync } from 'node:fs';
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Readable, Writable } from 'node:stream';
 
 export interface CommandResult {
   /** Undefined after a signal, and when the program could not be started. */
@@ -55,23 +54,42 @@ export async function run(
   });
   let broken: unknown;
   if (options.stdin !== undefined && child.stdin !== null) {
-    const source = options.stdin;
     try {
-      await pipeline(source, child.stdin);
+      await feed(options.stdin, child.stdin, closed);
     } catch (error) {
-      // A program that ends early closes its stdin: its exit tells why. The source's own failure is the caller's.
-      if (
-        (error as NodeJS.ErrnoException).code !== 'EPIPE' &&
-        (error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE'
-      ) {
-        broken = error;
-        child.kill('SIGKILL');
-      }
+      broken = error;
+      child.kill('SIGKILL');
     }
   }
   const code = await closed;
   if (broken !== undefined) throw broken;
   return { code, stdout, stderr };
+}
+
+/**
+ * Writes a source into a program's stdin. A program may close it before the source's end (tar stops at the end of
+ * its archive): its exit tells why, and after a good one the source is read to its end, so that a failure there is
+ * not lost. @throws the source's own failure, a source that broke off among them.
+ */
+async function feed(source: Readable, stdin: Writable, ended: Promise<number | undefined>): Promise<void> {
+  let open = true;
+  const closed = new Promise<void>((resolve) => {
+    const close = (): void => {
+      open = false;
+      resolve();
+    };
+    stdin.once('close', close).once('error', close);
+  });
+  try {
+    for await (const chunk of source) {
+      if (open && !stdin.write(chunk)) {
+        await Promise.race([new Promise((resolve) => stdin.once('drain', resolve)), closed]);
+      }
+      if (!open && (await ended) !== 0) return;
+    }
+  } finally {
+    stdin.end();
+  }
 }
 
 /**

@@ -3,10 +3,10 @@ import { accessSync, chmodSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
 import { afterAll } from 'vitest';
 import type { Verdict } from '../../../src/core/verification.js';
+import { run as runProgram } from '../../../src/engines/local/command.js';
 import { ReportGrader } from '../../../src/grading/verdict.js';
 import type { Codebase, SampleUpload } from '../../../src/core/ports.js';
 
@@ -60,15 +60,9 @@ export async function temporaryFolder(): Promise<string> {
 
 export async function untar(tar: Readable, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const child = spawn('tar', ['-x', '-p', '--numeric-owner', '-f', '-', '-C', folder], {
-    stdio: ['pipe', 'ignore', 'inherit'],
-  });
-  const ended = new Promise<void>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(`tar ended with ${code}`))));
-  });
-  await pipeline(tar, child.stdin);
-  await ended;
+  const argv = ['-x', '-p', '--numeric-owner', '-f', '-', '-C', folder];
+  const { code, stderr } = await runProgram('tar', argv, { stdin: tar });
+  if (code !== 0) throw new Error(`tar ended with ${code}: ${stderr}`);
 }
 
 export async function run(
