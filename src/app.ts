@@ -1,4 +1,4 @@
-import { mkdir, chmod } from 'node:fs/promises';
+import { mkdir, chmod, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ServerConfig } from './config-settings.js';
@@ -82,7 +82,10 @@ export class App implements AsyncDisposable {
     const workshop = new Workshop(engine, execHost);
     const trees = new Trees(workshop);
     const builder = new EnvironmentBuilder(engine, workshop);
-    const reader = new FileSampleReader(join(config.dataDir, 'run', 'samples'));
+    const scratch = join(config.dataDir, 'run', 'samples');
+    // A life that was killed left what it was reading.
+    await rm(scratch, { recursive: true, force: true });
+    const reader = new FileSampleReader(scratch);
     const keys = new KeyRing(storage.keys, now);
     const preparer = new SamplePreparer({ storage, blobs, engine, reader, builder, trees, log, now });
     const catalog = new SampleCatalog({ storage, blobs, reader, preparer, log, now });
@@ -119,13 +122,13 @@ export class App implements AsyncDisposable {
     const files = new SessionFiles(sessions);
     const changes = new SessionChanges({ sessions, sandboxes, engine, trees });
 
-    const garbage = new Garbage({ storage, secrets, blobs, engine, log, now });
+    const garbage = new Garbage({ storage, secrets, blobs, engine, execHost, log, now });
     const alive = await garbage.sandboxes();
     await sessions.recover(alive);
-    cleanup.defer(() => sessions.detach());
+    // Together: a session that waits for its sample must not take its end for a failure.
+    cleanup.defer(() => Promise.all([sessions.detach(), preparer.stop()]));
     await garbage.content();
     for (const sample of await storage.samples.inState('PREPARING')) preparer.begin(sample);
-    cleanup.defer(() => preparer.idle());
     await verifications.recover();
     cleanup.defer(() => verifications.stop());
 

@@ -7,9 +7,9 @@ import { SharedWork } from './keyed.js';
 import { prepareLayerId, setupLayerId } from './layer-plan.js';
 import type { Engine } from './ports.js';
 import { workspaceOwner } from './trees.js';
-import type { WorkSandbox, Workshop } from './work-sandbox.js';
+import { SandboxSpent, type WorkResult, type WorkSandbox, type Workshop } from './work-sandbox.js';
 
-/** Set-up of an environment may take this long in all. */
+/** The set-up commands of an environment may take this long in all, and its prepare commands as well. */
 const SETUP_TIMEOUT_MS = 30 * 60_000;
 /** Set-up installs things: it gets more than the session's own limits where those are small. */
 const SETUP_RESOURCES: Resources = {
@@ -36,54 +36,65 @@ export class EnvironmentBuilder {
 
   /**
    * The root layers of an environment's set-up; none when it has no set-up.
+   * @param signal gives the set-up up, unless somebody else waits for the same.
    * @throws ENVIRONMENT_UNMET with the log's end when a command fails.
    */
-  async setup(environment: Environment, progress: Progress): Promise<readonly string[]> {
+  async setup(
+    environment: Environment,
+    progress: Progress,
+    signal?: AbortSignal,
+  ): Promise<readonly string[]> {
     await this.#engine.check(environment);
     if (environment.setup.length === 0) return [];
     const layerId = setupLayerId(await this.#engine.fingerprint(environment), environment);
-    await this.#shared.run(layerId, async () => {
+    const make = async (given: AbortSignal): Promise<void> => {
       if (await this.#engine.hasLayer(layerId)) {
         progress('SETUP', 'This set-up was made before and is shared.');
         return;
       }
-      await using sandbox = await this.#open('setup', environment, [], []);
-      await this.#runAll(sandbox, 'SETUP', environment, environment.setup, '/', progress);
+      await using sandbox = await this.#open('setup', environment, [], [], given);
+      await this.#runAll(sandbox, 'SETUP', environment, environment.setup, '/', progress, given);
       await sandbox.commit('root', layerId);
-    });
+    };
+    await this.#shared.run(layerId, make, signal);
     return [layerId];
   }
 
-  /** Runs `prepare` in the workspace and returns the layers with its results on top. */
+  /** Runs `prepare` in the workspace and returns the layers with its results on top. Otherwise as `setup`. */
   async prepare(
     environment: Environment,
     below: { readonly root: readonly string[]; readonly workspace: readonly string[] },
     progress: Progress,
+    signal?: AbortSignal,
   ): Promise<{ readonly root: readonly string[]; readonly workspace: readonly string[] }> {
     if (environment.prepare.length === 0) return below;
     const rootLayer = prepareLayerId('root', below, environment);
     const workspaceLayer = prepareLayerId('workspace', below, environment);
-    await this.#shared.run(workspaceLayer, async () => {
+    const make = async (given: AbortSignal): Promise<void> => {
       // The workspace's layer is committed last: with it, both are there.
       if (await this.#engine.hasLayer(workspaceLayer)) return;
-      await using sandbox = await this.#open('prepare', environment, below.root, below.workspace);
-      await this.#runAll(sandbox, 'PREPARE', environment, environment.prepare, environment.workdir, progress);
-      const uid = String(workspaceOwner(environment.user));
-      await sandbox.run({
-        argv: [
-          '/bin/sh',
-          '-c',
-          'find "$1" -xdev ! -uid "$2" -exec chown -h "$2:$2" {} +',
-          'sh',
-          WORKSPACE,
-          uid,
-        ],
-        timeoutMs: SETUP_TIMEOUT_MS,
-      });
+      const { prepare, workdir } = environment;
+      await using sandbox = await this.#open('prepare', environment, below.root, below.workspace, given);
+      await this.#runAll(sandbox, 'PREPARE', environment, prepare, workdir, progress, given);
+      await this.#giveAway(sandbox, workspaceOwner(environment.user), given);
       await sandbox.commit('root', rootLayer);
       await sandbox.commit('workspace', workspaceLayer);
-    });
+    };
+    await this.#shared.run(workspaceLayer, make, signal);
     return { root: [...below.root, rootLayer], workspace: [...below.workspace, workspaceLayer] };
+  }
+
+  /** What root made in the workspace becomes its user's. */
+  async #giveAway(sandbox: WorkSandbox, uid: number, signal: AbortSignal): Promise<void> {
+    const script = 'find "$1" -xdev ! -uid "$2" -exec chown -h "$2:$2" {} +';
+    const given = await sandbox.run({
+      argv: ['/bin/sh', '-c', script, 'sh', WORKSPACE, String(uid)],
+      timeoutMs: SETUP_TIMEOUT_MS,
+      signal,
+    });
+    if (given.exit.code !== 0) {
+      throw new Error(`What prepare made could not be given to the user: ${given.stderr}`);
+    }
   }
 
   #open(
@@ -91,15 +102,17 @@ export class EnvironmentBuilder {
     environment: Environment,
     rootLayers: readonly string[],
     workspaceLayers: readonly string[],
+    signal: AbortSignal,
   ): Promise<WorkSandbox> {
-    return this.#workshop.open({
+    const spec = {
       purpose,
       environment,
       rootLayers,
       workspaceLayers,
       resources: SETUP_RESOURCES,
       network: environment.setupNetwork,
-    });
+    };
+    return this.#workshop.open(spec, signal);
   }
 
   async #runAll(
@@ -109,32 +122,51 @@ export class EnvironmentBuilder {
     lines: readonly string[],
     cwd: string,
     progress: Progress,
+    signal: AbortSignal,
   ): Promise<void> {
     const env = commandEnv(this.#engine, environment, environment.setupNetwork, 'root');
+    const end = performance.now() + SETUP_TIMEOUT_MS;
     for (const line of lines) {
       progress(stage, `$ ${line}`);
       const log = new LineLog((text) => progress(stage, text));
-      const result = await sandbox.run({
+      const command = {
         argv: ['/bin/sh', '-ec', `exec 2>&1\n${line}`],
         cwd,
         env,
-        timeoutMs: SETUP_TIMEOUT_MS,
-        onOutput: (data) => log.add(data),
-      });
+        // 0 would be no limit at all.
+        timeoutMs: Math.max(1, end - performance.now()),
+        onOutput: (data: Uint8Array) => log.add(data),
+        signal,
+      };
+      const how = await howItFailed(sandbox, () => sandbox.run(command));
       log.end();
-      if (result.exit.code === 0) continue;
-      const how =
-        result.exit.reason === 'TIMEOUT'
-          ? `took more than ${SETUP_TIMEOUT_MS / 60_000} minutes`
-          : result.exit.code === undefined
-            ? `was ended by ${result.exit.signal ?? 'a signal'}`
-            : `failed with exit status ${result.exit.code}`;
+      if (how === undefined) continue;
       throw failedPrecondition(
         'ENVIRONMENT_UNMET',
         `The ${stage === 'SETUP' ? 'set-up' : 'prepare'} command \`${line}\` ${how}. The end of its output:\n${log.tail()}`,
       );
     }
   }
+}
+
+/** Runs a command and says what became of it, for a sentence; undefined when it ended well. */
+async function howItFailed(
+  sandbox: WorkSandbox,
+  run: () => Promise<WorkResult>,
+): Promise<string | undefined> {
+  let result: WorkResult;
+  try {
+    result = await run();
+  } catch (error) {
+    if (error instanceof SandboxSpent) return `used up what its sandbox has. ${error.message.slice(0, -1)}`;
+    throw error;
+  }
+  const { code, reason, signal } = result.exit;
+  if (code === 0) return undefined;
+  if (reason === 'TIMEOUT') return `was ended: all of them may take ${SETUP_TIMEOUT_MS / 60_000} minutes`;
+  const how = code === undefined ? `was ended by ${signal ?? 'a signal'}` : `failed with exit status ${code}`;
+  if ((await sandbox.outOfMemoryKills()) <= 0) return how;
+  return `${how}; it ran out of memory, of which it has ${SETUP_RESOURCES.memoryBytes / 1024 ** 3} GiB`;
 }
 
 /** Cuts output into lines as it comes and remembers the last ones. */

@@ -1,15 +1,16 @@
-import type { BlobStore, Engine, Log, SecretStore, Storage } from './ports.js';
+import type { BlobStore, Engine, ExecHost, Log, SecretStore, Storage } from './ports.js';
 import { sessionEnded } from './session.js';
 
 /** An uploaded repository waits this long for the samples that will name it. */
 const UPLOAD_GRACE_MS = 24 * 60 * 60_000;
 
-/** Removes what nothing refers to any more: sandboxes, layers, blobs and secrets. */
+/** Removes what nothing refers to any more: sandboxes, records of commands, layers, blobs and secrets. */
 export class Garbage {
   readonly #storage: Storage;
   readonly #secrets: SecretStore;
   readonly #blobs: BlobStore;
   readonly #engine: Engine;
+  readonly #execHost: ExecHost;
   readonly #log: Log;
   readonly #now: () => number;
 
@@ -18,6 +19,7 @@ export class Garbage {
     secrets: SecretStore;
     blobs: BlobStore;
     engine: Engine;
+    execHost: ExecHost;
     log: Log;
     now: () => number;
   }) {
@@ -25,13 +27,15 @@ export class Garbage {
     this.#secrets = parts.secrets;
     this.#blobs = parts.blobs;
     this.#engine = parts.engine;
+    this.#execHost = parts.execHost;
     this.#log = parts.log;
     this.#now = parts.now;
   }
 
   /** At the start, before anything runs: every sandbox but those of open sessions. @returns the live ones. */
   async sandboxes(): Promise<ReadonlySet<string>> {
-    const open = new Set((await this.#storage.sessions.open()).map((session) => session.sandboxId));
+    const sessions = await this.#storage.sessions.open();
+    const open = new Set(sessions.map((session) => session.sandboxId));
     const alive = new Set<string>();
     for (const found of await this.#engine.list()) {
       if (open.has(found.sandboxId) && found.purpose === 'session') {
@@ -42,7 +46,14 @@ export class Garbage {
         sandboxId: found.sandboxId,
         purpose: found.purpose,
       });
-      await this.#engine.destroy(found.sandboxId);
+      // One that can't be removed yet keeps nobody from starting; the engine tries again.
+      await this.#engine.destroy(found.sandboxId).catch((error: unknown) => {
+        this.#log.error('an orphaned sandbox could not be removed', { sandboxId: found.sandboxId, error });
+      });
+    }
+    const known = new Set(sessions.map((session) => session.sessionId));
+    for (const owner of await this.#execHost.owners()) {
+      if (!known.has(owner)) await this.#execHost.forget(owner);
     }
     for (const sessionId of await this.#secrets.list()) {
       const session = await this.#storage.sessions.find(sessionId);

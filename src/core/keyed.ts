@@ -1,13 +1,53 @@
+interface Shared<T> {
+  readonly done: Promise<T>;
+  readonly abort: AbortController;
+  waiting: number;
+}
+
 /** Runs at most one piece of work per key at a time; who comes meanwhile shares its result. */
 export class SharedWork<T> {
-  readonly #running = new Map<string, Promise<T>>();
+  readonly #running = new Map<string, Shared<T>>();
 
-  run(key: string, work: () => Promise<T>): Promise<T> {
-    const running = this.#running.get(key);
-    if (running !== undefined) return running;
-    const started = work().finally(() => this.#running.delete(key));
-    this.#running.set(key, started);
-    return started;
+  /**
+   * @param work its signal is aborted once everybody who waited for it has let go.
+   * @param signal lets go. Whoever lets go last sees the work end, so that nothing of it is left behind.
+   */
+  async run(key: string, work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    let shared = this.#running.get(key);
+    while (shared?.abort.signal.aborted) {
+      // Given up by others: it ends, and is begun again.
+      await shared.done.catch(() => undefined);
+      shared = this.#running.get(key);
+    }
+    signal?.throwIfAborted();
+    shared ??= this.#begin(key, work);
+    shared.waiting++;
+    return this.#wait(shared, signal);
+  }
+
+  #begin(key: string, work: (signal: AbortSignal) => Promise<T>): Shared<T> {
+    const abort = new AbortController();
+    const done = work(abort.signal).finally(() => this.#running.delete(key));
+    const shared = { done, abort, waiting: 0 };
+    this.#running.set(key, shared);
+    return shared;
+  }
+
+  async #wait(shared: Shared<T>, signal: AbortSignal | undefined): Promise<T> {
+    if (signal === undefined) return shared.done;
+    let letGo = (): void => undefined;
+    const left = new Promise<never>((_, reject) => {
+      letGo = () => {
+        if (--shared.waiting === 0) shared.abort.abort(signal.reason);
+        else reject(signal.reason as Error);
+      };
+      signal.addEventListener('abort', letGo, { once: true });
+    });
+    try {
+      return await Promise.race([shared.done, left]);
+    } finally {
+      signal.removeEventListener('abort', letGo);
+    }
   }
 }
 

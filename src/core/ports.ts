@@ -171,6 +171,8 @@ export interface ExecHost {
   open(options: ExecHostOptions): Promise<SandboxExecs>;
   /** Removes the records of an owner whose link is closed. Idempotent. */
   forget(ownerId: string): Promise<void>;
+  /** Owners that have records, so that a start of the service can forget those that are gone. */
+  owners(): Promise<readonly string[]>;
 }
 
 /** A hold on an exec's input: one at a time. */

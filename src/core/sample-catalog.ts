@@ -259,8 +259,11 @@ export class SampleCatalog {
         `${user} still uses ${sample.sampleId}; end it first, then remove.`,
       );
     }
-    await this.#preparer.settled(sample);
-    await this.#storage.samples.delete(sample.sampleId, version);
+    await this.#registering.run(sample.sampleId, async () => {
+      const doomed = version === undefined ? await this.#storage.samples.versions(sample.sampleId) : [sample];
+      await Promise.all(doomed.map((one) => this.#preparer.cancel(one)));
+      await this.#storage.samples.delete(sample.sampleId, version);
+    });
     this.#log.info('sample removed', { sampleId: sample.sampleId, version });
   }
 }

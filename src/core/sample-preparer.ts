@@ -1,3 +1,4 @@
+import { addAbortSignal } from 'node:stream';
 import type { EnvironmentBuilder } from './environment-builder.js';
 import { CodesetError } from './errors.js';
 import { EventLog } from './event-log.js';
@@ -10,7 +11,10 @@ import { workspaceOwner } from './trees.js';
 
 interface Preparation {
   readonly events: EventLog<StageEvent>;
-  readonly done: Promise<void>;
+  readonly abort: AbortController;
+  /** False while it waits for its place. */
+  begun: boolean;
+  done: Promise<void>;
 }
 
 /** Makes a registered version READY: its codebase, set-up and prepare layers, its baseline and hidden files. */
@@ -53,17 +57,25 @@ export class SamplePreparer {
     const key = `${sample.sampleId}@${sample.version}`;
     if (this.#running.has(key)) return;
     const events = new EventLog<StageEvent>();
+    const abort = new AbortController();
+    const preparation: Preparation = { events, abort, begun: false, done: Promise.resolve() };
     const tell = (stage: StageEvent['stage'], message: string): void =>
       events.push({ time: new Date(this.#now()), stage, message });
     tell('QUEUED', 'Waiting for a place.');
-    const done = this.#slots
-      .run(() => this.#prepare(sample, tell))
-      .catch((error: unknown) => this.#fail(sample, error, tell))
+    this.#running.set(key, preparation);
+    preparation.done = this.#slots
+      .run(() => {
+        preparation.begun = true;
+        return this.#prepare(sample, tell, abort.signal);
+      })
+      .catch(async (error: unknown) => {
+        // Given up is not failed: it stays PREPARING, and the next start of the service takes it up.
+        if (!abort.signal.aborted) await this.#fail(sample, error, tell);
+      })
       .finally(() => {
         events.end();
         this.#running.delete(key);
       });
-    this.#running.set(key, { events, done });
   }
 
   /** What happens and happened since it began; ends with the preparation. Nothing for one that has ended. */
@@ -78,26 +90,43 @@ export class SamplePreparer {
     await this.#running.get(`${sample.sampleId}@${sample.version}`)?.done;
   }
 
-  /** Resolves when nothing is being prepared any more. */
-  async idle(): Promise<void> {
-    await Promise.all([...this.#running.values()].map(({ done }) => done));
+  /** Gives up a preparation that is under way or waits; resolves when nothing of it is left. */
+  async cancel(sample: SampleVersion): Promise<void> {
+    const running = this.#running.get(`${sample.sampleId}@${sample.version}`);
+    if (running === undefined) return;
+    running.abort.abort();
+    running.events.end();
+    // One that waits for its place finds out when it gets it.
+    if (running.begun) await running.done;
+  }
+
+  /** Gives up every preparation, for a stop of the service. */
+  async stop(): Promise<void> {
+    const all = [...this.#running.values()];
+    for (const { abort } of all) abort.abort();
+    await Promise.all(all.map(({ done }) => done));
   }
 
   async #prepare(
     sample: SampleVersion,
     tell: (stage: StageEvent['stage'], message: string) => void,
+    signal: AbortSignal,
   ): Promise<void> {
+    signal.throwIfAborted();
     const { environment } = sample.manifest;
     await this.#engine.check(environment);
     tell('CODEBASE', 'Taking the codebase at its base commit, and nothing later.');
-    const { layer: codebase, commit } = await this.#codebase(sample);
-    const setup = await this.#builder.setup(environment, tell);
-    const made = await this.#builder.prepare(environment, { root: setup, workspace: [codebase] }, tell);
+    const { layer: codebase, commit } = await this.#codebase(sample, signal);
+    const setup = await this.#builder.setup(environment, tell, signal);
+    const below = { root: setup, workspace: [codebase] };
+    const made = await this.#builder.prepare(environment, below, tell, signal);
     tell('SANDBOX', 'Recording the baseline that differences are taken from.');
     const baseline = baselineLayerId(made.workspace);
-    await this.#baselines.run(baseline, async () => {
-      if (!(await this.#engine.hasLayer(baseline))) await this.#trees.makeBaseline(made.workspace, baseline);
-    });
+    const record = async (given: AbortSignal): Promise<void> => {
+      if (await this.#engine.hasLayer(baseline)) return;
+      await this.#trees.makeBaseline(made.workspace, baseline, given);
+    };
+    await this.#baselines.run(baseline, record, signal);
     const hidden = hiddenLayerId(sample.digest);
     if (!(await this.#engine.hasLayer(hidden))) {
       await using upload = await this.#reader.read(await this.#blobs.get(sample.archiveBlob));
@@ -112,7 +141,7 @@ export class SamplePreparer {
     this.#log.info('sample ready', { sampleId: sample.sampleId, version: sample.version });
   }
 
-  async #codebase(sample: SampleVersion): Promise<{ layer: string; commit: string }> {
+  async #codebase(sample: SampleVersion, signal: AbortSignal): Promise<{ layer: string; commit: string }> {
     const { history, environment } = sample.manifest;
     const uid = workspaceOwner(environment.user);
     const source =
@@ -124,12 +153,12 @@ export class SamplePreparer {
     if (sample.repositoryBlob !== undefined && history === 'past' && (await this.#engine.hasLayer(layer))) {
       return { layer, commit: sample.baseCommit };
     }
-    const commit = await this.#codebases.run(layer, async () => {
+    const take = async (given: AbortSignal): Promise<string> => {
       await using codebase = await this.#read(sample);
-      await this.#engine.importLayer(layer, codebase.workTree(uid));
+      await this.#engine.importLayer(layer, addAbortSignal(given, codebase.workTree(uid)));
       return codebase.baseCommit;
-    });
-    return { layer, commit };
+    };
+    return { layer, commit: await this.#codebases.run(layer, take, signal) };
   }
 
   async #read(sample: SampleVersion): Promise<Codebase> {

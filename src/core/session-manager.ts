@@ -38,6 +38,8 @@ export class SessionManager {
   readonly #tracked = new Map<string, Tracked>();
   /** Moves of one session come one after another; creations with one request id too. */
   readonly #turns = new Turns();
+  /** What is being made, also for sessions that were closed meanwhile. */
+  readonly #making = new Set<Promise<void>>();
   #places = 0;
 
   constructor(parts: {
@@ -123,9 +125,12 @@ export class SessionManager {
 
   #begin(session: Session): void {
     const tracked = this.#track(session);
-    this.#provision(session, tracked).catch((error: unknown) => {
-      this.#log.error('a session could not be recorded', { sessionId: session.sessionId, error });
-    });
+    const making = this.#provision(session, tracked)
+      .catch((error: unknown) => {
+        this.#log.error('a session could not be recorded', { sessionId: session.sessionId, error });
+      })
+      .finally(() => this.#making.delete(making));
+    this.#making.add(making);
   }
 
   async #provision(session: Session, tracked: Tracked): Promise<void> {
@@ -381,9 +386,16 @@ export class SessionManager {
     }
   }
 
-  /** Lets go of everything that lives, for a stop of the service: sandboxes and their commands go on. */
+  /**
+   * Lets go of everything that lives, for a stop of the service: sandboxes and their commands go on. What is
+   * still being made is given up; the next start says so.
+   */
   async detach(): Promise<void> {
-    for (const tracked of this.#tracked.values()) tracked.events.end();
+    for (const tracked of this.#tracked.values()) {
+      tracked.events.end();
+      tracked.abort.abort();
+    }
+    await Promise.all(this.#making);
     await this.#sandboxes.detach();
   }
 }

@@ -46,7 +46,7 @@ export class SessionSandboxes {
   async make(session: Session, tell: TellStage, signal: AbortSignal): Promise<SampleLayers> {
     const environment = await this.environment(session);
     await this.#engine.check(environment);
-    const layers = await this.#layers(session, environment, tell);
+    const layers = await this.#layers(session, environment, tell, signal);
     signal.throwIfAborted();
     tell('SANDBOX', 'Making the sandbox.');
     await this.#engine.create(
@@ -66,15 +66,21 @@ export class SessionSandboxes {
     return layers;
   }
 
-  async #layers(session: Session, environment: Environment, tell: TellStage): Promise<SampleLayers> {
+  async #layers(
+    session: Session,
+    environment: Environment,
+    tell: TellStage,
+    signal: AbortSignal,
+  ): Promise<SampleLayers> {
     if (session.source.kind === 'environment') {
-      const root = await this.#builder.setup(environment, tell);
+      const root = await this.#builder.setup(environment, tell, signal);
       return { root, workspace: [], baseline: undefined, hidden: undefined };
     }
     const name = { sampleId: session.source.sampleId, version: session.source.version };
     const first = await this.#catalog.get(name);
     if (first.state === 'PREPARING') tell('QUEUED', 'The sample is being prepared.');
     const sample = await this.#catalog.settled(name);
+    signal.throwIfAborted();
     if (sample.state !== 'READY') {
       throw failedPrecondition('SAMPLE_NOT_READY', `The sample could not be prepared: ${sample.error}`);
     }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Environment, Resources } from './environment.js';
 import { AGENT_UID, WORKSPACE } from './environment.js';
-import { CodesetError } from './errors.js';
+import { CodesetError, failedPrecondition } from './errors.js';
 import { SandboxSpent, type WorkResult, type WorkSandbox, type Workshop } from './work-sandbox.js';
 
 /**
@@ -28,6 +28,8 @@ const SIDE_RESOURCES: Resources = {
 
 /** How long one step over a tree may take; a tree that takes longer is its owner's fault. */
 const STEP_TIMEOUT_MS = 120_000;
+/** A codebase is its sample's, and recorded once: it may take longer. */
+const BASELINE_TIMEOUT_MS = 30 * 60_000;
 const MAX_PATCH_BYTES = 64 * 1024 * 1024;
 
 const GIT_DIR = '/var/lib/codeset/baseline.git';
@@ -168,10 +170,23 @@ export class Trees {
     this.#workshop = workshop;
   }
 
-  /** Records a workspace as the baseline that differences are taken from. */
-  async makeBaseline(workspace: TreeLayers, layerId: string): Promise<void> {
-    await using side = await this.#open([], workspace);
-    const made = await this.#script(side, MAKE_BASELINE, []);
+  /**
+   * Records a workspace as the baseline that differences are taken from.
+   * @throws TOO_LARGE when the workspace can't be handled with what our sandboxes have.
+   */
+  async makeBaseline(workspace: TreeLayers, layerId: string, signal?: AbortSignal): Promise<void> {
+    await using side = await this.#open([], workspace, signal);
+    const more = { timeoutMs: BASELINE_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) };
+    const made = await this.#script(side, MAKE_BASELINE, [], more).catch((error: unknown) => {
+      throw error instanceof TreeUnusable ? failedPrecondition('TOO_LARGE', error.message) : error;
+    });
+    if (made.exit.reason === 'TIMEOUT') {
+      const minutes = BASELINE_TIMEOUT_MS / 60_000;
+      throw failedPrecondition(
+        'TOO_LARGE',
+        `Recording the codebase took more than ${minutes} minutes; leave out what the task does not need.`,
+      );
+    }
     if (made.exit.code !== 0) throw new Error(`The baseline could not be made: ${made.stderr}`);
     await side.commit('root', layerId);
   }
@@ -270,7 +285,11 @@ export class Trees {
     side: WorkSandbox,
     script: string,
     args: readonly string[],
-    more: { readonly maxOutputBytes?: number; readonly signal?: AbortSignal } = {},
+    more: {
+      readonly maxOutputBytes?: number;
+      readonly signal?: AbortSignal;
+      readonly timeoutMs?: number;
+    } = {},
   ): Promise<WorkResult> {
     const command = { argv: ['/bin/sh', '-c', script, 'sh', ...args], env: GIT_ENV, cwd: '/' };
     return side.run({ ...command, timeoutMs: STEP_TIMEOUT_MS, ...more }).catch((error: unknown) => {

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecHost, ExecHostOptions, Log, SandboxExecs } from '../core/ports.js';
 import { RecordedExecs } from './recorded-execs.js';
@@ -28,6 +28,11 @@ export class LinkedExecHost implements ExecHost {
 
   async forget(ownerId: string): Promise<void> {
     await rm(this.#path(ownerId), { recursive: true, force: true });
+  }
+
+  async owners(): Promise<readonly string[]> {
+    await mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
+    return readdir(this.#options.folder);
   }
 
   #path(ownerId: string): string {
