@@ -128,9 +128,10 @@ if [ -s /tmp/changed ]; then
 fi
 `;
 
-// Git puts files back as root's; they belong to who owns the workspace.
+// Git puts files back as root's; they belong to whom the code under test runs as, and so does its .git, which git
+// would not trust otherwise.
 const GIVE_BACK = `set -eu
-find "$GIT_WORK_TREE" -xdev -path "$GIT_WORK_TREE/.git" -prune -o ! -uid "$1" -exec chown -h "$1:$1" {} +
+find "$GIT_WORK_TREE" -xdev ! -uid "$1" -exec chown -h "$1:$1" {} +
 `;
 
 const DERIVED = `set -eu

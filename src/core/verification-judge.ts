@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
+import { AGENT_USER, type Environment } from './environment.js';
 import { CodesetError } from './errors.js';
 import type { ExecExit } from './exec.js';
 import { globMatcher } from './glob.js';
@@ -51,6 +52,14 @@ interface Report {
   readonly content: Uint8Array;
 }
 
+/**
+ * The code under test is never root: also without capabilities it would own every file of root's, and could put
+ * its own in the place of the programs and scratch files that the script trusts.
+ */
+function judgedEnvironment({ manifest: { environment } }: SampleVersion): Environment {
+  return environment.user === 'root' ? { ...environment, user: AGENT_USER } : environment;
+}
+
 /** One run: the judged tree, a fresh sandbox, the hidden script, its reports, the verdict. */
 export class VerificationJudge {
   readonly #engine: Engine;
@@ -75,13 +84,13 @@ export class VerificationJudge {
     signal: AbortSignal,
   ): Promise<Judgement> {
     const tree = await this.#tree(verification, sample, signal);
-    const { environment, verification: spec, resources } = sample.manifest;
+    const { verification: spec, resources } = sample.manifest;
     const hidden = sample.layers.hidden;
     if (hidden === undefined) throw new Error('A READY sample has no hidden layer.');
     await using sandbox = await this.#workshop.open(
       {
         purpose: 'verification',
-        environment,
+        environment: judgedEnvironment(sample),
         rootLayers: sample.layers.root,
         workspaceLayers: tree.workspace,
         mounts: [{ layer: hidden, path: VERIFICATION_DIR }],
@@ -154,7 +163,7 @@ export class VerificationJudge {
           ...spec.protectedPaths.map((path) => `:(top,literal)${path.replace(/\/+$/, '')}`),
           ...spec.remove.map((glob) => `:(top,glob)${glob}`),
         ],
-        uid: workspaceOwner(sample.manifest.environment.user),
+        uid: workspaceOwner(judgedEnvironment(sample).user),
       },
       layer,
       signal,
@@ -183,7 +192,8 @@ export class VerificationJudge {
     log: VerificationLog,
     signal: AbortSignal,
   ): Promise<ExecExit> {
-    const { environment, verification: spec } = sample.manifest;
+    const { verification: spec } = sample.manifest;
+    const environment = judgedEnvironment(sample);
     const made = await sandbox.run({
       argv: ['/bin/sh', '-c', 'umask 022; mkdir -m 0711 "$1"', 'sh', REPORT_DIR],
       timeoutMs: 10_000,

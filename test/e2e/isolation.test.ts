@@ -8,6 +8,7 @@ import { VerificationState } from '../../gen/codeset/v1/verification.js';
 import { KeyAdmin } from '../../src/key-admin.js';
 import { packFiles } from '../../src/samples/pack.js';
 import { connect, refusal, type TestClient } from '../rpc/client.js';
+import { judge } from '../support/judging.js';
 import { addSample, register, session, sh, startService, type TestService } from '../support/service.js';
 
 const UNAUTHENTICATED = 16;
@@ -162,11 +163,11 @@ test('a command is shown with the folder and the user that it had', async () => 
 
 describe('code under test', () => {
   test.each(['root', 'agent'])(
-    'as %s has no capabilities and cannot trace the script',
+    'of a sample whose user is %s has no capabilities and cannot trace the script',
     async (user) => {
       const run = `set -e
 as-subject sh -c 'grep -q "^CapBnd:.0*$" /proc/self/status && grep -q "^CapEff:.0*$" /proc/self/status'
-as-subject sh -c 'test "$(id -un)" = ${user}'
+as-subject sh -c 'test "$(id -un)" = agent && git status --porcelain && touch file'
 ! as-subject dd if=/proc/$$/mem bs=1 count=1 of=/dev/null 2>/dev/null
 ! as-subject sh -c 'echo x > "$CODESET_VERIFICATION_DIR/run"' 2>/dev/null
 ! as-subject mount -t tmpfs none /mnt 2>/dev/null
@@ -178,6 +179,28 @@ exit 0`;
     },
     60_000,
   );
+
+  test('of a sample whose user is root cannot put its own in the place of what the script trusts', async () => {
+    const run = `as-subject sh ./file
+printf wanted > /tmp/wanted
+cmp /tmp/wanted file`;
+    await register(admin, scripted('rooted', run, '', ', user: root'));
+    const { id } = await session(admin, 'rooted');
+    const planted = await sh(
+      admin,
+      id,
+      `test "$(id -u)" = 0 && cat > file <<'END'
+for f in /usr/local/bin/cmp /usr/local/sbin/cmp; do printf '#!/bin/sh\\nexit 0\\n' > $f; chmod 755 $f; done
+cat "$CODESET_VERIFICATION_DIR/run" && echo read
+touch "$CODESET_REPORT_DIR/../report.xml" /etc/ld.so.preload && echo written
+END`,
+    );
+    expect(planted.code).toBe(0);
+    const { verification, log } = await judge(admin, { sessionId: id });
+    expect(VerificationState[verification.state], log).toBe('FAILED');
+    expect(log).not.toMatch(/^(?:read|written)$/m);
+    await admin.sessions.closeSession({ sessionId: id });
+  }, 60_000);
 });
 
 describe('verifications', () => {

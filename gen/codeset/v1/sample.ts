@@ -564,7 +564,8 @@ export interface Environment {
   workdir: string;
   /**
    * The user of commands that name none: `agent`, `root`, or a name that the
-   * image has. Default `agent`.
+   * image has. Default `agent`. The code under test of a verification is never
+   * root: where this says `root`, it runs as `agent` there.
    */
   user: string;
 }
