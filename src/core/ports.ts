@@ -75,6 +75,11 @@ export interface LayerInfo {
   readonly bytes: number;
 }
 
+export interface CommitOptions {
+  /** False spares bringing it to the disk, for a layer that is of no use after a power cut. Default true. */
+  readonly lasting?: boolean;
+}
+
 export interface SandboxStatus {
   readonly sandboxId: string;
   readonly purpose: SandboxPurpose;
@@ -131,7 +136,12 @@ export interface Engine {
    * Copies what the sandbox wrote, frozen meanwhile, into a new layer: `root` is everything but the workspace.
    * Idempotent by `layerId`.
    */
-  commit(sandboxId: string, part: 'root' | 'workspace', layerId: string): Promise<LayerInfo>;
+  commit(
+    sandboxId: string,
+    part: 'root' | 'workspace',
+    layerId: string,
+    options?: CommitOptions,
+  ): Promise<LayerInfo>;
   usage(sandboxId: string): Promise<SandboxUsage>;
   /** Ends and removes everything of it: processes, mounts, cgroups, folders. Idempotent. */
   destroy(sandboxId: string): Promise<void>;

@@ -39,7 +39,7 @@ export class SessionChanges {
     const layer = newId('lay');
     let patch: Uint8Array;
     try {
-      await this.#sandboxes.keepWorkspace(session, layer);
+      await this.#sandboxes.keepWorkspace(session, layer, { lasting: false });
       patch = await this.#trees.patch(session.layers.baseline, [...session.layers.workspace, layer], signal);
     } catch (error) {
       throw asCallerError(error);

@@ -2,7 +2,7 @@ import { commandEnv } from './command-env.js';
 import type { EnvironmentBuilder } from './environment-builder.js';
 import type { Environment } from './environment.js';
 import { CodesetError, failedPrecondition } from './errors.js';
-import type { Engine, ExecHost, Log, SandboxExecs, SecretStore, Storage } from './ports.js';
+import type { CommitOptions, Engine, ExecHost, Log, SandboxExecs, SecretStore, Storage } from './ports.js';
 import type { SampleCatalog } from './sample-catalog.js';
 import type { SampleLayers, StageEvent } from './sample.js';
 import type { Session } from './session.js';
@@ -143,7 +143,7 @@ export class SessionSandboxes {
   }
 
   /** A copy of what the session wrote to its workspace, at this moment. */
-  async keepWorkspace(session: Session, layerId: string): Promise<void> {
+  async keepWorkspace(session: Session, layerId: string, options?: CommitOptions): Promise<void> {
     if (this.#live.get(session.sessionId) === undefined) {
       throw new CodesetError(
         'unavailable',
@@ -151,6 +151,6 @@ export class SessionSandboxes {
         'The sandbox of this session is gone; close the session.',
       );
     }
-    await this.#engine.commit(session.sandboxId, 'workspace', layerId);
+    await this.#engine.commit(session.sandboxId, 'workspace', layerId, options);
   }
 }

@@ -243,7 +243,8 @@ export class Trees {
     );
     this.#expectDone(raw, 'The tree could not be read');
     await this.#step(side, GIVE_BACK, [String(request.uid)], signal);
-    await side.commit('workspace', layerId);
+    // Made again for a verification that is run again.
+    await side.commit('workspace', layerId, { lasting: false });
     return { digest: createHash('sha256').update(raw.stdout).digest('hex') };
   }
 

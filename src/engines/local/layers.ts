@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, open, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -11,20 +11,25 @@ import type { Paths } from './paths.js';
 /** Unpacks a tar into `target` as the sandboxes' root, and answers with tar's exit and words. */
 export type Unpack = (target: string, tar: Readable) => Promise<{ code: number | undefined; stderr: string }>;
 
+/** Returns when everything below `folder` would be there after a power cut. */
+export type Settle = (folder: string) => Promise<void>;
+
 /**
- * `layers/ID/tree` is the content, `layers/ID/layer.json` its size. A layer is made under a temporary name and
- * renamed, so what has a name of its own is whole.
+ * `layers/ID/tree` is the content, `layers/ID/layer.json` its size. A layer is made under a temporary name, brought
+ * to the disk and renamed, so what has a name of its own is whole.
  */
 export class Layers {
   readonly #paths: Paths;
   readonly #hostIdBase: number;
   readonly #unpack: Unpack;
+  readonly #settle: Settle;
   readonly #making = new Map<string, Promise<LayerInfo>>();
 
-  constructor(paths: Paths, hostIdBase: number, unpack: Unpack) {
+  constructor(paths: Paths, hostIdBase: number, unpack: Unpack, settle: Settle = settleFileSystem) {
     this.#paths = paths;
     this.#hostIdBase = hostIdBase;
     this.#unpack = unpack;
+    this.#settle = settle;
   }
 
   /** Removes what a life of the service that was killed left half-made. */
@@ -85,7 +90,7 @@ export class Layers {
       const [layer] = await Promise.all([existing ?? running, finished(tar, { writable: false })]);
       if (layer !== undefined) return layer;
     }
-    return this.#make(layerId, async (tree) => {
+    return this.#make(layerId, true, async (tree) => {
       await mkdir(tree);
       await chown(tree, this.#hostIdBase, this.#hostIdBase);
       const { code, stderr } = await this.#unpack(tree, tar);
@@ -107,9 +112,17 @@ export class Layers {
     });
   }
 
-  /** Copies an upper as it is: owners, modes, times, hard links, holes, whiteouts and the overlay's own marks. */
-  copy(layerId: string, upper: string, hold: <T>(work: () => Promise<T>) => Promise<T>): Promise<LayerInfo> {
-    return this.#make(layerId, async (tree) => {
+  /**
+   * Copies an upper as it is: owners, modes, times, hard links, holes, whiteouts and the overlay's own marks.
+   * @param lasting false for one that nobody asks for after a power cut.
+   */
+  copy(
+    layerId: string,
+    upper: string,
+    lasting: boolean,
+    hold: <T>(work: () => Promise<T>) => Promise<T>,
+  ): Promise<LayerInfo> {
+    return this.#make(layerId, lasting, async (tree) => {
       const result = await hold(() =>
         run('cp', ['-a', '--reflink=auto', '--sparse=auto', '-T', '--', upper, tree], { timeoutMs: 0 }),
       );
@@ -129,15 +142,19 @@ export class Layers {
     });
   }
 
-  #make(layerId: string, fill: (tree: string) => Promise<void>): Promise<LayerInfo> {
+  #make(layerId: string, lasting: boolean, fill: (tree: string) => Promise<void>): Promise<LayerInfo> {
     const running = this.#making.get(layerId);
     if (running !== undefined) return running;
-    const made = this.#makeOnce(layerId, fill).finally(() => this.#making.delete(layerId));
+    const made = this.#makeOnce(layerId, lasting, fill).finally(() => this.#making.delete(layerId));
     this.#making.set(layerId, made);
     return made;
   }
 
-  async #makeOnce(layerId: string, fill: (tree: string) => Promise<void>): Promise<LayerInfo> {
+  async #makeOnce(
+    layerId: string,
+    lasting: boolean,
+    fill: (tree: string) => Promise<void>,
+  ): Promise<LayerInfo> {
     const existing = await this.find(layerId);
     if (existing !== undefined) return existing;
     const temporary = join(this.#paths.layers, `.new-${layerId}-${randomBytes(4).toString('hex')}`);
@@ -146,13 +163,30 @@ export class Layers {
       await fill(join(temporary, 'tree'));
       const bytes = await diskUsage([join(temporary, 'tree')]);
       await writeFile(join(temporary, 'layer.json'), `${JSON.stringify({ bytes })}\n`);
+      if (lasting) await this.#settle(temporary);
       await rename(temporary, this.#paths.layer(layerId));
+      if (lasting) await syncFolder(this.#paths.layers);
       return { layerId, bytes };
     } catch (error) {
       await removeTree(temporary);
       if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw diskFull();
       throw error;
     }
+  }
+}
+
+/** All of the file system at once: a tree has a hundred thousand files, and each alone would wait for the disk. */
+async function settleFileSystem(folder: string): Promise<void> {
+  const result = await run('sync', ['--file-system', folder], { timeoutMs: 0 });
+  if (result.code !== 0) throw new Error(`The layer could not be brought to the disk: ${result.stderr}`);
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 

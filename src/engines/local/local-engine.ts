@@ -5,6 +5,7 @@ import type { Duplex, Readable } from 'node:stream';
 import type { Environment, NetworkMode } from '../../core/environment.js';
 import { CodesetError, failedPrecondition } from '../../core/errors.js';
 import type {
+  CommitOptions,
   Engine,
   EngineCapabilities,
   LayerInfo,
@@ -238,7 +239,12 @@ export class LocalEngine implements Engine {
     return socket;
   }
 
-  async commit(sandboxId: string, part: 'root' | 'workspace', layerId: string): Promise<LayerInfo> {
+  async commit(
+    sandboxId: string,
+    part: 'root' | 'workspace',
+    layerId: string,
+    { lasting = true }: CommitOptions = {},
+  ): Promise<LayerInfo> {
     const { layers, paths } = this.#parts;
     const existing = await layers.find(layerId);
     if (existing !== undefined) return existing;
@@ -246,7 +252,7 @@ export class LocalEngine implements Engine {
       throw new CodesetError('failed-precondition', 'SESSION_LOST', 'The sandbox is gone.');
     }
     await this.#keepReserve();
-    return layers.copy(layerId, paths.sandbox(sandboxId).upper(part), (work) =>
+    return layers.copy(layerId, paths.sandbox(sandboxId).upper(part), lasting, (work) =>
       this.#frozen(sandboxId, work),
     );
   }

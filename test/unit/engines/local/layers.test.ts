@@ -1,0 +1,41 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { Layers } from '../../../../src/engines/local/layers.js';
+import { Paths } from '../../../../src/engines/local/paths.js';
+import { tempFolder } from '../../../support/temp-folder.js';
+
+const now = <T>(work: () => Promise<T>): Promise<T> => work();
+
+test('a layer gets its name once it is on the disk; one that need not last is spared that', async () => {
+  await using folder = await tempFolder();
+  const upper = join(folder.path, 'upper');
+  await mkdir(upper);
+  await writeFile(join(upper, 'f'), 'content');
+  const paths = new Paths(folder.path, join(folder.path, 'run'));
+  const settled: { names: string[]; content: string }[] = [];
+  const unpack = () => Promise.reject(new Error('not here'));
+  const layers = new Layers(paths, 0, unpack, async (made) => {
+    const content = await readFile(join(made, 'tree/f'), 'utf8');
+    settled.push({ names: await readdir(paths.layers), content });
+  });
+  await layers.open();
+
+  await layers.copy('lasting', upper, true, now);
+  expect(settled).toEqual([{ names: [expect.stringMatching(/^\.new-lasting-/)], content: 'content' }]);
+  await layers.copy('passing', upper, false, now);
+  expect(settled).toHaveLength(1);
+  expect((await layers.list()).map(({ layerId }) => layerId).sort()).toEqual(['lasting', 'passing']);
+});
+
+test('a layer that could not be brought to the disk leaves nothing', async () => {
+  await using folder = await tempFolder();
+  const paths = new Paths(folder.path, join(folder.path, 'run'));
+  const unpack = () => Promise.reject(new Error('not here'));
+  const layers = new Layers(paths, 0, unpack, () => Promise.reject(new Error('an I/O error')));
+  await layers.open();
+  const upper = join(folder.path, 'upper');
+  await mkdir(upper);
+  await expect(layers.copy('a', upper, true, now)).rejects.toThrow('an I/O error');
+  expect(await readdir(paths.layers)).toEqual([]);
+});
