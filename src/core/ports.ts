@@ -143,7 +143,10 @@ export interface Engine {
     options?: CommitOptions,
   ): Promise<LayerInfo>;
   usage(sandboxId: string): Promise<SandboxUsage>;
-  /** Ends and removes everything of it: processes, mounts, cgroups, folders. Idempotent. */
+  /**
+   * Ends and removes everything of it: processes, mounts, cgroups, folders. Idempotent. After a failure the engine
+   * itself tries again until nothing is left.
+   */
   destroy(sandboxId: string): Promise<void>;
   /** Every sandbox that this service's data folder owns, also half-made or dead ones. */
   list(): Promise<readonly SandboxStatus[]>;

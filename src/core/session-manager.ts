@@ -65,13 +65,14 @@ export class SessionManager {
 
   /**
    * Records a session and begins to make its sandbox. With a request id that was used for the same request it
-   * is that session, with a fresh token.
+   * is that session, with a fresh token unless it has ended.
    */
   async create(request: SessionRequest): Promise<{ readonly session: Session; readonly agentToken: string }> {
     const session = await this.#turns.run(`request:${request.requestId ?? newId('req')}`, () =>
       this.#record(request),
     );
-    return { session, agentToken: await this.#keys.createAgentToken(session.sessionId) };
+    const ended = sessionEnded(session.state);
+    return { session, agentToken: ended ? '' : await this.#keys.createAgentToken(session.sessionId) };
   }
 
   async #record(request: SessionRequest): Promise<Session> {
@@ -283,8 +284,11 @@ export class SessionManager {
     tracked?.abort.abort();
     try {
       await this.#keys.revokeSession(sessionId);
-      await this.#sandboxes.end(session);
     } finally {
+      // It has ended all the same, and the engine goes on trying to remove the sandbox.
+      await this.#sandboxes.end(session).catch((error: unknown) => {
+        this.#log.warn('the sandbox of a session that ended could not be removed', { sessionId, error });
+      });
       this.#places--;
       tracked?.settle();
       tracked?.events.end();
@@ -350,11 +354,9 @@ export class SessionManager {
     this.#places = open.length;
     for (const session of open) {
       if (session.state === 'CREATING') {
-        await this.#sandboxes.end({ ...session, sessionId: session.sessionId }).catch((error: unknown) => {
-          this.#log.error('a half-made sandbox could not be removed', {
-            sessionId: session.sessionId,
-            error,
-          });
+        const { sessionId } = session;
+        await this.#sandboxes.end(session).catch((error: unknown) => {
+          this.#log.error('a half-made sandbox could not be removed', { sessionId, error });
         });
         const tracked = this.#track(session);
         tracked.settle();
@@ -386,10 +388,7 @@ export class SessionManager {
     }
   }
 
-  /**
-   * Lets go of everything that lives, for a stop of the service: sandboxes and their commands go on. What is
-   * still being made is given up; the next start says so.
-   */
+  /** Lets go of what lives, for a stop of the service: sandboxes go on; what is being made is given up. */
   async detach(): Promise<void> {
     for (const tracked of this.#tracked.values()) {
       tracked.events.end();

@@ -130,9 +130,12 @@ export class SessionSandboxes {
     } catch (error) {
       this.#log.warn('the link of a session did not close well', { sessionId: session.sessionId, error });
     }
-    await this.#engine.destroy(session.sandboxId);
-    await this.#secrets.delete(session.sessionId);
-    await this.#execHost.forget(session.sessionId);
+    try {
+      await this.#engine.destroy(session.sandboxId);
+    } finally {
+      await this.#secrets.delete(session.sessionId);
+      await this.#execHost.forget(session.sessionId);
+    }
   }
 
   /** Lets go of every link and leaves the sandboxes running. */

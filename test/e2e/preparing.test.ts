@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Status } from 'nice-grpc';
 import { expect, test } from 'vitest';
@@ -75,16 +75,4 @@ test('a set-up ends with the session that waits for it', async () => {
   await begun(sessions.watchSession({ sessionId }));
   await sessions.closeSession({ sessionId });
   await expect.poll(() => left(service)).toEqual(NOTHING);
-});
-
-test('what a killed life was reading or recording is removed at the next start', async () => {
-  await using folder = await tempFolder();
-  const remains = ['run/samples/sample-1', 'execs/box_gone'].map((name) => join(folder.path, 'data', name));
-  for (const path of remains) {
-    await mkdir(path, { recursive: true });
-    await writeFile(join(path, 'content'), 'x');
-  }
-  await using service = await startService({}, folder);
-  expect(await left(service)).toEqual(NOTHING);
-  expect(await readdir(join(service.dataDir, 'run')).then((names) => names.includes('samples'))).toBe(false);
 });

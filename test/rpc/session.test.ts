@@ -238,6 +238,8 @@ describe('a session', () => {
     expect(await client.sessions.closeSessions({ labels: { once: 'yes' } })).toMatchObject({
       closedCount: 1,
     });
+    const late = await client.sessions.createSession(request);
+    expect(late).toMatchObject({ session: { state: SessionState.CLOSED }, agentToken: '' });
     const closed = await client.sessions.closeSession({ sessionId: first.session?.sessionId ?? '' });
     expect(closed.session?.state).toBe(SessionState.CLOSED);
     expect(

@@ -22,12 +22,14 @@ import { DEFAULT_HOST_ID_BASE, type LocalEngineOptions } from './options.js';
 import { Paths } from './paths.js';
 import { describeMachine, type MachineReport, probeMachine } from './machine.js';
 import { runs } from './process-identity.js';
+import { Removals } from './removals.js';
 import { SandboxMaker } from './sandbox-maker.js';
 import { initProcess, removeSandbox } from './sandbox-remover.js';
 import { Slots } from './slots.js';
 import { unpackInside } from './unpack.js';
 
 const CREATES_AT_ONCE = 4;
+const REMOVAL_RETRY_MS = 30_000;
 
 interface Parts {
   readonly options: LocalEngineOptions;
@@ -48,10 +50,20 @@ export class LocalEngine implements Engine {
   readonly #slots = new Slots(CREATES_AT_ONCE);
   /** One freeze of a sandbox at a time: the first's thaw must not wake what the second still copies. */
   readonly #held = new Map<string, Promise<unknown>>();
-  readonly #destroying = new Map<string, Promise<void>>();
+  readonly #removals: Removals;
 
   private constructor(parts: Parts) {
     this.#parts = parts;
+    const { cgroups, options, paths } = parts;
+    this.#removals = new Removals({
+      remove: (sandboxId) => removeSandbox(sandboxId, paths, cgroups),
+      retryMs: REMOVAL_RETRY_MS,
+      onError: (sandboxId, error) =>
+        options.log.error('A sandbox could not be removed; it is tried again.', {
+          sandboxId,
+          error: String(error),
+        }),
+    });
     this.#guard = new DiskGuard({
       everyMs: parts.options.diskSampleMs ?? 10_000,
       cpuTimeUs: (sandboxId) => parts.cgroups.cpuTimeUs(sandboxId),
@@ -285,16 +297,10 @@ export class LocalEngine implements Engine {
   }
 
   destroy(sandboxId: string): Promise<void> {
-    const running = this.#destroying.get(sandboxId);
-    if (running !== undefined) return running;
     this.#guard.forget(sandboxId);
-    const done = removeSandbox(sandboxId, this.#parts.paths, this.#parts.cgroups)
-      .catch((error: unknown) => {
-        throw engineFailed('The sandbox could not be removed.', error);
-      })
-      .finally(() => this.#destroying.delete(sandboxId));
-    this.#destroying.set(sandboxId, done);
-    return done;
+    return this.#removals.remove(sandboxId).catch((error: unknown) => {
+      throw engineFailed('The sandbox could not be removed.', error);
+    });
   }
 
   async list(): Promise<readonly SandboxStatus[]> {
@@ -316,7 +322,8 @@ export class LocalEngine implements Engine {
   /** Sandboxes go on; the run folder goes when there are none. */
   async close(): Promise<void> {
     await this.#guard.close();
-    await Promise.allSettled([...this.#held.values(), ...this.#destroying.values()]);
+    await Promise.allSettled(this.#held.values());
+    await this.#removals.close();
     if ((await this.list()).length > 0) return;
     await this.#parts.cgroups.removeParent();
     await removeTree(this.#parts.paths.run);
