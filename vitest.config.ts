@@ -11,7 +11,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Whoever forgets to await an assertion learns it.
     dangerouslyIgnoreUnhandledErrors: false,
-    expect: { requireAssertions: false },
+    // Polling ends as soon as it may; a second, the default, is short on a busy machine.
+    expect: { requireAssertions: false, poll: { timeout: 30_000 } },
     // The machine's own settings would change what tests see.
     env: { NO_COLOR: '1' },
   },
