@@ -54,6 +54,8 @@ export function sentenceOf(error: unknown, address: string): string {
   if (error instanceof CodesetClientError && error.unreachable) {
     return `There is no server at ${address}: start one with \`codeset serve\`, or name another with --address.`;
   }
+  if (error instanceof CodesetClientError && error.reason === 'KEY_MISSING')
+    return "There is no key: name the server's data folder, for its admin.key, with --data-dir, or give one with --api-key.";
   const message = error instanceof Error ? error.message : String(error);
   const violations =
     error instanceof CodesetClientError || error instanceof CodesetError ? error.violations : [];

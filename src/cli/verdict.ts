@@ -42,12 +42,14 @@ export function showVerdict(out: Output, verification: Verification): void {
     );
 }
 
-/** The line that says most: the first, but of a Python traceback the last. */
-function gist(message: string): string {
-  const lines = message
-    .trim()
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  return (lines[0]?.startsWith('Traceback') === true ? lines.at(-1) : lines[0]) ?? '';
+/** The line that says most: the first, but of a Python traceback the one that names the exception. */
+export function gist(message: string): string {
+  const lines = message.split('\n').filter((line) => line.trim() !== '');
+  const first = lines[0]?.trim() ?? '';
+  if (!first.startsWith('Traceback')) return first;
+  // Frames are indented; what the exception says may go on over many lines, a difference for instance.
+  const named = lines.findLast(
+    (line) => /^[A-Za-z_][\w.]*(?:: |$)/.test(line) && !line.startsWith('Traceback'),
+  );
+  return (named ?? lines.at(-1) ?? '').trim();
 }

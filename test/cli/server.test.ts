@@ -200,13 +200,26 @@ test('keys are made, listed and revoked beside the running server', async () => 
   expect((await cli([...runner, 'sample', 'list'])).status).toBe(0);
   expect((await codeset(['key', 'list'])).stdout).toMatch(new RegExp(`${keyId} +RUNNER +nightly`));
   expect((await codeset(['key', 'revoke', keyId])).status).toBe(0);
-  await expect.poll(async () => (await cli([...runner, 'sample', 'list'])).status, { timeout: 5000 }).toBe(3);
+  await expect.poll(async () => (await cli([...runner, 'sample', 'list'])).status).toBe(3);
   expect((await codeset(['key', 'revoke', 'key_none'])).status).toBe(1);
 });
 
 test('what is not there is a negative answer, and never a verdict', async () => {
   expect((await codeset(['session', 'show', 'ses_none'])).status).toBe(1);
   expect((await codeset(['verify', 'ses_none'])).status).toBe(3);
+});
+
+test('of several sessions one that is not there keeps no other open', async () => {
+  const id = await hostSession();
+  const run = await codeset(['session', 'close', 'ses_none', id]);
+  expect(run).toMatchObject({ status: 1, stdout: `${id}  CLOSED\n` });
+  expect(run.stderr).toContain('ses_none');
+});
+
+test('who has no key is told where the command line looks for one', async () => {
+  const run = await cli(['--address', app.app.address, '--data-dir', folder.path, 'session', 'list']);
+  expect(run.status).toBe(3);
+  expect(run.stderr).toMatch(/--data-dir.*--api-key/);
 });
 
 test('a command goes on over a restart of the server, not a byte lost or twice', async () => {

@@ -299,7 +299,7 @@ describe('sessions', () => {
       made.map(({ session: one }) => admin.sessions.closeSession({ sessionId: one?.sessionId ?? '' })),
     );
     expect(closed.map(({ session: one }) => one?.state)).toEqual(made.map(() => SessionState.CLOSED));
-    await expect.poll(sandboxes, { timeout: 10_000 }).toEqual([]);
+    await expect.poll(sandboxes).toEqual([]);
   }, 60_000);
 
   test('whose time is over go with their sandbox and token', async () => {
@@ -309,8 +309,8 @@ describe('sessions', () => {
     });
     const sessionId = made?.sessionId ?? '';
     const state = async () => (await admin.sessions.getSession({ sessionId })).session?.state;
-    await expect.poll(state, { timeout: 10_000 }).toBe(SessionState.EXPIRED);
-    await expect.poll(sandboxes, { timeout: 10_000 }).toEqual([]);
+    await expect.poll(state).toBe(SessionState.EXPIRED);
+    await expect.poll(sandboxes).toEqual([]);
     using agent = connect(service.address, agentToken);
     const late = await refusal(agent.sessions.stat({ sessionId, path: '/' }));
     expect(late.code).toBe(UNAUTHENTICATED);

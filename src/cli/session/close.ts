@@ -3,7 +3,7 @@ import { protoJson } from '../../client/proto-json.js';
 import type { Session } from '../../client/types.js';
 import { sessionState } from '../../client/words.js';
 import type { Cli } from '../context.js';
-import { UsageError } from '../exit-status.js';
+import { DONE, FAILED, NEGATIVE, sentenceOf, statusOf, UsageError } from '../exit-status.js';
 import { pair, withCommonOptions } from '../options.js';
 
 interface CloseOptions {
@@ -32,17 +32,30 @@ export function sessionCloseCommand(cli: Cli): Command {
           sampleId: options.sample ?? '',
           all: options.all === true,
         });
-        if (out.json) return out.message('CloseSessionsResponse', answer);
-        return out.line(`${answer.closedCount} closed`);
+        if (out.json) {
+          await out.message('CloseSessionsResponse', answer);
+          return DONE;
+        }
+        out.line(`${answer.closedCount} closed`);
+        return DONE;
       }
       const closed: Session[] = [];
+      let status = DONE;
       for (const sessionId of ids) {
-        const { session } = await sessions.closeSession({ sessionId });
-        if (session === undefined) continue;
-        closed.push(session);
-        if (!out.json) out.line(`${sessionId}  ${sessionState(session.state)}`);
+        try {
+          const { session } = await sessions.closeSession({ sessionId });
+          if (session === undefined) continue;
+          closed.push(session);
+          if (!out.json) out.line(`${sessionId}  ${sessionState(session.state)}`);
+        } catch (error) {
+          // One that is not there must not keep the others open; a server that is not there ends it.
+          if (statusOf(error) === FAILED) throw error;
+          out.note(`codeset: ${sentenceOf(error, context.config.address)}`);
+          status = NEGATIVE;
+        }
       }
       if (out.json) await out.document({ sessions: closed.map((session) => protoJson('Session', session)) });
+      return status;
     }),
   );
 }

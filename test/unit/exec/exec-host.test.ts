@@ -143,7 +143,7 @@ test('the exit is told at once while a background child holds the output', async
 test('what a background child writes later is recorded, for the next reader', async () => {
   const spec = sh('(sleep 0.3; echo late) & echo now');
   expect((await run(execs, spec)).stdout.toString()).toBe('now\n');
-  await expect.poll(() => execs.get(spec.execId).stdoutBytes, { timeout: 5000 }).toBe(9);
+  await expect.poll(() => execs.get(spec.execId).stdoutBytes).toBe(9);
   expect((await read(execs, spec.execId)).stdout.toString()).toBe('now\nlate\n');
 });
 

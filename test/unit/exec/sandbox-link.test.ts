@@ -107,7 +107,7 @@ test('a link on which nothing is heard is opened again', async () => {
     heartbeatMs: 30,
   });
   await link.open();
-  await expect.poll(() => connections, { timeout: 3000 }).toBe(2);
+  await expect.poll(() => connections).toBe(2);
   link.close();
 });
 
