@@ -310,6 +310,7 @@ describe('a stop', () => {
     await called;
     // Without a deadline of its own this would not come back.
     await server.stop(600);
+    await expect(call).rejects.toThrow();
   });
 });
 
