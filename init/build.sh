@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 out=${OUT:-build/codeset-init}
 cc=${CC:-cc}
-sources="main.c init.c link.c ring.c request.c spawn.c tree.c user.c files.c as_subject.c listen.c"
+sources="main.c init.c link.c ring.c request.c spawn.c tty.c tree.c user.c files.c as_subject.c listen.c"
 if [ -x "$out" ]; then
   newer=$(find $sources init.h build.sh -newer "$out" | head -n 1)
   [ -n "$newer" ] || exit 0

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define BUCKETS 1024u
+/* More than the kernel buffers between a terminal's two ends. */
+#define TERMINAL_HOLDS (256u << 10)
 
 struct exec *all_execs;
 static struct exec *last_exec;
@@ -62,6 +64,11 @@ static void close_input(struct exec *exec) {
   exec->in.closed = true;
 }
 
+static void close_slave(struct exec *exec) {
+  if (exec->slave_fd >= 0) close(exec->slave_fd);
+  exec->slave_fd = -1;
+}
+
 static bool ended(const struct exec *exec) { return exec->phase == PHASE_EXITED || exec->phase == PHASE_FAILED; }
 
 /* An exec is forgotten when its exit and all of its output are in the service's record. */
@@ -91,6 +98,26 @@ static void end_output(struct output *out) {
   out->ended = true;
 }
 
+/* The command takes no more: what is still on its way is thrown away, and the service told so. */
+void break_input(struct exec *exec) {
+  struct input *in = &exec->in;
+  if (in->closed) return;
+  in->broken = true;
+  struct frame frame = {.type = F_STDIN_CLOSED, .key = exec->key, .offset = in->ring.start};
+  send_frame(&frame, NULL);
+  in->ring.start = in->ring.end;
+  close_input(exec);
+}
+
+static void send_exit(const struct exec *exec);
+
+/* A terminal can't tell how much it holds: its exit goes out when it was read empty, or all that it can hold was. */
+static void end_draining(struct exec *exec) {
+  exec->draining = false;
+  exec->end_at_exit[0] = exec->out[0].ring.end;
+  if (!exec->paused) send_exit(exec);
+}
+
 /* Reads what is there, one pipe's worth at most; stops watching when the window is full. */
 void read_output(struct exec *exec, int which) {
   struct output *out = &exec->out[which];
@@ -100,8 +127,16 @@ void read_output(struct exec *exec, int which) {
     struct iovec parts[2];
     int count = ring_free_parts(&out->ring, parts);
     ssize_t n = readv(out->fd, parts, count);
-    if (n > 0) out->ring.end += (uint64_t)n;
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR)) end_output(out);
+    bool empty = n < 0 && errno == EAGAIN;
+    if (n > 0) {
+      out->ring.end += (uint64_t)n;
+    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+      /* Of a terminal this is EIO: nobody has it open any more. */
+      end_output(out);
+      if (exec->terminal) break_input(exec);
+      empty = true;
+    }
+    if (exec->draining && (empty || out->ring.end >= exec->drain_limit)) end_draining(exec);
   }
   if (out->fd >= 0 && out->armed && ring_room(&out->ring) == 0) {
     unwatch_fd(out->fd);
@@ -109,30 +144,49 @@ void read_output(struct exec *exec, int which) {
   }
 }
 
+static void input_taken(struct input *in, uint64_t count) {
+  in->last = in->ring.data[(in->ring.start + count - 1) % in->ring.size];
+  ring_drop(&in->ring, in->ring.start + count);
+  in->credit_due = true;
+}
+
+/* Returns false when the terminal takes no more for now. */
+static bool write_end_of_input(struct exec *exec) {
+  struct input *in = &exec->in;
+  uint8_t character;
+  int count = terminal_end_of_input(in->fd, in->last, &character);
+  if (in->eofs < 0) in->eofs = count;
+  while (in->eofs > 0) {
+    ssize_t n = write(in->fd, &character, 1);
+    if (n == 1) in->eofs--;
+    else if (n < 0 && errno == EINTR) continue;
+    else return n < 0 && errno != EAGAIN;
+  }
+  return true;
+}
+
 void write_input(struct exec *exec) {
   struct input *in = &exec->in;
-  while (in->fd >= 0 && in->ring.start < in->ring.end) {
+  bool waiting = false;
+  while (in->fd >= 0 && in->ring.start < in->ring.end && !waiting) {
     struct iovec parts[2];
     int count = ring_used_parts(&in->ring, in->ring.start, (uint32_t)(in->ring.end - in->ring.start), parts);
     ssize_t n = writev(in->fd, parts, count);
     if (n > 0) {
-      ring_drop(&in->ring, in->ring.start + (uint64_t)n);
-      in->credit_due = true;
-    } else if (errno == EAGAIN) {
-      break;
+      input_taken(in, (uint64_t)n);
+    } else if (n == 0 || errno == EAGAIN) {
+      waiting = true;
     } else if (errno != EINTR) {
-      in->broken = true;
-      struct frame frame = {.type = F_STDIN_CLOSED, .key = exec->key, .offset = in->ring.start};
-      send_frame(&frame, NULL);
-      in->ring.start = in->ring.end;
-      close_input(exec);
+      break_input(exec);
     }
   }
   if (in->fd < 0) return;
-  bool waiting = in->ring.start < in->ring.end;
   if (!waiting && in->end_received) {
-    close_input(exec);
-    return;
+    waiting = exec->terminal && !write_end_of_input(exec);
+    if (!waiting) {
+      close_input(exec);
+      return;
+    }
   }
   if (waiting != in->armed) {
     if (waiting) watch_fd(in->fd, EPOLLOUT, WATCH_STDIN, exec->key);
@@ -166,12 +220,21 @@ static void fail_exec(struct exec *exec, uint8_t stage, int problem) {
   exec->phase = PHASE_FAILED;
   exec->failed_stage = stage;
   exec->failed_errno = problem;
+  close_slave(exec);
   for (int i = 0; i < 2; i++) {
     end_output(&exec->out[i]);
     exec->out[i].ended = true;
   }
   close_input(exec);
   if (!exec->paused) send_exit(exec);
+}
+
+/* With a terminal also to its foreground: the job that an interactive shell runs has a group of its own. */
+static int signal_exec(const struct exec *exec, int signal_number) {
+  pid_t foreground = exec->terminal ? terminal_foreground(exec->out[0].fd) : 0;
+  int problem = signal_group(exec->pid, signal_number);
+  if (foreground > 0 && foreground != exec->pid) signal_group(foreground, signal_number);
+  return problem;
 }
 
 /* The status pipe says how starting went: end of file means that the command runs. */
@@ -191,7 +254,7 @@ void read_status(struct exec *exec) {
     struct frame frame = {.type = F_STARTED, .key = exec->key, .arg = (uint32_t)exec->pid};
     send_frame(&frame, NULL);
   }
-  for (int i = 0; i < exec->pending_count; i++) signal_group(exec->pid, exec->pending_signals[i]);
+  for (int i = 0; i < exec->pending_count; i++) signal_exec(exec, exec->pending_signals[i]);
   exec->pending_count = 0;
 }
 
@@ -201,6 +264,7 @@ static void exec_ended(struct exec *exec, int status, const struct rusage *usage
   exec->phase = PHASE_EXITED;
   exec->wait_status = status;
   exec->usage = *usage;
+  close_slave(exec);
   for (int i = 0; i < 2; i++) {
     struct output *out = &exec->out[i];
     uint64_t before;
@@ -212,7 +276,10 @@ static void exec_ended(struct exec *exec, int status, const struct rusage *usage
     if (out->fd >= 0) ioctl(out->fd, FIONREAD, &waiting);
     exec->end_at_exit[i] = out->ring.end + (uint64_t)waiting;
   }
-  if (!exec->paused) send_exit(exec);
+  struct output *out = &exec->out[0];
+  exec->draining = exec->terminal && out->fd >= 0 && ring_room(&out->ring) == 0;
+  exec->drain_limit = out->ring.end + TERMINAL_HOLDS;
+  if (!exec->paused && !exec->draining) send_exit(exec);
 }
 
 void reap_children(void) {
@@ -240,7 +307,7 @@ static void spawn_frame(const struct frame *frame, const uint8_t *payload) {
     return;
   }
   exec->key = frame->key;
-  exec->status_fd = exec->in.fd = exec->out[0].fd = exec->out[1].fd = -1;
+  exec->status_fd = exec->slave_fd = exec->in.fd = exec->out[0].fd = exec->out[1].fd = -1;
   exec->in.closed = true;
   add_exec(exec);
   struct spawn_request request;
@@ -281,6 +348,7 @@ static void stdin_frame(struct exec *exec, const struct frame *frame, const uint
     ssize_t n = write(in->fd, data, length);
     if (n > 0) {
       in->ring.start = in->ring.end += (uint64_t)n;
+      in->last = data[n - 1];
       in->credit_due = true;
       data += n;
       length -= (uint32_t)n;
@@ -327,10 +395,18 @@ static void resume_frame(struct exec *exec, const struct frame *frame, const uin
     struct frame closed = {.type = F_STDIN_CLOSED, .key = exec->key, .offset = exec->in.ring.start};
     send_frame(&closed, NULL);
   }
-  if (ended(exec)) {
+  if (ended(exec) && !exec->draining) {
     exec->exit_acked = false;
     send_exit(exec);
   }
+}
+
+static void resize_frame(struct exec *exec, const struct frame *frame) {
+  if (!exec->terminal) {
+    send_error(frame->key, "this exec has no terminal");
+    return;
+  }
+  if (exec->out[0].fd >= 0) resize_terminal(exec->out[0].fd, (uint16_t)frame->arg, (uint16_t)(frame->arg >> 16));
 }
 
 static void answer(uint32_t request_id, int problem) {
@@ -341,7 +417,7 @@ static void answer(uint32_t request_id, int problem) {
 static void signal_frame(struct exec *exec, const struct frame *frame) {
   int problem = ESRCH;
   if (exec != NULL && exec->phase == PHASE_RUNNING) {
-    problem = signal_group(exec->pid, frame->stream);
+    problem = signal_exec(exec, frame->stream);
   } else if (exec != NULL && exec->phase == PHASE_STARTING) {
     problem = exec->pending_count < MAX_PENDING_SIGNALS ? 0 : EAGAIN;
     if (problem == 0) exec->pending_signals[exec->pending_count++] = frame->stream;
@@ -412,6 +488,7 @@ void handle_frame(const struct frame *frame, const uint8_t *payload) {
     case F_STDIN_END:
     case F_ACK:
     case F_ACK_EXIT:
+    case F_RESIZE:
       break;
     default:
       send_error(frame->key, "unknown type of frame");
@@ -433,6 +510,9 @@ void handle_frame(const struct frame *frame, const uint8_t *payload) {
     case F_ACK:
       ack_frame(exec, frame);
       return;
+    case F_RESIZE:
+      resize_frame(exec, frame);
+      return;
     default:
       if (!ended(exec)) return;
       exec->exit_acked = true;
@@ -452,7 +532,7 @@ void link_opened(void) {
   send_frame(&frame, hello);
   for (struct exec *exec = all_execs; exec != NULL; exec = exec->next) {
     exec->paused = true;
-    uint32_t length = 32 + exec->note_length;
+    uint32_t length = 36 + exec->note_length;
     uint8_t *state = malloc(length);
     if (state == NULL) continue;
     put_u64(state, exec->out[0].ring.end);
@@ -461,6 +541,9 @@ void link_opened(void) {
     put_u32(state + 24, (exec->in.closed ? 1u : 0u) | (exec->in.end_received ? 2u : 0u));
     put_u32(state + 28, exec->note_length);
     if (exec->note_length > 0) memcpy(state + 32, exec->note, exec->note_length);
+    uint16_t rows = 0, columns = 0;
+    if (exec->terminal) terminal_size(exec->out[0].fd, &rows, &columns);
+    put_u32(state + 32 + exec->note_length, rows | (uint32_t)columns << 16);
     struct frame known = {.length = length, .type = F_EXEC_STATE, .stream = (uint8_t)exec->phase, .key = exec->key};
     send_frame(&known, state);
     free(state);

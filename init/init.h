@@ -35,6 +35,7 @@ enum frame_type {
   F_FREEZE = 0x0c,
   F_THAW = 0x0d,
   F_PING = 0x0e,
+  F_RESIZE = 0x0f,
   /* init to service */
   F_INIT_HELLO = 0x81,
   F_EXEC_STATE = 0x82,
@@ -87,6 +88,8 @@ struct input {
   bool closed;         /* the command closed its end, or all was delivered */
   bool broken;         /* the command closed its end early; tell the service */
   bool credit_due;
+  uint8_t last;        /* of the bytes written to the command; a newline before the first */
+  int eofs;            /* of a terminal: VEOF characters that are still to be written, -1: not counted yet */
   struct ring ring;    /* start: written to the command; end: received from the service */
 };
 
@@ -99,6 +102,10 @@ struct exec {
   uint32_t key;
   pid_t pid;
   enum exec_phase phase;
+  bool terminal;     /* out[0].fd is a pty's master, in.fd a duplicate of it; out[1] has ended from the start */
+  int slave_fd;      /* its other end, open while the command runs: it may close all it has and open /dev/tty again */
+  bool draining;     /* exited, and its exit waits for what the terminal still holds of its output */
+  uint64_t drain_limit;
   bool paused;       /* a new link has not said yet what it has of this exec */
   bool exit_acked;
   int status_fd;     /* close-on-exec pipe: end of file means the exec succeeded */
@@ -130,6 +137,8 @@ struct limit {
 struct spawn_request {
   uint32_t flags;
   uint32_t windows[3];
+  uint16_t rows;
+  uint16_t columns;
   char *id;
   char *cwd;
   char *user;
@@ -142,6 +151,7 @@ struct spawn_request {
 };
 
 #define SPAWN_STDIN 1u    /* stdin is a pipe, else /dev/null */
+#define SPAWN_TERMINAL 2u /* a terminal is its stdin, stdout and stderr */
 #define SPAWN_OR_SHELL 4u /* where argv[0] is not found, /bin/sh takes its place */
 
 struct user {
@@ -162,6 +172,7 @@ void drop_finished_execs(void);
 void read_output(struct exec *exec, int which);
 void read_status(struct exec *exec);
 void write_input(struct exec *exec);
+void break_input(struct exec *exec);
 void reap_children(void);
 
 /* main.c: epoll */
@@ -199,6 +210,14 @@ void free_spawn(struct spawn_request *request);
 
 /* spawn.c: returns 0, or an errno when nothing could be started */
 int spawn_exec(struct exec *exec, const struct spawn_request *request);
+
+/* tty.c: functions that return int give 0 or an errno unless they say otherwise */
+int open_terminal(uint16_t rows, uint16_t columns, int *master, int *slave);
+int take_terminal(int slave);
+int resize_terminal(int master, uint16_t rows, uint16_t columns);
+void terminal_size(int master, uint16_t *rows, uint16_t *columns);
+pid_t terminal_foreground(int master);
+int terminal_end_of_input(int master, uint8_t last, uint8_t *character);
 
 /* tree.c */
 int signal_group(pid_t leader, int signal_number);

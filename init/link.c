@@ -230,7 +230,7 @@ static void queue_small_frames(struct exec *exec) {
   }
   for (int i = 0; i < 2; i++) {
     struct output *out = &exec->out[i];
-    if (!out->ended || out->end_sent || out->sent < out->ring.end) continue;
+    if (!out->ended || out->end_sent || out->sent < out->ring.end || exec->phase == PHASE_STARTING) continue;
     out->end_sent = true;
     struct frame frame = {.type = F_OUTPUT_END, .stream = (uint8_t)(i + 1), .key = exec->key, .offset = out->sent};
     send_frame(&frame, NULL);

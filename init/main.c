@@ -59,7 +59,7 @@ static void read_signals(int fd) {
   reap_children();
 }
 
-static void dispatch(uint64_t data, int listen_fd, int signal_fd) {
+static void dispatch(uint64_t data, uint32_t happened, int listen_fd, int signal_fd) {
   enum watch kind = (enum watch)(data >> 32);
   struct exec *exec = find_exec((uint32_t)data);
   switch (kind) {
@@ -79,7 +79,10 @@ static void dispatch(uint64_t data, int listen_fd, int signal_fd) {
       if (exec != NULL) read_output(exec, kind == WATCH_STDOUT ? 0 : 1);
       return;
     case WATCH_STDIN:
-      if (exec != NULL) write_input(exec);
+      if (exec == NULL) return;
+      /* A terminal that nobody has open any more stays full, and ready for ever. */
+      if (exec->terminal && (happened & EPOLLHUP) != 0) break_input(exec);
+      else write_input(exec);
       return;
     case WATCH_STATUS:
       if (exec != NULL && exec->status_fd >= 0) read_status(exec);
@@ -139,6 +142,6 @@ int main(int argc, char **argv) {
     if (stdio && !link_is_open() && getpid() != 1) return 0;
     struct epoll_event events[64];
     int count = epoll_wait(epoll_fd, events, 64, -1);
-    for (int i = 0; i < count; i++) dispatch(events[i].data.u64, listen_fd, signal_fd);
+    for (int i = 0; i < count; i++) dispatch(events[i].data.u64, events[i].events, listen_fd, signal_fd);
   }
 }

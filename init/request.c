@@ -75,7 +75,9 @@ bool parse_spawn(const uint8_t *payload, uint32_t length, struct spawn_request *
     request->windows[i] = take_u32(&c);
     if (request->windows[i] < 4096 || request->windows[i] > MAX_WINDOW) c.bad = true;
   }
-  take_u32(&c); /* rows and columns of a terminal, for later */
+  uint32_t size = take_u32(&c);
+  request->rows = (uint16_t)size;
+  request->columns = (uint16_t)(size >> 16);
   if (c.bad) return false;
   request->id = take_string(&c);
   request->cwd = take_string(&c);

@@ -18,6 +18,7 @@ struct pipes {
   int in[2];
   int out[2][2];
   int status[2];
+  int terminal; /* -1: none; else the command's end of it, in the place of the pipes */
 };
 
 static void fail(int fd, uint8_t stage, int problem) {
@@ -88,16 +89,40 @@ static void offer_to_oom_killer(void) {
   close(fd);
 }
 
-_Noreturn static void run_child(const struct spawn_request *request, const struct pipes *p) {
+static void take_streams(const struct pipes *p) {
   int status = p->status[1];
-  setsid();
-  reset_signals();
-  offer_to_oom_killer();
+  if (p->terminal >= 0) {
+    int problem = take_terminal(p->terminal);
+    if (problem != 0) fail(status, STAGE_RESOURCES, problem);
+    for (int fd = 0; fd < 3; fd++) {
+      if (dup2(p->terminal, fd) < 0) fail(status, STAGE_RESOURCES, errno);
+    }
+    return;
+  }
   int in = p->in[0] >= 0 ? p->in[0] : open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (in < 0) fail(status, STAGE_RESOURCES, errno);
   if (dup2(in, 0) < 0 || dup2(p->out[0][1], 1) < 0 || dup2(p->out[1][1], 2) < 0) {
     fail(status, STAGE_RESOURCES, errno);
   }
+}
+
+/* The group of a terminal stays that of its file system, for write(1) and its like. */
+static void give_streams(const struct pipes *p, const struct user *user) {
+  if (p->terminal >= 0) {
+    if (fchown(0, user->uid, (gid_t)-1) != 0) return;
+    return;
+  }
+  for (int fd = p->in[0] >= 0 ? 0 : 1; fd < 3; fd++) {
+    if (fchown(fd, user->uid, user->gid) != 0) continue;
+  }
+}
+
+_Noreturn static void run_child(const struct spawn_request *request, const struct pipes *p) {
+  int status = p->status[1];
+  setsid();
+  reset_signals();
+  offer_to_oom_killer();
+  take_streams(p);
   /* init's descriptors are all above 2, so the status pipe can take 3 without hiding one still needed. */
   if (status != 3 && dup3(status, 3, O_CLOEXEC) < 0) fail(status, STAGE_RESOURCES, errno);
   status = 3;
@@ -106,9 +131,7 @@ _Noreturn static void run_child(const struct spawn_request *request, const struc
   int problem = resolve_user(request->user, &user);
   if (problem != 0) fail(status, STAGE_USER, problem);
   /* Else a command that opens /dev/stdout anew, as shell scripts do, is refused. */
-  for (int fd = p->in[0] >= 0 ? 0 : 1; fd < 3; fd++) {
-    if (fchown(fd, user.uid, user.gid) != 0) continue;
-  }
+  give_streams(p, &user);
   char **env = build_env(request, &user);
   if (env == NULL) fail(status, STAGE_RESOURCES, ENOMEM);
   for (uint32_t i = 0; i < request->limit_count; i++) {
@@ -152,41 +175,67 @@ static void close_pipes(struct pipes *p) {
   close_pair(p->out[0]);
   close_pair(p->out[1]);
   close_pair(p->status);
+  if (p->terminal >= 0) close(p->terminal);
+  p->terminal = -1;
 }
 
 static void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
-int spawn_exec(struct exec *exec, const struct spawn_request *request) {
-  struct pipes p = {{-1, -1}, {{-1, -1}, {-1, -1}}, {-1, -1}};
-  bool with_stdin = (request->flags & SPAWN_STDIN) != 0;
-  if ((with_stdin && pipe2(p.in, O_CLOEXEC) != 0) || pipe2(p.out[0], O_CLOEXEC) != 0 ||
-      pipe2(p.out[1], O_CLOEXEC) != 0 || pipe2(p.status, O_CLOEXEC) != 0) {
-    int problem = errno;
-    close_pipes(&p);
-    return problem;
+/* Returns 0 or an errno; what was opened until then is in `p` and in `master`. */
+static int open_streams(const struct spawn_request *request, struct pipes *p, int *master) {
+  if (pipe2(p->status, O_CLOEXEC) != 0) return errno;
+  if ((request->flags & SPAWN_TERMINAL) != 0) {
+    return open_terminal(request->rows, request->columns, master, &p->terminal);
   }
-  pid_t pid = fork();
-  if (pid < 0) {
-    int problem = errno;
+  bool with_stdin = (request->flags & SPAWN_STDIN) != 0;
+  if (with_stdin && pipe2(p->in, O_CLOEXEC) != 0) return errno;
+  return pipe2(p->out[0], O_CLOEXEC) == 0 && pipe2(p->out[1], O_CLOEXEC) == 0 ? 0 : errno;
+}
+
+static void keep_input(struct exec *exec, int fd) {
+  if (fd < 0) return;
+  set_nonblocking(fd);
+  exec->in.fd = fd;
+  exec->in.closed = false;
+}
+
+static void keep_output(struct exec *exec, int which, int fd) {
+  struct output *out = &exec->out[which];
+  out->fd = fd;
+  out->ended = fd < 0;
+  if (fd < 0) return;
+  set_nonblocking(fd);
+  out->armed = watch_fd(fd, EPOLLIN, which == 0 ? WATCH_STDOUT : WATCH_STDERR, exec->key);
+}
+
+int spawn_exec(struct exec *exec, const struct spawn_request *request) {
+  struct pipes p = {{-1, -1}, {{-1, -1}, {-1, -1}}, {-1, -1}, -1};
+  int master = -1, input = -1;
+  int problem = open_streams(request, &p, &master);
+  /* epoll knows a descriptor once: the terminal's second direction gets one of its own. */
+  if (problem == 0 && master >= 0 && (input = fcntl(master, F_DUPFD_CLOEXEC, 3)) < 0) problem = errno;
+  pid_t pid = problem == 0 ? fork() : -1;
+  if (problem == 0 && pid < 0) problem = errno;
+  if (problem != 0) {
     close_pipes(&p);
+    if (master >= 0) close(master);
+    if (input >= 0) close(input);
     return problem;
   }
   if (pid == 0) run_child(request, &p);
   exec->pid = pid;
   exec->phase = PHASE_STARTING;
+  exec->terminal = master >= 0;
+  exec->slave_fd = p.terminal;
+  exec->in.last = '\n';
+  exec->in.eofs = -1;
   exec->status_fd = p.status[0];
-  exec->in.fd = p.in[1];
-  exec->in.closed = !with_stdin;
-  close(p.status[1]);
-  if (p.in[0] >= 0) close(p.in[0]);
   set_nonblocking(exec->status_fd);
   watch_fd(exec->status_fd, EPOLLIN, WATCH_STATUS, exec->key);
-  if (with_stdin) set_nonblocking(exec->in.fd);
-  for (int i = 0; i < 2; i++) {
-    exec->out[i].fd = p.out[i][0];
-    close(p.out[i][1]);
-    set_nonblocking(exec->out[i].fd);
-    exec->out[i].armed = watch_fd(exec->out[i].fd, EPOLLIN, i == 0 ? WATCH_STDOUT : WATCH_STDERR, exec->key);
-  }
+  keep_input(exec, master >= 0 ? input : p.in[1]);
+  keep_output(exec, 0, master >= 0 ? master : p.out[0][0]);
+  keep_output(exec, 1, p.out[1][0]);
+  p.status[0] = p.in[1] = p.out[0][0] = p.out[1][0] = p.terminal = -1;
+  close_pipes(&p);
   return 0;
 }

@@ -30,6 +30,7 @@ static void forget_everything(void) {
     struct exec *exec = all_execs;
     uint32_t key = exec->key;
     exec->phase = PHASE_EXITED;
+    exec->draining = false;
     for (int i = 0; i < 2; i++) {
       if (exec->out[i].fd >= 0) close(exec->out[i].fd);
       exec->out[i].fd = -1;
@@ -56,7 +57,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     turn++;
     for (struct exec *exec = all_execs; exec != NULL; exec = exec->next) {
       for (int i = 0; i < 2; i++) read_output(exec, i);
-      if (turn % 7 == 0 && exec->phase == PHASE_RUNNING) exec->phase = PHASE_EXITED;
+      write_input(exec);
+      if (turn % 7 != 0 || exec->phase != PHASE_RUNNING) continue;
+      exec->phase = PHASE_EXITED;
+      exec->draining = exec->terminal && exec->out[0].fd >= 0;
+      exec->drain_limit = exec->out[0].ring.end + 2000;
     }
     link_flush();
     drop_finished_execs();
@@ -98,9 +103,9 @@ static size_t put_frame(uint8_t *p, uint8_t type, uint8_t stream, uint32_t key, 
 
 static size_t put_spawn(uint8_t *p, uint32_t key) {
   uint8_t *q = p + HEADER_SIZE;
-  put_u32(q, draw(2));
+  put_u32(q, draw(8));
   for (int i = 1; i < 4; i++) put_u32(q + 4 * i, 4096u << draw(4));
-  put_u32(q + 16, 0);
+  put_u32(q + 16, draw(2) == 0 ? 0 : draw(UINT32_MAX));
   q += 20;
   q += put_string(q, "exe_1");
   q += put_string(q, "/");
@@ -126,7 +131,7 @@ static size_t make_input(uint8_t *data) {
   uint32_t frames = 1 + draw(20);
   for (uint32_t i = 0; i < frames; i++) {
     uint32_t key = 1 + draw(3);
-    uint8_t type = (uint8_t)(1 + draw(16));
+    uint8_t type = (uint8_t)(1 + draw(17));
     if (type == F_SPAWN || i == 0) {
       size += put_spawn(data + size, key);
     } else if (type == F_STDIN) {

@@ -31,7 +31,17 @@ int spawn_exec(struct exec *exec, const struct spawn_request *request) {
   }
   exec->pid = 1 << 30;
   exec->phase = PHASE_RUNNING;
-  if ((request->flags & SPAWN_STDIN) != 0) {
+  /* Half of the terminals are real ones, with their command gone. */
+  exec->terminal = (request->flags & SPAWN_TERMINAL) != 0;
+  exec->in.eofs = -1;
+  int master, slave;
+  if (exec->terminal && exec->key % 2 == 0 && open_terminal(request->rows, request->columns, &master, &slave) == 0) {
+    close(slave);
+    close(exec->out[0].fd);
+    exec->out[0].fd = master;
+    exec->in.fd = fcntl(master, F_DUPFD_CLOEXEC, 3);
+    exec->in.closed = exec->in.fd < 0;
+  } else if ((request->flags & (SPAWN_STDIN | SPAWN_TERMINAL)) != 0) {
     int pair[2];
     if (pipe2(pair, O_CLOEXEC | O_NONBLOCK) != 0) return 24;
     /* Every other reader has gone. */

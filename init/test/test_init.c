@@ -115,11 +115,13 @@ static size_t add_string(uint8_t *p, const char *text) {
   return 4 + strlen(text);
 }
 
+static uint32_t spawn_size; /* rows and columns of the next terminal */
+
 static uint32_t make_spawn(uint8_t *p, const char *user, const char *cwd, uint32_t window, uint32_t flags, const char *const *argv) {
   uint8_t *q = p;
   put_u32(q, flags);
   for (int i = 1; i < 4; i++) put_u32(q + 4 * i, window);
-  put_u32(q + 16, 0);
+  put_u32(q + 16, spawn_size);
   q += 20;
   q += add_string(q, "exe_test");
   q += add_string(q, cwd);
@@ -357,6 +359,146 @@ static void senseless_frames_are_answered_and_oversized_ones_end_the_link(void) 
   report(__func__, good);
 }
 
+/* ---------------------------------------------------------------- terminals */
+
+static void run_in_terminal(uint32_t key, uint32_t rows, uint32_t columns, uint32_t window, const char *line) {
+  const char *argv[] = {"sh", "-c", line, NULL};
+  spawn_size = rows | columns << 16;
+  spawn(key, "", "/", window, SPAWN_TERMINAL, argv);
+  spawn_size = 0;
+}
+
+static struct {
+  char text[64 << 10];
+  size_t length;
+  bool exited, ended[2];
+  int code;
+  uint64_t at_exit;
+} seen;
+
+static void note_frame(void) {
+  const struct frame *f = &got.frame;
+  if (f->type == F_OUTPUT && f->stream == 1 && f->offset + f->length < sizeof seen.text) {
+    memcpy(seen.text + f->offset, got.payload, f->length);
+    if (f->offset + f->length > seen.length) seen.length = f->offset + f->length;
+    seen.text[seen.length] = 0;
+  } else if (f->type == F_OUTPUT_END) {
+    seen.ended[f->stream - 1] = true;
+  } else if (f->type == F_EXITED) {
+    seen.exited = true;
+    seen.code = get_u32(got.payload) == 0 ? (int)get_u32(got.payload + 4) : -(int)get_u32(got.payload + 4);
+    seen.at_exit = get_u64(got.payload + 32);
+  }
+}
+
+/* Until the exec's output has that text, or for NULL until it is over and its output ended. */
+static bool watch_for(const char *text) {
+  while (text != NULL ? strstr(seen.text, text) == NULL : !(seen.exited && seen.ended[0] && seen.ended[1])) {
+    if (!next_frame()) return false;
+    note_frame();
+  }
+  return true;
+}
+
+static void a_terminal_is_the_commands_own_and_of_the_asked_size(void) {
+  bool good = begin();
+  memset(&seen, 0, sizeof seen);
+  run_in_terminal(1, 40, 132, 65536, "test -t 0 && test -t 1 && test -t 2 && stty size && tty && echo to stderr >&2; ps -o tty= -p $$; exit 5");
+  CHECK(watch_for(NULL) && seen.code == 5 && seen.at_exit == seen.length);
+  CHECK(strstr(seen.text, "40 132\r\n/dev/pts/") != NULL && strstr(seen.text, "to stderr\r\n") != NULL);
+  memset(&seen, 0, sizeof seen);
+  run_in_terminal(2, 0, 0, 65536, "stty size");
+  CHECK(watch_for(NULL) && strcmp(seen.text, "24 80\r\n") == 0);
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+static void a_resize_right_after_the_start_arrives_and_signals(void) {
+  bool good = begin();
+  for (uint32_t key = 1; key <= 20 && good; key++) {
+    memset(&seen, 0, sizeof seen);
+    run_in_terminal(key, 24, 80, 65536, "while [ \"$(stty size)\" != '50 101' ]; do sleep 0.01; done; echo seen");
+    send_to_init(F_RESIZE, 0, key, 50 | 101 << 16, 0, NULL, 0);
+    CHECK(watch_for(NULL) && strcmp(seen.text, "seen\r\n") == 0);
+  }
+  memset(&seen, 0, sizeof seen);
+  run_in_terminal(90, 24, 80, 65536, "trap 'echo winch $(stty size); exit 3' WINCH; echo ready; while :; do sleep 0.05; done");
+  CHECK(watch_for("ready"));
+  send_to_init(F_RESIZE, 0, 90, 33 | 77 << 16, 0, NULL, 0);
+  CHECK(watch_for(NULL) && strstr(seen.text, "winch 33 77") != NULL && seen.code == 3);
+  run_shell(91, "sleep 0.2");
+  send_to_init(F_RESIZE, 0, 91, 33 | 77 << 16, 0, NULL, 0);
+  CHECK(until(F_ERROR));
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+static void the_end_of_input_is_what_control_d_is(void) {
+  bool good = begin();
+  static const char *const inputs[] = {"", "whole line\n", "half a line", "one\ntwo"};
+  for (uint32_t i = 0; i < 4; i++) {
+    memset(&seen, 0, sizeof seen);
+    run_in_terminal(1 + i, 24, 80, 65536, "stty -echo; printf 'go '; cat; echo still there; test -t 0; exit $?");
+    CHECK(watch_for("go "));
+    send_to_init(F_STDIN, 0, 1 + i, 0, 0, inputs[i], (uint32_t)strlen(inputs[i]));
+    send_to_init(F_STDIN_END, 0, 1 + i, 0, strlen(inputs[i]), NULL, 0);
+    CHECK(watch_for(NULL) && seen.code == 0 && strstr(seen.text, "still there") != NULL);
+  }
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+static void control_c_and_signals_reach_the_foreground(void) {
+  bool good = begin();
+  memset(&seen, 0, sizeof seen);
+  run_in_terminal(1, 24, 80, 65536, "trap 'echo stopped; exit 9' INT; echo ready; while :; do sleep 0.05; done");
+  CHECK(watch_for("ready"));
+  send_to_init(F_STDIN, 0, 1, 0, 0, "\003", 1);
+  CHECK(watch_for(NULL) && seen.code == 9 && strstr(seen.text, "stopped") != NULL);
+  /* -m: each job has a group of its own, as in an interactive shell. */
+  memset(&seen, 0, sizeof seen);
+  run_in_terminal(2, 24, 80, 65536, "set -m; trap : USR1; sh -c 'trap \"echo job; exit 4\" USR1; echo ready; while :; do sleep 0.05; done'");
+  CHECK(watch_for("ready"));
+  send_to_init(F_SIGNAL, SIGUSR1, 2, 7, 0, NULL, 0);
+  CHECK(watch_for(NULL) && strstr(seen.text, "job") != NULL);
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+/* What a terminal still holds when its command exits can't be counted, and all of it was written before. */
+static void all_output_of_a_terminal_comes_before_its_exit(void) {
+  bool good = begin();
+  memset(&seen, 0, sizeof seen);
+  run_in_terminal(1, 24, 80, 4096, "stty -opost; head -c 20000 /dev/zero | tr '\\0' x");
+  uint64_t acked = 0;
+  while (good && !(seen.exited && seen.ended[0])) {
+    CHECK(next_frame());
+    note_frame();
+    if (seen.length - acked >= 4096 || seen.ended[0]) {
+      acked = seen.length;
+      send_to_init(F_ACK, 1, 1, 0, acked, NULL, 0);
+    }
+  }
+  CHECK(seen.length == 20000 && seen.at_exit == 20000 && seen.code == 0);
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+static void a_child_that_lives_on_keeps_the_terminal_and_does_not_delay_the_exit(void) {
+  bool good = begin();
+  memset(&seen, 0, sizeof seen);
+  run_in_terminal(1, 24, 80, 65536, "trap '' HUP; (sleep 0.3; echo later) & exit 6");
+  while (!seen.exited && next_frame()) note_frame();
+  CHECK(seen.exited && seen.code == 6 && !seen.ended[0]);
+  CHECK(watch_for(NULL) && strstr(seen.text, "later\r\n") != NULL);
+  /* A command that closes its terminal and goes on is not hung up, and may come back to it. */
+  memset(&seen, 0, sizeof seen);
+  run_in_terminal(2, 24, 80, 65536, "exec </dev/null >/dev/null 2>&1; sleep 0.2; echo again >/dev/tty; exit 8");
+  CHECK(watch_for(NULL) && seen.code == 8 && strstr(seen.text, "again") != NULL);
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
 /* ---------------------------------------------------------------- applets */
 
 static char scratch[64];
@@ -446,6 +588,12 @@ int main(int argc, char **argv) {
   kill_tree_reaches_what_escaped();
   nothing_is_signalled_wholesale_when_init_is_not_pid_1();
   senseless_frames_are_answered_and_oversized_ones_end_the_link();
+  a_terminal_is_the_commands_own_and_of_the_asked_size();
+  a_resize_right_after_the_start_arrives_and_signals();
+  the_end_of_input_is_what_control_d_is();
+  control_c_and_signals_reach_the_foreground();
+  all_output_of_a_terminal_comes_before_its_exit();
+  a_child_that_lives_on_keeps_the_terminal_and_does_not_delay_the_exit();
   files_are_written_read_listed_moved_and_removed();
   the_subject_gets_its_user_no_capabilities_and_a_folder_of_its_own();
   char command[128];
