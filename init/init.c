@@ -229,12 +229,23 @@ static void fail_exec(struct exec *exec, uint8_t stage, int problem) {
   if (!exec->paused) send_exit(exec);
 }
 
-/* With a terminal also to its foreground: the job that an interactive shell runs has a group of its own. */
+/*
+ * On a terminal as a terminal does it: what its keys and its window send is for the foreground, which is the job that
+ * an interactive shell runs; a hang-up is for the shell too.
+ */
 static int signal_exec(const struct exec *exec, int signal_number) {
   pid_t foreground = exec->terminal ? terminal_foreground(exec->out[0].fd) : 0;
-  int problem = signal_group(exec->pid, signal_number);
-  if (foreground > 0 && foreground != exec->pid) signal_group(foreground, signal_number);
-  return problem;
+  if (foreground <= 0 || foreground == exec->pid) return signal_group(exec->pid, signal_number);
+  switch (signal_number) {
+    case SIGINT:
+    case SIGQUIT:
+    case SIGTSTP:
+    case SIGWINCH:
+      return signal_group(foreground, signal_number);
+    case SIGHUP:
+      signal_group(foreground, signal_number);
+  }
+  return signal_group(exec->pid, signal_number);
 }
 
 /* The status pipe says how starting went: end of file means that the command runs. */

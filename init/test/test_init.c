@@ -457,10 +457,10 @@ static void control_c_and_signals_reach_the_foreground(void) {
   CHECK(watch_for(NULL) && seen.code == 9 && strstr(seen.text, "stopped") != NULL);
   /* -m: each job has a group of its own, as in an interactive shell. */
   memset(&seen, 0, sizeof seen);
-  run_in_terminal(2, 24, 80, 65536, "set -m; trap : USR1; sh -c 'trap \"echo job; exit 4\" USR1; echo ready; while :; do sleep 0.05; done'");
+  run_in_terminal(2, 24, 80, 65536, "set -m; sh -c 'trap \"echo job; exit 4\" INT; echo ready; while :; do sleep 0.05; done'; echo shell");
   CHECK(watch_for("ready"));
-  send_to_init(F_SIGNAL, SIGUSR1, 2, 7, 0, NULL, 0);
-  CHECK(watch_for(NULL) && strstr(seen.text, "job") != NULL);
+  send_to_init(F_SIGNAL, SIGINT, 2, 7, 0, NULL, 0);
+  CHECK(watch_for(NULL) && strstr(seen.text, "job\r\nshell") != NULL);
   CHECK(stop_init());
   report(__func__, good);
 }

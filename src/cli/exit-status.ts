@@ -102,7 +102,7 @@ export interface CommandEnd {
 
 /** The command's own status; 128+n after signal n, 124 after a time-out, 125 when how it ended is unknown. */
 export function statusOfCommand(end: CommandEnd): number {
-  if (end.reason === 'TIMEOUT') return EXEC_TIMED_OUT;
+  if (end.reason === 'TIMEOUT' || end.reason === 'IDLE_TIMEOUT') return EXEC_TIMED_OUT;
   if (end.reason === 'LOST') return EXEC_FAILED;
   if (end.exitCode !== undefined) return end.exitCode;
   const number = SIGNALS[end.signal ?? ''] ?? Number(/^SIG(\d+)$/.exec(end.signal ?? '')?.[1] ?? Number.NaN);

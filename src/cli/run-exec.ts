@@ -95,6 +95,8 @@ function endOf({ out }: CommandContext, { result }: ExecExited): number {
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   TIMEOUT: 'The command ran into its time-out.',
+  IDLE_TIMEOUT: 'The command was idle for too long.',
+  OUTPUT_LIMIT: 'The command wrote more than it may.',
   CANCELLED: 'The command was cancelled.',
   OUT_OF_MEMORY: 'The command was killed while the sandbox ran out of memory.',
   SESSION_ENDED: 'The session ended while the command ran.',

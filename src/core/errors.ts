@@ -42,6 +42,7 @@ export type ErrorReason =
   | 'EXEC_ENDED'
   | 'STDIN_CLOSED'
   | 'STDIN_BUSY'
+  | 'NO_TERMINAL'
   | 'VERIFICATION_ENDED'
   | 'ENGINE_UNSUPPORTED'
   | 'ENVIRONMENT_UNMET'

@@ -10,6 +10,8 @@ export type ExitReason =
   | 'OUT_OF_MEMORY'
   | 'SESSION_ENDED'
   | 'START_FAILED'
+  | 'IDLE_TIMEOUT'
+  | 'OUTPUT_LIMIT'
   | 'LOST';
 
 export type OutputStream = 'stdout' | 'stderr';
@@ -32,6 +34,12 @@ export const SIGNALS = [
 ] as const;
 export type SignalName = (typeof SIGNALS)[number];
 
+/** Lines and characters in a line. */
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
 /** What a command is: exactly one of `argv` and `shell`. */
 export interface ExecSpec {
   /** Client-chosen or made by the service; unique in the session until it ends. */
@@ -45,7 +53,7 @@ export interface ExecSpec {
   readonly cwd: string;
   /** '' is the session's user. */
   readonly user: string;
-  /** Whether stdin comes over the stream; otherwise it is /dev/null. */
+  /** Whether stdin comes over the stream; otherwise it is /dev/null. Always true with a terminal. */
   readonly stdin: boolean;
   /** 0: none. */
   readonly timeoutMs: number;
@@ -54,7 +62,30 @@ export interface ExecSpec {
   readonly stopSignal: SignalName;
   /** Goes on when its client vanishes; otherwise it is ended after the lease. */
   readonly detach: boolean;
+  /** It gets a terminal of this size, and writes everything to stdout. */
+  readonly tty: TerminalSize | undefined;
+  /** Without a byte of output or stdin; 0: none. */
+  readonly idleTimeoutMs: number;
+  /** Of both outputs together; 0: none. */
+  readonly maxOutputBytes: number;
+  /** How long it goes on without a reader; undefined: as the service has it. */
+  readonly leaseMs: number | undefined;
 }
+
+/** A spec that an earlier version of the service stored, with what came later as it was then. */
+export function completeSpec(stored: Partial<ExecSpec> & Omit<ExecSpec, NewFields>): ExecSpec {
+  return {
+    ...stored,
+    argv: stored.argv,
+    shell: stored.shell,
+    tty: stored.tty,
+    idleTimeoutMs: stored.idleTimeoutMs ?? 0,
+    maxOutputBytes: stored.maxOutputBytes ?? 0,
+    leaseMs: stored.leaseMs,
+  };
+}
+
+type NewFields = 'argv' | 'shell' | 'tty' | 'idleTimeoutMs' | 'maxOutputBytes' | 'leaseMs';
 
 /** How an exec ended. Exactly one of code and signal for EXITED and SIGNALLED. */
 export interface ExecExit {
@@ -77,6 +108,8 @@ export interface ExecInfo {
   readonly spec: ExecSpec;
   readonly state: ExecState;
   readonly exit: ExecExit | undefined;
+  /** The terminal's size when a resize has changed it; undefined: as `spec` says. */
+  readonly terminal: TerminalSize | undefined;
   /** Total bytes that the command wrote so far, also where the record dropped some. */
   readonly stdoutBytes: number;
   readonly stderrBytes: number;

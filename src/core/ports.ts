@@ -8,6 +8,7 @@ import type {
   ExecInfo,
   ExecSpec,
   SignalName,
+  TerminalSize,
 } from './exec.js';
 import type { Key } from './key.js';
 import type { Dataset, SampleManifest, SampleVersion } from './sample.js';
@@ -242,6 +243,8 @@ export interface SandboxExecs {
   list(): readonly ExecInfo[];
   /** False when it had ended already. */
   signal(execId: string, signal: SignalName): Promise<boolean>;
+  /** Changes the terminal's size; nothing when the exec has ended. @throws NO_TERMINAL. */
+  resize(execId: string, size: TerminalSize): void;
   /** Ends an exec and all it started: stop signal, grace, SIGKILL. */
   cancel(execId: string): Promise<void>;
   /** The head and tail of what is recorded, at most `limit` bytes a stream. */

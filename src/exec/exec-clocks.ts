@@ -1,4 +1,4 @@
-type Clock = 'timeout' | 'grace' | 'lease';
+type Clock = 'timeout' | 'idle' | 'grace' | 'lease';
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -9,7 +9,7 @@ export class ExecClocks {
   /** Starts a clock anew. */
   start(clock: Clock, ms: number, expired: () => void): void {
     this.stop(clock);
-    this.#timers.set(clock, setTimeout(expired, Math.min(Math.max(0, ms), LONGEST_TIMER_MS)));
+    this.#timers.set(clock, setTimeout(expired, Math.min(Math.max(0, Math.ceil(ms)), LONGEST_TIMER_MS)));
   }
 
   stop(clock: Clock): void {

@@ -1,7 +1,8 @@
 import { CodesetError } from '../core/errors.js';
 import type { ExecEvent, OutputStream } from '../core/exec.js';
 import type { AttachOptions } from '../core/ports.js';
-import type { Exec, Follower } from './exec.js';
+import type { Follower } from './exec-followers.js';
+import type { Exec } from './exec.js';
 
 const STREAMS: readonly [OutputStream, OutputStream] = ['stdout', 'stderr'];
 

@@ -1,4 +1,4 @@
-import type { ExecExit } from '../core/exec.js';
+import type { ExecExit, TerminalSize } from '../core/exec.js';
 import type { Journal } from './journal.js';
 import type { OutputRecord } from './output-record.js';
 import type { SandboxLink } from './sandbox-link.js';
@@ -14,6 +14,8 @@ export interface EndedAt {
   readonly exit: ExecExit;
   readonly started: number | undefined;
   readonly ended: number;
+  /** What a resize has made of its terminal. */
+  readonly terminal: TerminalSize | undefined;
 }
 
 /**
@@ -125,6 +127,7 @@ export class ExecRecorder {
         started: end.started ?? 0,
         ended: end.ended,
         totals: [stdout.end, stderr.end],
+        ...(end.terminal === undefined ? {} : { terminal: end.terminal }),
         ...(inline === undefined
           ? {}
           : { output: [inline[0].toString('base64'), inline[1].toString('base64')] as const }),

@@ -1,5 +1,15 @@
-import type { AttachOffsets, ExecExit, ExecInfo, ExecSpec, ExecState, SignalName } from '../core/exec.js';
-import { ExecClocks } from './exec-clocks.js';
+import { failedPrecondition } from '../core/errors.js';
+import type {
+  AttachOffsets,
+  ExecExit,
+  ExecInfo,
+  ExecSpec,
+  ExecState,
+  SignalName,
+  TerminalSize,
+} from '../core/exec.js';
+import { Followers, type Follower } from './exec-followers.js';
+import { ExecLimits, type StopReason } from './exec-limits.js';
 import { ExecRecorder } from './exec-recorder.js';
 import { exitOfFailedStart, exitOfReport } from './exit.js';
 import type { Journal } from './journal.js';
@@ -23,18 +33,6 @@ export interface ExecContext {
   changed(exec: Exec): void;
 }
 
-/** Somebody who follows the output. */
-export interface Follower {
-  /** How far each stream was taken by the consumer. */
-  readonly taken: [number, number];
-  readonly holds: boolean;
-  readonly slows: boolean;
-  /** Something has changed. */
-  wake(): void;
-}
-
-type StopReason = 'TIMEOUT' | 'CANCELLED' | 'SESSION_ENDED';
-
 const KILL_WAIT_MS = 5000;
 
 /** One command: its state, its record and its followers. */
@@ -45,7 +43,7 @@ export class Exec implements LinkTarget {
   readonly stdin: StdinChannel;
   readonly #context: ExecContext;
   readonly #createTime: number;
-  readonly #clocks = new ExecClocks();
+  readonly #limits: ExecLimits;
   readonly #recorder: ExecRecorder;
   #spawnFrame: Buffer | undefined;
   #startTime: number | undefined;
@@ -55,10 +53,13 @@ export class Exec implements LinkTarget {
   #report: ExitReport | undefined;
   #ending = false;
   #stopReason: StopReason | undefined;
-  readonly #followers = new Set<Follower>();
+  readonly #followers = new Followers();
+  /** What a resize has made of the terminal. */
+  #terminal: TerminalSize | undefined;
   #wasHeld = false;
   #adopted = false;
   #waiters: (() => void)[] = [];
+
   /** @param spawnFrame what init is sent; undefined for an exec that an earlier life of the service started. */
   constructor(
     context: ExecContext,
@@ -74,7 +75,8 @@ export class Exec implements LinkTarget {
     this.records = records;
     this.#createTime = createTime;
     this.#spawnFrame = spawnFrame;
-    this.stdin = new StdinChannel(context.link, key, spec.stdin);
+    this.#limits = new ExecLimits(spec, context.leaseMs, (reason) => this.stop(reason));
+    this.stdin = new StdinChannel(context.link, key, spec.stdin, () => this.#limits.active());
     this.#recorder = new ExecRecorder(context.link, context.journal, key, records);
   }
 
@@ -96,6 +98,7 @@ export class Exec implements LinkTarget {
       spec: this.spec,
       state: this.#state,
       exit: this.#exit,
+      terminal: this.#terminal,
       stdoutBytes: this.records[0].end,
       stderrBytes: this.records[1].end,
       createTime: new Date(this.#createTime),
@@ -111,7 +114,7 @@ export class Exec implements LinkTarget {
     if (this.#spawnFrame !== undefined) this.#context.link.spawn(this.key, this.#spawnFrame);
     this.#context.journal.append({ t: 'start', key: this.key, spec: this.spec, time: this.#createTime });
     this.#context.due(this);
-    this.#armTimeout();
+    this.#limits.begin(this.#createTime);
   }
 
   /** Whether init has it since an earlier life of the service. */
@@ -127,15 +130,22 @@ export class Exec implements LinkTarget {
     this.stdin.adopt(known);
     this.#wasHeld = held;
     if (this.#exit !== undefined) return;
+    this.#terminal = changed(known.terminal, this.spec.tty);
     this.#startTime ??= this.#createTime;
     if (known.started && this.#state === 'STARTING') this.#state = 'RUNNING';
-    this.#armTimeout();
-    if (held) this.#startLease();
+    this.#limits.begin(this.#createTime);
+    if (held) this.#limits.startLease();
   }
 
   /** An end that was recorded by an earlier life of the service. */
-  restoreExit(exit: ExecExit, startTime: number | undefined, endTime: number | undefined): void {
+  restoreExit(
+    exit: ExecExit,
+    startTime: number | undefined,
+    endTime: number | undefined,
+    terminal: TerminalSize | undefined,
+  ): void {
     this.#exit = exit;
+    this.#terminal = terminal;
     this.#state = exit.reason === 'LOST' ? 'LOST' : 'EXITED';
     this.#startTime = startTime;
     this.#endTime = endTime;
@@ -151,7 +161,7 @@ export class Exec implements LinkTarget {
     this.#spawnFrame = undefined;
     this.#startTime ??= Date.now();
     this.#context.changed(this);
-    this.#wakeFollowers();
+    this.#followers.wake();
   }
 
   startFailed(stage: number, errno: number): void {
@@ -165,7 +175,8 @@ export class Exec implements LinkTarget {
   output(stream: 0 | 1, offset: number, data: Buffer): void {
     if (!this.records[stream].append(offset, data)) return;
     this.#context.due(this);
-    this.#wakeFollowers();
+    this.#followers.wake();
+    this.#limits.wrote(this.records[0].end + this.records[1].end);
     if (this.#report !== undefined) this.#settle();
   }
 
@@ -201,11 +212,13 @@ export class Exec implements LinkTarget {
   resumed(known: KnownExec | undefined): void {
     if (known !== undefined) {
       this.stdin.resumed(known);
+      if (this.#terminal !== undefined) this.#context.link.resize(this.key, this.#terminal);
     } else if (this.#exit !== undefined) {
       this.#context.link.unregister(this.key);
     } else if (this.#state === 'STARTING' && this.#spawnFrame !== undefined) {
       this.#context.link.spawn(this.key, this.#spawnFrame);
       this.stdin.restarted();
+      if (this.#terminal !== undefined) this.#context.link.resize(this.key, this.#terminal);
     } else {
       this.lost('The sandbox knows nothing of this command any more.');
     }
@@ -232,17 +245,33 @@ export class Exec implements LinkTarget {
     return (await this.#context.link.signal(this.key, signalNumber(name))) === 0;
   }
 
-  /** Stop signal, grace, then SIGKILL to all that it started. The first reason stays. */
+  /** @throws NO_TERMINAL */
+  resize(size: TerminalSize): void {
+    if (this.spec.tty === undefined) {
+      throw failedPrecondition('NO_TERMINAL', 'This command has no terminal; start it with `tty`.', {
+        metadata: { exec_id: this.spec.execId },
+      });
+    }
+    if (this.#exit !== undefined) return;
+    this.#terminal = changed(size, this.spec.tty);
+    this.#context.link.resize(this.key, size);
+  }
+
+  /**
+   * Stop signal, grace, then SIGKILL to all that it started. The first reason stays. What writes too much could
+   * write on during its grace, so it gets none.
+   */
   stop(reason: StopReason): void {
     if (this.#exit !== undefined || this.#stopReason !== undefined) return;
     this.#stopReason = reason;
-    const grace = this.spec.stopSignal === 'SIGKILL' ? 0 : this.spec.killGraceMs;
+    const atOnce = reason === 'OUTPUT_LIMIT' || this.spec.stopSignal === 'SIGKILL';
+    const grace = atOnce ? 0 : this.spec.killGraceMs;
     if (grace === 0) {
       void this.#kill();
       return;
     }
     this.#context.link.signal(this.key, signalNumber(this.spec.stopSignal)).catch(() => undefined);
-    this.#clocks.start('grace', grace, () => void this.#kill());
+    this.#limits.startGrace(grace, () => void this.#kill());
   }
 
   /** Its end is on its way by other means (the whole sandbox was killed). */
@@ -267,7 +296,7 @@ export class Exec implements LinkTarget {
   follow(follower: Follower): void {
     this.#followers.add(follower);
     if (!follower.holds) return;
-    this.#clocks.stop('lease');
+    this.#limits.stopLease();
     if (!this.#wasHeld && !this.spec.detach) {
       this.#wasHeld = true;
       if (this.#exit === undefined) this.#context.journal.append({ t: 'held', key: this.key });
@@ -279,7 +308,7 @@ export class Exec implements LinkTarget {
     this.#followers.delete(follower);
     if (this.#exit !== undefined) return;
     for (const stream of [0, 1] as const) this.acknowledge(stream);
-    if (follower.holds && ![...this.#followers].some((other) => other.holds)) this.#startLease();
+    if (follower.holds && !this.#followers.hold) this.#limits.startLease();
   }
 
   /** Whether the stream can have a byte at that offset, now or later. */
@@ -293,12 +322,7 @@ export class Exec implements LinkTarget {
 
   /** Gives init room, as far as the bytes are recorded and the followers that may slow the command took them. */
   acknowledge(stream: 0 | 1): void {
-    // The fastest of them sets the pace: one that stalls slows no other.
-    let fastest: number | undefined;
-    for (const follower of this.#followers) {
-      if (follower.slows) fastest = Math.max(fastest ?? 0, follower.taken[stream]);
-    }
-    this.#recorder.acknowledge(stream, fastest);
+    this.#recorder.acknowledge(stream, this.#followers.taken(stream));
   }
 
   /** Puts on disk what waits; called some milliseconds after `due`. True when another call is due. */
@@ -306,26 +330,20 @@ export class Exec implements LinkTarget {
     const end =
       this.#exit === undefined
         ? undefined
-        : { exit: this.#exit, started: this.#startTime, ended: this.#endTime ?? 0 };
+        : {
+            exit: this.#exit,
+            started: this.#startTime,
+            ended: this.#endTime ?? 0,
+            terminal: this.#terminal,
+          };
     return this.#recorder.flush(end, Date.now() - (this.#startTime ?? this.#createTime), final);
   }
 
   // ------------------------------------------------------------ its end
 
-  #armTimeout(): void {
-    if (this.spec.timeoutMs <= 0) return;
-    const left = this.#createTime + this.spec.timeoutMs - Date.now();
-    this.#clocks.start('timeout', left, () => this.stop('TIMEOUT'));
-  }
-
-  #startLease(): void {
-    if (this.spec.detach || this.#exit !== undefined) return;
-    this.#clocks.start('lease', this.#context.leaseMs, () => this.stop('CANCELLED'));
-  }
-
   /** SIGKILL for all of it, but not for ever. */
   async #kill(): Promise<void> {
-    this.#clocks.stop('grace');
+    this.#limits.stopGrace();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, KILL_WAIT_MS)));
     const done = this.#context.link.killTree(this.key, this.spec.execId, SIGKILL).catch(() => undefined);
@@ -359,7 +377,7 @@ export class Exec implements LinkTarget {
 
   #finish(exit: ExecExit): void {
     if (this.#exit !== undefined) return;
-    this.#clocks.stopAll();
+    this.#limits.end();
     this.#spawnFrame = undefined;
     this.#exit = exit;
     this.#endTime = Date.now();
@@ -370,7 +388,7 @@ export class Exec implements LinkTarget {
     }
     this.#context.due(this);
     this.#context.changed(this);
-    this.#wakeFollowers();
+    this.#followers.wake();
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const resolve of waiters) resolve();
@@ -378,11 +396,12 @@ export class Exec implements LinkTarget {
 
   /** Stops the clocks, for a restart of the service. */
   suspend(): void {
-    this.#clocks.stopAll();
-    this.#wakeFollowers();
+    this.#limits.end();
+    this.#followers.wake();
   }
+}
 
-  #wakeFollowers(): void {
-    for (const follower of this.#followers) follower.wake();
-  }
+/** A terminal's size when it is another than the one it began with. */
+function changed(size: TerminalSize | undefined, first: TerminalSize | undefined): TerminalSize | undefined {
+  return size?.rows === first?.rows && size?.columns === first?.columns ? undefined : size;
 }

@@ -19,6 +19,7 @@ export const Send = {
   FREEZE: 0x0c,
   THAW: 0x0d,
   PING: 0x0e,
+  RESIZE: 0x0f,
 } as const;
 
 export const Receive = {

@@ -1,6 +1,6 @@
 import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ExecExit, ExecSpec } from '../core/exec.js';
+import type { ExecExit, ExecSpec, TerminalSize } from '../core/exec.js';
 
 /** One line of a journal. */
 export type JournalEntry =
@@ -14,6 +14,8 @@ export type JournalEntry =
       readonly started: number;
       readonly ended: number;
       readonly totals: readonly [number, number];
+      /** The size of its terminal, when a resize has changed it. */
+      readonly terminal?: TerminalSize;
       /** Base64 of short output that is in no file of its own; both streams or none. */
       readonly output?: readonly [string, string];
     };

@@ -1,3 +1,4 @@
+import type { TerminalSize } from '../core/exec.js';
 import { readOffset } from './frames.js';
 
 const PHASE_RUNNING = 1;
@@ -24,6 +25,8 @@ export interface KnownExec {
   readonly stdinClosed: boolean;
   readonly stdinEnded: boolean;
   readonly note: string;
+  /** The size of its terminal, when it has one. */
+  readonly terminal: TerminalSize | undefined;
 }
 
 /** Whoever takes the frames of one exec. After a reconnect any of them may come a second time. */
@@ -45,6 +48,7 @@ export interface LinkTarget {
 /** The payload of an EXEC_STATE frame. */
 export function parseKnown(key: number, phase: number, payload: Buffer): KnownExec {
   const flags = payload.readUInt32LE(24);
+  const noteEnd = 32 + payload.readUInt32LE(28);
   return {
     key,
     started: phase === PHASE_RUNNING || phase === PHASE_EXITED,
@@ -52,8 +56,16 @@ export function parseKnown(key: number, phase: number, payload: Buffer): KnownEx
     stdinReceived: readOffset(payload, 16),
     stdinClosed: (flags & 1) !== 0,
     stdinEnded: (flags & 2) !== 0,
-    note: payload.toString('utf8', 32, 32 + payload.readUInt32LE(28)),
+    note: payload.toString('utf8', 32, noteEnd),
+    terminal: parseSize(payload, noteEnd),
   };
+}
+
+function parseSize(payload: Buffer, at: number): TerminalSize | undefined {
+  if (payload.length < at + 4) return undefined;
+  const rows = payload.readUInt16LE(at);
+  const columns = payload.readUInt16LE(at + 2);
+  return rows === 0 && columns === 0 ? undefined : { rows, columns };
 }
 
 /** The payload of an EXITED frame. */

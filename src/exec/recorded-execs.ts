@@ -1,7 +1,15 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodesetError, failedPrecondition, notFound } from '../core/errors.js';
-import type { BoundedOutput, ExecEvent, ExecInfo, ExecSpec, SignalName } from '../core/exec.js';
+import {
+  completeSpec,
+  type BoundedOutput,
+  type ExecEvent,
+  type ExecInfo,
+  type ExecSpec,
+  type SignalName,
+  type TerminalSize,
+} from '../core/exec.js';
 import type {
   AttachOptions,
   ExecHostOptions,
@@ -30,6 +38,8 @@ export interface RecordedExecsSettings {
   readonly leaseMs: number;
 }
 
+/** What a terminal is said to be to whom nobody told. */
+const DEFAULT_TERM = 'xterm-256color';
 /** Commands that run at one time in one sandbox. */
 const MAX_RUNNING = 1024;
 /** How long `end` waits for what it killed. */
@@ -138,10 +148,16 @@ export class RecordedExecs implements SandboxExecs {
       execId: spec.execId,
       argv: spec.argv ?? ['bash', '-c', spec.shell ?? ''],
       orShell: spec.argv === undefined,
-      env: { ...this.#options.defaults.env, ...spec.env, ...this.#options.secretEnv },
+      env: {
+        ...(spec.tty === undefined ? {} : { TERM: DEFAULT_TERM }),
+        ...this.#options.defaults.env,
+        ...spec.env,
+        ...this.#options.secretEnv,
+      },
       cwd: spec.cwd,
       user: spec.user,
       stdin: spec.stdin,
+      tty: spec.tty,
       note: JSON.stringify({ spec, time }),
     });
     requireFits(frame);
@@ -183,6 +199,10 @@ export class RecordedExecs implements SandboxExecs {
     return await this.#find(execId).signal(signal);
   }
 
+  resize(execId: string, size: TerminalSize): void {
+    this.#find(execId).resize(size);
+  }
+
   async cancel(execId: string): Promise<void> {
     const exec = this.#find(execId);
     exec.stop('CANCELLED');
@@ -206,6 +226,7 @@ export class RecordedExecs implements SandboxExecs {
       cwd: resolveCwd(this.#options.defaults.cwd, spec.cwd),
       user: spec.user === '' ? this.#options.defaults.user : spec.user,
       stdin: spec.stdin,
+      tty: undefined,
       note: '',
     });
     requireFits(frame);
@@ -270,7 +291,12 @@ export class RecordedExecs implements SandboxExecs {
     for (const info of this.#options.stored) {
       // Known to the database alone. One that may still run is settled when init has told what it has.
       if (info.exit !== undefined && !this.#execs.has(info.execId)) {
-        this.#addStored(info).restoreExit(info.exit, info.startTime?.getTime(), info.endTime?.getTime());
+        this.#addStored(info).restoreExit(
+          info.exit,
+          info.startTime?.getTime(),
+          info.endTime?.getTime(),
+          undefined,
+        );
       }
     }
   }
@@ -306,7 +332,8 @@ export class RecordedExecs implements SandboxExecs {
     this.#nextKey = Math.max(this.#nextKey, entry.key + 1);
     if (entry.t === 'start') {
       const records = await this.#loadRecords(entry.key);
-      this.#add(new Exec(this.#context, entry.key, entry.spec, records, entry.time, undefined));
+      const spec = completeSpec(entry.spec);
+      this.#add(new Exec(this.#context, entry.key, spec, records, entry.time, undefined));
       return;
     }
     const exec = this.#byKey.get(entry.key);
@@ -319,7 +346,7 @@ export class RecordedExecs implements SandboxExecs {
       exec.records[0].adopt(Buffer.from(entry.output[0], 'base64'));
       exec.records[1].adopt(Buffer.from(entry.output[1], 'base64'));
     }
-    exec.restoreExit(entry.exit, entry.started || undefined, entry.ended);
+    exec.restoreExit(entry.exit, entry.started || undefined, entry.ended, entry.terminal);
   }
 
   /** Init has an exec that nothing here listens to. */
@@ -329,12 +356,13 @@ export class RecordedExecs implements SandboxExecs {
     if (exec === undefined && known.note !== '') {
       // Started in the last moments of an earlier life of the service: init's note is all there is of it.
       const note = JSON.parse(known.note) as { spec: ExecSpec; time: number };
-      if (!this.#execs.has(note.spec.execId)) {
+      const spec = completeSpec(note.spec);
+      if (!this.#execs.has(spec.execId)) {
         const records = this.#unclaimed.get(known.key) ?? this.#records(known.key);
-        exec = new Exec(this.#context, known.key, note.spec, records, note.time, undefined);
+        exec = new Exec(this.#context, known.key, spec, records, note.time, undefined);
         this.#add(exec);
         this.#running.add(exec);
-        this.#journal.append({ t: 'start', key: known.key, spec: note.spec, time: note.time });
+        this.#journal.append({ t: 'start', key: known.key, spec, time: note.time });
       }
     }
     if (exec !== undefined) {

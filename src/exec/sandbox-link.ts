@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { CodesetError } from '../core/errors.js';
+import type { TerminalSize } from '../core/exec.js';
 import {
   encodeHeader,
   FrameParser,
@@ -86,6 +87,10 @@ export class SandboxLink {
 
   stdinEnd(key: number, total: number): void {
     this.#post(encodeHeader(Send.STDIN_END, 0, key, 0, 0, total));
+  }
+
+  resize(key: number, size: TerminalSize): void {
+    this.#post(encodeHeader(Send.RESIZE, 0, key, 0, size.rows + size.columns * 0x1_0000));
   }
 
   ack(key: number, stream: 0 | 1, offset: number, ended: boolean): void {

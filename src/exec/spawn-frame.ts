@@ -1,3 +1,5 @@
+import type { TerminalSize } from '../core/exec.js';
+
 /** What init is told of a command; strings must hold no NUL. */
 export interface SpawnRequest {
   /** Goes into the command's environment as the mark by which what it started is found. */
@@ -7,6 +9,8 @@ export interface SpawnRequest {
   readonly cwd: string;
   readonly user: string;
   readonly stdin: boolean;
+  /** A terminal in the place of pipes. */
+  readonly tty: TerminalSize | undefined;
   /** Where argv[0] is not installed, /bin/sh takes its place. */
   readonly orShell: boolean;
   /** Handed back by init when a new link opens. */
@@ -19,6 +23,7 @@ export const OUTPUT_WINDOW = 1024 * 1024;
 export const STDIN_WINDOW = 256 * 1024;
 
 const FLAG_STDIN = 1;
+const FLAG_TERMINAL = 2;
 const FLAG_OR_SHELL = 4;
 
 /** The payload of a SPAWN frame. */
@@ -32,11 +37,16 @@ export function encodeSpawn(request: SpawnRequest): Buffer {
   let size = 20;
   for (const item of strings) size += 4 + (typeof item === 'string' ? Buffer.byteLength(item) : 0);
   const buffer = Buffer.allocUnsafe(size);
-  buffer.writeUInt32LE((request.stdin ? FLAG_STDIN : 0) | (request.orShell ? FLAG_OR_SHELL : 0), 0);
+  const flags =
+    (request.stdin ? FLAG_STDIN : 0) |
+    (request.tty === undefined ? 0 : FLAG_TERMINAL) |
+    (request.orShell ? FLAG_OR_SHELL : 0);
+  buffer.writeUInt32LE(flags, 0);
   buffer.writeUInt32LE(STDIN_WINDOW, 4);
   buffer.writeUInt32LE(OUTPUT_WINDOW, 8);
   buffer.writeUInt32LE(OUTPUT_WINDOW, 12);
-  buffer.writeUInt32LE(0, 16);
+  buffer.writeUInt16LE(request.tty?.rows ?? 0, 16);
+  buffer.writeUInt16LE(request.tty?.columns ?? 0, 18);
   let at = 20;
   for (const item of strings) {
     if (typeof item === 'number') {

@@ -5,7 +5,8 @@ import { MAX_PAYLOAD } from './frames.js';
 /** The same content gives the same text, whatever the order of the environment. */
 export function canonical(spec: ExecSpec): string {
   const { env, ...rest } = spec;
-  return JSON.stringify([Object.entries(rest).sort(byName), Object.entries(env).sort(byName)]);
+  const fields = Object.entries(rest).filter(([, value]) => value !== undefined);
+  return JSON.stringify([fields.sort(byName), Object.entries(env).sort(byName)]);
 }
 
 function byName(a: readonly [string, unknown], b: readonly [string, unknown]): number {

@@ -10,6 +10,7 @@ const PIECE_BYTES = 64 * 1024;
 export class StdinChannel {
   readonly #link: SandboxLink;
   readonly #key: number;
+  readonly #onAccepted: () => void;
   /** Next byte to be accepted. */
   #end = 0;
   /** Bytes that the command's pipe has taken. */
@@ -21,9 +22,11 @@ export class StdinChannel {
   #writer: object | undefined;
   #waiting: (() => void)[] = [];
 
-  constructor(link: SandboxLink, key: number, open: boolean) {
+  /** @param onAccepted called when new bytes were taken from the writer. */
+  constructor(link: SandboxLink, key: number, open: boolean, onAccepted: () => void = () => undefined) {
     this.#link = link;
     this.#key = key;
+    this.#onAccepted = onAccepted;
     this.#closed = !open;
   }
 
@@ -130,6 +133,7 @@ export class StdinChannel {
       this.#unconfirmed.push({ offset: this.#end, data: piece });
       this.#link.stdin(this.#key, this.#end, piece);
       this.#end += piece.length;
+      this.#onAccepted();
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import { notFound } from '../core/errors.js';
-import type { ExecExit, ExecInfo, ExecSpec, ExecState } from '../core/exec.js';
+import { completeSpec, type ExecExit, type ExecInfo, type ExecState } from '../core/exec.js';
 import type { ExecRepository } from '../core/ports.js';
 import { encodeRow, jsonIn, optionalTimeIn, optionalTimeOut, timeIn, timeOut } from './columns.js';
 import type { Encoders } from './columns.js';
@@ -102,6 +102,8 @@ const ENCODERS: Encoders<ExecInfo, ExecRow> = {
   spec: (spec) => ({ spec: JSON.stringify(spec) }),
   state: (state) => ({ state }),
   exit: (exit) => ({ exit_status: exit === undefined ? null : JSON.stringify(exit) }),
+  // A size that changes while the command runs is init's to tell; what has ended shows the size it began with.
+  terminal: () => ({}),
   stdoutBytes: (stdout_bytes) => ({ stdout_bytes }),
   stderrBytes: (stderr_bytes) => ({ stderr_bytes }),
   createTime: (time) => ({ create_time: timeOut(time) }),
@@ -114,20 +116,16 @@ function execIn(row: ExecRow): ExecInfo {
     execId: row.exec_id,
     sessionId: row.session_id,
     command: jsonIn(row.command),
-    spec: specIn(row.spec),
+    spec: completeSpec(jsonIn(row.spec)),
     state: row.state as ExecState,
     exit: row.exit_status === null ? undefined : exitIn(row.exit_status),
+    terminal: undefined,
     stdoutBytes: row.stdout_bytes,
     stderrBytes: row.stderr_bytes,
     createTime: timeIn(row.create_time),
     startTime: optionalTimeIn(row.start_time),
     endTime: optionalTimeIn(row.end_time),
   };
-}
-
-function specIn(text: string): ExecSpec {
-  const spec = jsonIn<ExecSpec>(text);
-  return { ...spec, argv: spec.argv, shell: spec.shell };
 }
 
 function exitIn(text: string): ExecExit {

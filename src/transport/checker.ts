@@ -2,7 +2,8 @@ import { invalidFields, type FieldViolation } from '../core/errors.js';
 import type { Duration } from '../../gen/google/protobuf/duration.js';
 
 export const SECOND = 1000;
-export const DAY = 24 * 3600 * SECOND;
+export const HOUR = 3600 * SECOND;
+export const DAY = 24 * HOUR;
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
 

@@ -11,6 +11,7 @@ import {
   outputStreams,
   paceFromProto,
   signalFromProto,
+  terminalFromProto,
 } from './convert/exec.js';
 import { invalidStream } from './upload.js';
 import type { SessionUseCases } from './use-cases.js';
@@ -179,6 +180,15 @@ class ExecInput {
         check.done();
         // To a command that has just ended a signal is nothing wrong: `exited` is on its way.
         await this.#execs.signal(this.#execId, signal);
+        return;
+      }
+      case 'resize': {
+        const check = new Checker();
+        const { size } = frame.value;
+        if (size === undefined) check.fail('resize.size', 'is required');
+        const terminal = terminalFromProto(check, 'resize.size', size ?? { rows: 0, columns: 0 });
+        check.done();
+        this.#execs.resize(this.#execId, terminal);
         return;
       }
       case 'start':

@@ -2,7 +2,7 @@ import { Status } from 'nice-grpc';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { DeepPartial, ExecRequest, ExecResponse } from '../../gen/codeset/v1/session_service.js';
 import { CodesetError } from '../../src/core/errors.js';
-import type { ExecEvent, ExecInfo, ExecSpec } from '../../src/core/exec.js';
+import type { ExecEvent, ExecInfo, ExecSpec, TerminalSize } from '../../src/core/exec.js';
 import type { AttachOptions, SandboxExecs, StdinWriter } from '../../src/core/ports.js';
 import { connect, refusal } from './client.js';
 import { scriptedServer, sessionWith, stdinClosed } from './scripted.js';
@@ -25,6 +25,7 @@ const EXITED: ExecEvent = {
 class ScriptedExecs implements Partial<SandboxExecs> {
   specs: ExecSpec[] = [];
   signals: string[] = [];
+  sizes: TerminalSize[] = [];
   received: Buffer[] = [];
   attached: AttachOptions[] = [];
   released = 0;
@@ -49,6 +50,14 @@ class ScriptedExecs implements Partial<SandboxExecs> {
   signal = async (_id: string, signal: string): Promise<boolean> => {
     this.signals.push(signal);
     return true;
+  };
+
+  resize = (_id: string, size: TerminalSize): void => {
+    if (this.specs[0]?.tty === undefined) {
+      throw new CodesetError('failed-precondition', 'NO_TERMINAL', 'There is no terminal.');
+    }
+    this.sizes.push(size);
+    this.push(EXITED);
   };
 
   attach = (_id: string, options: AttachOptions): AsyncIterable<ExecEvent> => {
@@ -108,6 +117,9 @@ const START: Frame = {
 };
 const stdin = (text: string, offset?: bigint): Frame => ({
   frame: { $case: 'stdin', value: { data: Buffer.from(text), ...(offset === undefined ? {} : { offset }) } },
+});
+const resize = (size: { rows?: number; columns?: number } | undefined): Frame => ({
+  frame: { $case: 'resize', value: size === undefined ? {} : { size } },
 });
 const END: Frame = { frame: { $case: 'endOfInput', value: {} } };
 
@@ -244,6 +256,68 @@ describe('an Exec stream', () => {
         'start.spec.kill_grace',
         'start.spec.stop_signal',
       ],
+    });
+  });
+
+  it('passes the size of a terminal on, with 24 lines of 80 where it says none', async () => {
+    const start = (tty: { rows?: number; columns?: number }): Frame => ({
+      frame: {
+        $case: 'start',
+        value: { sessionId: 'ses_own', spec: { command: { $case: 'shellLine', value: 'vi' }, tty } },
+      },
+    });
+    const execs = new ScriptedExecs();
+    await collect((await open(execs)).exec(keptOpen(start({}), resize({ rows: 10_000, columns: 1 }))));
+    expect(execs.specs[0]).toMatchObject({
+      tty: { rows: 24, columns: 80 },
+      stdin: true,
+      stopSignal: 'SIGHUP',
+    });
+    expect(execs.sizes).toEqual([{ rows: 10_000, columns: 1 }]);
+    const bad = (await open(new ScriptedExecs())).exec(frames(start({ rows: 10_001, columns: 70_000 })));
+    expect(await refusal(bad)).toMatchObject({
+      code: Status.INVALID_ARGUMENT,
+      reason: 'INVALID_FIELD',
+      fields: ['start.spec.tty.rows', 'start.spec.tty.columns'],
+    });
+  });
+
+  it('refuses a size that is none, and a size for a command without a terminal', async () => {
+    for (const [size, expected] of [
+      [undefined, { code: Status.INVALID_ARGUMENT, reason: 'INVALID_FIELD', fields: ['resize.size'] }],
+      [
+        { rows: 10_001 },
+        { code: Status.INVALID_ARGUMENT, reason: 'INVALID_FIELD', fields: ['resize.size.rows'] },
+      ],
+      [{ rows: 1 }, { code: Status.FAILED_PRECONDITION, reason: 'NO_TERMINAL' }],
+    ] as const) {
+      const stream = (await open(new ScriptedExecs())).exec(keptOpen(START, resize(size)));
+      expect(await refusal(stream)).toMatchObject(expected);
+    }
+  });
+
+  it('passes the limits of a command on and names those that are out of bounds', async () => {
+    const start = (spec: object): Frame => ({
+      frame: {
+        $case: 'start',
+        value: { sessionId: 'ses_own', spec: { command: { $case: 'shellLine', value: 'x' }, ...spec } },
+      },
+    });
+    const execs = new ScriptedExecs();
+    execs.push(EXITED);
+    const good = { idleTimeout: { seconds: 5n }, maxOutputBytes: 12n, lease: { seconds: 3600n } };
+    await collect((await open(execs)).exec(frames(start(good))));
+    expect(execs.specs[0]).toMatchObject({
+      idleTimeoutMs: 5000,
+      maxOutputBytes: 12,
+      leaseMs: 3_600_000,
+      tty: undefined,
+      stopSignal: 'SIGTERM',
+    });
+    const bad = { idleTimeout: {}, maxOutputBytes: -1n, lease: { seconds: 3601n } };
+    expect(await refusal((await open(new ScriptedExecs())).exec(frames(start(bad))))).toMatchObject({
+      reason: 'INVALID_FIELD',
+      fields: ['start.spec.idle_timeout', 'start.spec.max_output_bytes', 'start.spec.lease'],
     });
   });
 

@@ -138,6 +138,10 @@ const exec: fc.Arbitrary<ExecInfo> = record({
     killGraceMs: count,
     stopSignal: fc.constantFrom('SIGTERM', 'SIGINT'),
     detach: fc.boolean(),
+    tty: fc.option(record({ rows: count, columns: count }), { nil: undefined }),
+    idleTimeoutMs: count,
+    maxOutputBytes: count,
+    leaseMs: fc.option(count, { nil: undefined }),
   }),
   state: fc.constantFrom('STARTING', 'RUNNING', 'EXITED', 'LOST'),
   exit: fc.option(
@@ -151,6 +155,7 @@ const exec: fc.Arbitrary<ExecInfo> = record({
     }),
     { nil: undefined },
   ),
+  terminal: fc.constant(undefined),
   stdoutBytes: count,
   stderrBytes: count,
   createTime: time,

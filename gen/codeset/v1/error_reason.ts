@@ -156,6 +156,11 @@ export enum ErrorReason {
    * log has too, and nothing else.
    */
   INTERNAL = 53,
+  /**
+   * NO_TERMINAL - FAILED_PRECONDITION: the exec was started without a terminal, so there is
+   * nothing to resize.
+   */
+  NO_TERMINAL = 58,
   UNRECOGNIZED = -1,
 }
 
@@ -323,6 +328,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 53:
     case "ERROR_REASON_INTERNAL":
       return ErrorReason.INTERNAL;
+    case 58:
+    case "ERROR_REASON_NO_TERMINAL":
+      return ErrorReason.NO_TERMINAL;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -440,6 +448,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_DEADLINE";
     case ErrorReason.INTERNAL:
       return "ERROR_REASON_INTERNAL";
+    case ErrorReason.NO_TERMINAL:
+      return "ERROR_REASON_NO_TERMINAL";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

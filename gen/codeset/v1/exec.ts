@@ -179,6 +179,10 @@ export enum ExitReason {
   LOST = 7,
   /** START_FAILED - Its program could not be executed. */
   START_FAILED = 8,
+  /** IDLE_TIMEOUT - It had neither output nor input for its `idle_timeout`. */
+  IDLE_TIMEOUT = 9,
+  /** OUTPUT_LIMIT - It wrote more than its `max_output_bytes`. */
+  OUTPUT_LIMIT = 10,
   UNRECOGNIZED = -1,
 }
 
@@ -211,6 +215,12 @@ export function exitReasonFromJSON(object: any): ExitReason {
     case 8:
     case "EXIT_REASON_START_FAILED":
       return ExitReason.START_FAILED;
+    case 9:
+    case "EXIT_REASON_IDLE_TIMEOUT":
+      return ExitReason.IDLE_TIMEOUT;
+    case 10:
+    case "EXIT_REASON_OUTPUT_LIMIT":
+      return ExitReason.OUTPUT_LIMIT;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -238,6 +248,10 @@ export function exitReasonToJSON(object: ExitReason): string {
       return "EXIT_REASON_LOST";
     case ExitReason.START_FAILED:
       return "EXIT_REASON_START_FAILED";
+    case ExitReason.IDLE_TIMEOUT:
+      return "EXIT_REASON_IDLE_TIMEOUT";
+    case ExitReason.OUTPUT_LIMIT:
+      return "EXIT_REASON_OUTPUT_LIMIT";
     case ExitReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -303,20 +317,63 @@ export interface ExecSpec {
     | undefined;
   /**
    * The signal that asks the command to end, one of those that SignalExec
-   * takes. Default `SIGTERM`.
+   * takes. Default `SIGTERM`, with `tty` `SIGHUP`: what the closing of a
+   * terminal sends, since interactive shells ignore SIGTERM.
    */
   stopSignal: string;
   /**
    * Whether the command goes on when the stream that started it breaks or is
-   * cancelled. When false it is ended after a short lease (10 s) in which an
+   * cancelled. When false it is ended after its `lease`, within which an
    * attach takes it up. RunCommand ignores it: there an exec_id means the same.
    */
   detach: boolean;
+  /**
+   * Present: the command gets a terminal of that size, which is its stdin,
+   * stdout and stderr and its controlling terminal. Stdin is then always open
+   * (`stdin` need not be set), all output is on stdout and stderr stays empty;
+   * the variable TERM is `xterm-256color` unless `env` or the session's has
+   * one. `end_of_input` types the terminal's end-of-file character (^D unless
+   * the command changed it), twice behind an unfinished line. Absent: pipes.
+   */
+  tty:
+    | TerminalSize
+    | undefined;
+  /**
+   * How long the command may go without a byte of output or stdin; then it is
+   * ended, and the reason is IDLE_TIMEOUT. What a stream resends does not
+   * count, and a command that waits for a reader (OUTPUT_PACE_BACKPRESSURE) is
+   * idle too. At least 1 ms, at most 7 days. Default: no limit.
+   */
+  idleTimeout:
+    | Duration
+    | undefined;
+  /**
+   * How many bytes the command may write, both outputs together; when it wrote
+   * more it is killed, without `kill_grace`, and the reason is OUTPUT_LIMIT. All
+   * that it wrote until it was gone is still delivered, 2 MiB more at most as a
+   * rule. 0: no limit, the default.
+   */
+  maxOutputBytes: bigint;
+  /**
+   * How long a command that is not `detach` goes on after its last stream
+   * broke or was cancelled; then it is ended, and the reason is CANCELLED.
+   * After a restart of the service it counts anew. 0 s ends it at once; at
+   * most 1 hour. Default 10 s.
+   */
+  lease: Duration | undefined;
 }
 
 export interface ExecSpec_EnvEntry {
   key: string;
   value: string;
+}
+
+/** The size of a terminal. */
+export interface TerminalSize {
+  /** Lines, at most 10000. 0: 24, the default. */
+  rows: number;
+  /** Characters in a line, at most 10000. 0: 80, the default. */
+  columns: number;
 }
 
 /** A program and its arguments. */
@@ -375,6 +432,11 @@ export interface Exec {
   stdoutBytes: bigint;
   /** Bytes that the command wrote to stderr so far. OUTPUT_ONLY. */
   stderrBytes: bigint;
+  /**
+   * The size of its terminal, as the last resize left it. Absent without a
+   * terminal. OUTPUT_ONLY.
+   */
+  tty: TerminalSize | undefined;
 }
 
 /** How a command ended. */
@@ -439,6 +501,10 @@ function createBaseExecSpec(): ExecSpec {
     killGrace: undefined,
     stopSignal: "",
     detach: false,
+    tty: undefined,
+    idleTimeout: undefined,
+    maxOutputBytes: 0n,
+    lease: undefined,
   };
 }
 
@@ -478,6 +544,21 @@ export const ExecSpec: MessageFns<ExecSpec> = {
     }
     if (message.detach !== false) {
       writer.uint32(88).bool(message.detach);
+    }
+    if (message.tty !== undefined) {
+      TerminalSize.encode(message.tty, writer.uint32(98).fork()).join();
+    }
+    if (message.idleTimeout !== undefined) {
+      Duration.encode(message.idleTimeout, writer.uint32(106).fork()).join();
+    }
+    if (message.maxOutputBytes !== 0n) {
+      if (BigInt.asIntN(64, message.maxOutputBytes) !== message.maxOutputBytes) {
+        throw new globalThis.Error("value provided for field message.maxOutputBytes of type int64 too large");
+      }
+      writer.uint32(112).int64(message.maxOutputBytes);
+    }
+    if (message.lease !== undefined) {
+      Duration.encode(message.lease, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -586,6 +667,38 @@ export const ExecSpec: MessageFns<ExecSpec> = {
             message.detach = reader.bool();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.tty = TerminalSize.decode(reader, reader.uint32());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.idleTimeout = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.maxOutputBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.lease = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -641,6 +754,18 @@ export const ExecSpec: MessageFns<ExecSpec> = {
         ? globalThis.String(object.stop_signal)
         : "",
       detach: isSet(object.detach) ? globalThis.Boolean(object.detach) : false,
+      tty: isSet(object.tty) ? TerminalSize.fromJSON(object.tty) : undefined,
+      idleTimeout: isSet(object.idleTimeout)
+        ? Duration.fromJSON(object.idleTimeout)
+        : isSet(object.idle_timeout)
+        ? Duration.fromJSON(object.idle_timeout)
+        : undefined,
+      maxOutputBytes: isSet(object.maxOutputBytes)
+        ? BigInt(object.maxOutputBytes)
+        : isSet(object.max_output_bytes)
+        ? BigInt(object.max_output_bytes)
+        : 0n,
+      lease: isSet(object.lease) ? Duration.fromJSON(object.lease) : undefined,
     };
   },
 
@@ -683,6 +808,18 @@ export const ExecSpec: MessageFns<ExecSpec> = {
     }
     if (message.detach !== false) {
       obj.detach = message.detach;
+    }
+    if (message.tty !== undefined) {
+      obj.tty = TerminalSize.toJSON(message.tty);
+    }
+    if (message.idleTimeout !== undefined) {
+      obj.idleTimeout = Duration.toJSON(message.idleTimeout);
+    }
+    if (message.maxOutputBytes !== 0n) {
+      obj.maxOutputBytes = message.maxOutputBytes.toString();
+    }
+    if (message.lease !== undefined) {
+      obj.lease = Duration.toJSON(message.lease);
     }
     return obj;
   },
@@ -727,6 +864,16 @@ export const ExecSpec: MessageFns<ExecSpec> = {
       : undefined;
     message.stopSignal = object.stopSignal ?? "";
     message.detach = object.detach ?? false;
+    message.tty = (object.tty !== undefined && object.tty !== null) ? TerminalSize.fromPartial(object.tty) : undefined;
+    message.idleTimeout = (object.idleTimeout !== undefined && object.idleTimeout !== null)
+      ? Duration.fromPartial(object.idleTimeout)
+      : undefined;
+    message.maxOutputBytes = (object.maxOutputBytes !== undefined && object.maxOutputBytes !== null)
+      ? BigInt(object.maxOutputBytes)
+      : 0n;
+    message.lease = (object.lease !== undefined && object.lease !== null)
+      ? Duration.fromPartial(object.lease)
+      : undefined;
     return message;
   },
 };
@@ -816,6 +963,91 @@ export const ExecSpec_EnvEntry: MessageFns<ExecSpec_EnvEntry> = {
   },
 };
 
+function createBaseTerminalSize(): TerminalSize {
+  return { rows: 0, columns: 0 };
+}
+
+export const TerminalSize: MessageFns<TerminalSize> = {
+  encode(message: TerminalSize, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rows !== 0) {
+      writer.uint32(8).uint32(message.rows);
+    }
+    if (message.columns !== 0) {
+      writer.uint32(16).uint32(message.columns);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TerminalSize {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTerminalSize();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.rows = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.columns = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TerminalSize {
+    return {
+      rows: isSet(object.rows) ? globalThis.Number(object.rows) : 0,
+      columns: isSet(object.columns) ? globalThis.Number(object.columns) : 0,
+    };
+  },
+
+  toJSON(message: TerminalSize): unknown {
+    const obj: any = {};
+    if (message.rows !== 0) {
+      obj.rows = Math.round(message.rows);
+    }
+    if (message.columns !== 0) {
+      obj.columns = Math.round(message.columns);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TerminalSize>): TerminalSize {
+    return TerminalSize.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TerminalSize>): TerminalSize {
+    const message = createBaseTerminalSize();
+    message.rows = object.rows ?? 0;
+    message.columns = object.columns ?? 0;
+    return message;
+  },
+};
+
 function createBaseArgv(): Argv {
   return { args: [] };
 }
@@ -898,6 +1130,7 @@ function createBaseExec(): Exec {
     result: undefined,
     stdoutBytes: 0n,
     stderrBytes: 0n,
+    tty: undefined,
   };
 }
 
@@ -952,6 +1185,9 @@ export const Exec: MessageFns<Exec> = {
         throw new globalThis.Error("value provided for field message.stderrBytes of type int64 too large");
       }
       writer.uint32(112).int64(message.stderrBytes);
+    }
+    if (message.tty !== undefined) {
+      TerminalSize.encode(message.tty, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -1081,6 +1317,14 @@ export const Exec: MessageFns<Exec> = {
             message.stderrBytes = reader.int64() as bigint;
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.tty = TerminalSize.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1142,6 +1386,7 @@ export const Exec: MessageFns<Exec> = {
         : isSet(object.stderr_bytes)
         ? BigInt(object.stderr_bytes)
         : 0n,
+      tty: isSet(object.tty) ? TerminalSize.fromJSON(object.tty) : undefined,
     };
   },
 
@@ -1188,6 +1433,9 @@ export const Exec: MessageFns<Exec> = {
     if (message.stderrBytes !== 0n) {
       obj.stderrBytes = message.stderrBytes.toString();
     }
+    if (message.tty !== undefined) {
+      obj.tty = TerminalSize.toJSON(message.tty);
+    }
     return obj;
   },
 
@@ -1228,6 +1476,7 @@ export const Exec: MessageFns<Exec> = {
     message.stderrBytes = (object.stderrBytes !== undefined && object.stderrBytes !== null)
       ? BigInt(object.stderrBytes)
       : 0n;
+    message.tty = (object.tty !== undefined && object.tty !== null) ? TerminalSize.fromPartial(object.tty) : undefined;
     return message;
   },
 };

@@ -19,6 +19,7 @@ import {
   OutputStream,
   outputStreamFromJSON,
   outputStreamToJSON,
+  TerminalSize,
 } from "./exec.js";
 import { FileInfo } from "./file.js";
 import {
@@ -269,8 +270,11 @@ export interface ExecRequest {
     /** Close the command's stdin after the bytes sent before. */
     { $case: "endOfInput"; value: ExecEndOfInput }
     | //
-    /** Send a signal to the command's process group. */
+    /** Send a signal, as SignalExec does. */
     { $case: "signal"; value: ExecSignal }
+    | //
+    /** Give the command's terminal another size. */
+    { $case: "resize"; value: ExecResize }
     | undefined;
 }
 
@@ -326,7 +330,7 @@ export interface ExecStdin {
   data: Buffer;
 }
 
-/** Closes a command's stdin. */
+/** Closes a command's stdin; on a terminal it types the end-of-file character. */
 export interface ExecEndOfInput {
 }
 
@@ -334,6 +338,16 @@ export interface ExecEndOfInput {
 export interface ExecSignal {
   /** The signal by name, one of those that SignalExec takes. REQUIRED. */
   signal: string;
+}
+
+/**
+ * A new size for a command's terminal. The terminal's foreground process group
+ * gets SIGWINCH when it differs from the size before. Any stream may send it,
+ * the last one counts. Errors: NO_TERMINAL.
+ */
+export interface ExecResize {
+  /** The size. REQUIRED. */
+  size: TerminalSize | undefined;
 }
 
 /** The service's message of an Exec stream. */
@@ -2795,6 +2809,9 @@ export const ExecRequest: MessageFns<ExecRequest> = {
       case "signal":
         ExecSignal.encode(message.frame.value, writer.uint32(42).fork()).join();
         break;
+      case "resize":
+        ExecResize.encode(message.frame.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2852,6 +2869,14 @@ export const ExecRequest: MessageFns<ExecRequest> = {
             message.frame = { $case: "signal", value: ExecSignal.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.frame = { $case: "resize", value: ExecResize.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2878,6 +2903,8 @@ export const ExecRequest: MessageFns<ExecRequest> = {
         ? { $case: "endOfInput", value: ExecEndOfInput.fromJSON(object.end_of_input) }
         : isSet(object.signal)
         ? { $case: "signal", value: ExecSignal.fromJSON(object.signal) }
+        : isSet(object.resize)
+        ? { $case: "resize", value: ExecResize.fromJSON(object.resize) }
         : undefined,
     };
   },
@@ -2894,6 +2921,8 @@ export const ExecRequest: MessageFns<ExecRequest> = {
       obj.endOfInput = ExecEndOfInput.toJSON(message.frame.value);
     } else if (message.frame?.$case === "signal") {
       obj.signal = ExecSignal.toJSON(message.frame.value);
+    } else if (message.frame?.$case === "resize") {
+      obj.resize = ExecResize.toJSON(message.frame.value);
     }
     return obj;
   },
@@ -2931,6 +2960,12 @@ export const ExecRequest: MessageFns<ExecRequest> = {
       case "signal": {
         if (object.frame?.value !== undefined && object.frame?.value !== null) {
           message.frame = { $case: "signal", value: ExecSignal.fromPartial(object.frame.value) };
+        }
+        break;
+      }
+      case "resize": {
+        if (object.frame?.value !== undefined && object.frame?.value !== null) {
+          message.frame = { $case: "resize", value: ExecResize.fromPartial(object.frame.value) };
         }
         break;
       }
@@ -3406,6 +3441,75 @@ export const ExecSignal: MessageFns<ExecSignal> = {
   fromPartial(object: DeepPartial<ExecSignal>): ExecSignal {
     const message = createBaseExecSignal();
     message.signal = object.signal ?? "";
+    return message;
+  },
+};
+
+function createBaseExecResize(): ExecResize {
+  return { size: undefined };
+}
+
+export const ExecResize: MessageFns<ExecResize> = {
+  encode(message: ExecResize, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.size !== undefined) {
+      TerminalSize.encode(message.size, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecResize {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecResize();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.size = TerminalSize.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExecResize {
+    return { size: isSet(object.size) ? TerminalSize.fromJSON(object.size) : undefined };
+  },
+
+  toJSON(message: ExecResize): unknown {
+    const obj: any = {};
+    if (message.size !== undefined) {
+      obj.size = TerminalSize.toJSON(message.size);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExecResize>): ExecResize {
+    return ExecResize.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExecResize>): ExecResize {
+    const message = createBaseExecResize();
+    message.size = (object.size !== undefined && object.size !== null)
+      ? TerminalSize.fromPartial(object.size)
+      : undefined;
     return message;
   },
 };
@@ -7204,7 +7308,8 @@ export const SessionServiceDefinition = {
      * Runs a command and streams it both ways, or takes part in one that runs.
      *
      * The client's first message is `start` or `attach`; then any number of
-     * `stdin`, one `end_of_input`, any number of `signal`. The service answers
+     * `stdin`, one `end_of_input`, any number of `signal` and, for a command with
+     * a terminal, of `resize`. The service answers
      * `started` first, then `output` in order per stream, `gap` wherever bytes
      * are missing, and `exited` exactly once and last. A command that fails is
      * data: the RPC ends OK. A stream that ends without `exited` means: attach
@@ -7212,13 +7317,13 @@ export const SessionServiceDefinition = {
      *
      * The end of the client's messages is not the end of the command's input:
      * that is `end_of_input`. A cancelled call or a broken connection ends the
-     * command after a lease of 10 s unless it is `detach` or another stream
-     * attaches meanwhile.
+     * command after its `lease` (10 s unless it says another) unless it is
+     * `detach` or another stream attaches meanwhile.
      *
      * Idempotent by exec_id. Errors: INVALID_STREAM (the first message is
      * neither start nor attach, a second one is, stdin after its end), STDIN_GAP,
-     * STDIN_CLOSED, STDIN_BUSY, EXEC_ID_REUSED, EXEC_NOT_FOUND, EXEC_LIMIT,
-     * OFFSET_OUT_OF_RANGE, TOO_LARGE (a message of more than 4 MiB).
+     * STDIN_CLOSED, STDIN_BUSY, NO_TERMINAL, EXEC_ID_REUSED, EXEC_NOT_FOUND,
+     * EXEC_LIMIT, OFFSET_OUT_OF_RANGE, TOO_LARGE (a message of more than 4 MiB).
      */
     exec: {
       name: "Exec",
@@ -7277,8 +7382,9 @@ export const SessionServiceDefinition = {
       options: {},
     },
     /**
-     * Sends a signal to a command's process group. Errors: EXEC_NOT_FOUND,
-     * EXEC_ENDED.
+     * Sends a signal to a command's process group. With a terminal SIGINT,
+     * SIGQUIT, SIGTSTP and SIGWINCH go to the terminal's foreground process
+     * group instead, as from a keyboard, and SIGHUP to both. Errors: EXEC_NOT_FOUND, EXEC_ENDED.
      */
     signalExec: {
       name: "SignalExec",
@@ -7497,7 +7603,8 @@ export interface SessionServiceImplementation<CallContextExt = {}> {
    * Runs a command and streams it both ways, or takes part in one that runs.
    *
    * The client's first message is `start` or `attach`; then any number of
-   * `stdin`, one `end_of_input`, any number of `signal`. The service answers
+   * `stdin`, one `end_of_input`, any number of `signal` and, for a command with
+   * a terminal, of `resize`. The service answers
    * `started` first, then `output` in order per stream, `gap` wherever bytes
    * are missing, and `exited` exactly once and last. A command that fails is
    * data: the RPC ends OK. A stream that ends without `exited` means: attach
@@ -7505,13 +7612,13 @@ export interface SessionServiceImplementation<CallContextExt = {}> {
    *
    * The end of the client's messages is not the end of the command's input:
    * that is `end_of_input`. A cancelled call or a broken connection ends the
-   * command after a lease of 10 s unless it is `detach` or another stream
-   * attaches meanwhile.
+   * command after its `lease` (10 s unless it says another) unless it is
+   * `detach` or another stream attaches meanwhile.
    *
    * Idempotent by exec_id. Errors: INVALID_STREAM (the first message is
    * neither start nor attach, a second one is, stdin after its end), STDIN_GAP,
-   * STDIN_CLOSED, STDIN_BUSY, EXEC_ID_REUSED, EXEC_NOT_FOUND, EXEC_LIMIT,
-   * OFFSET_OUT_OF_RANGE, TOO_LARGE (a message of more than 4 MiB).
+   * STDIN_CLOSED, STDIN_BUSY, NO_TERMINAL, EXEC_ID_REUSED, EXEC_NOT_FOUND,
+   * EXEC_LIMIT, OFFSET_OUT_OF_RANGE, TOO_LARGE (a message of more than 4 MiB).
    */
   exec(
     request: AsyncIterable<ExecRequest>,
@@ -7541,8 +7648,9 @@ export interface SessionServiceImplementation<CallContextExt = {}> {
   /** Shows a command. Errors: EXEC_NOT_FOUND. */
   getExec(request: GetExecRequest, context: CallContext & CallContextExt): Promise<DeepPartial<GetExecResponse>>;
   /**
-   * Sends a signal to a command's process group. Errors: EXEC_NOT_FOUND,
-   * EXEC_ENDED.
+   * Sends a signal to a command's process group. With a terminal SIGINT,
+   * SIGQUIT, SIGTSTP and SIGWINCH go to the terminal's foreground process
+   * group instead, as from a keyboard, and SIGHUP to both. Errors: EXEC_NOT_FOUND, EXEC_ENDED.
    */
   signalExec(
     request: SignalExecRequest,
@@ -7697,7 +7805,8 @@ export interface SessionServiceClient<CallOptionsExt = {}> {
    * Runs a command and streams it both ways, or takes part in one that runs.
    *
    * The client's first message is `start` or `attach`; then any number of
-   * `stdin`, one `end_of_input`, any number of `signal`. The service answers
+   * `stdin`, one `end_of_input`, any number of `signal` and, for a command with
+   * a terminal, of `resize`. The service answers
    * `started` first, then `output` in order per stream, `gap` wherever bytes
    * are missing, and `exited` exactly once and last. A command that fails is
    * data: the RPC ends OK. A stream that ends without `exited` means: attach
@@ -7705,13 +7814,13 @@ export interface SessionServiceClient<CallOptionsExt = {}> {
    *
    * The end of the client's messages is not the end of the command's input:
    * that is `end_of_input`. A cancelled call or a broken connection ends the
-   * command after a lease of 10 s unless it is `detach` or another stream
-   * attaches meanwhile.
+   * command after its `lease` (10 s unless it says another) unless it is
+   * `detach` or another stream attaches meanwhile.
    *
    * Idempotent by exec_id. Errors: INVALID_STREAM (the first message is
    * neither start nor attach, a second one is, stdin after its end), STDIN_GAP,
-   * STDIN_CLOSED, STDIN_BUSY, EXEC_ID_REUSED, EXEC_NOT_FOUND, EXEC_LIMIT,
-   * OFFSET_OUT_OF_RANGE, TOO_LARGE (a message of more than 4 MiB).
+   * STDIN_CLOSED, STDIN_BUSY, NO_TERMINAL, EXEC_ID_REUSED, EXEC_NOT_FOUND,
+   * EXEC_LIMIT, OFFSET_OUT_OF_RANGE, TOO_LARGE (a message of more than 4 MiB).
    */
   exec(
     request: AsyncIterable<DeepPartial<ExecRequest>>,
@@ -7741,8 +7850,9 @@ export interface SessionServiceClient<CallOptionsExt = {}> {
   /** Shows a command. Errors: EXEC_NOT_FOUND. */
   getExec(request: DeepPartial<GetExecRequest>, options?: CallOptions & CallOptionsExt): Promise<GetExecResponse>;
   /**
-   * Sends a signal to a command's process group. Errors: EXEC_NOT_FOUND,
-   * EXEC_ENDED.
+   * Sends a signal to a command's process group. With a terminal SIGINT,
+   * SIGQUIT, SIGTSTP and SIGWINCH go to the terminal's foreground process
+   * group instead, as from a keyboard, and SIGHUP to both. Errors: EXEC_NOT_FOUND, EXEC_ENDED.
    */
   signalExec(
     request: DeepPartial<SignalExecRequest>,

@@ -1,8 +1,15 @@
-import type { BoundedOutput, ExecExit, ExecInfo, ExecSpec, SignalName } from '../../core/exec.js';
+import type {
+  BoundedOutput,
+  ExecExit,
+  ExecInfo,
+  ExecSpec,
+  SignalName,
+  TerminalSize,
+} from '../../core/exec.js';
 import { SIGNALS } from '../../core/exec.js';
 import { newId } from '../../core/ids.js';
 import * as pb from '../../../gen/codeset/v1/exec.js';
-import { DAY, KIB, MIB, SECOND, type Checker } from '../checker.js';
+import { DAY, HOUR, KIB, MIB, SECOND, type Checker } from '../checker.js';
 import { enumTable } from '../enum-table.js';
 import { durationFromMs, textHead } from './time.js';
 
@@ -10,6 +17,8 @@ const DEFAULT_KILL_GRACE_MS = 2 * SECOND;
 /** The kernel's limit for one argument, its NUL included. */
 const MAX_ARG_BYTES = 128 * KIB - 1;
 const SHOWN_COMMAND_BYTES = 4 * KIB;
+const DEFAULT_TERMINAL: TerminalSize = { rows: 24, columns: 80 };
+const MAX_TERMINAL = 10_000;
 
 export const execStates = enumTable(pb.ExecState, {
   STARTING: 'STARTING',
@@ -25,6 +34,8 @@ export const exitReasons = enumTable(pb.ExitReason, {
   OUT_OF_MEMORY: 'OUT_OF_MEMORY',
   SESSION_ENDED: 'SESSION_ENDED',
   START_FAILED: 'START_FAILED',
+  IDLE_TIMEOUT: 'IDLE_TIMEOUT',
+  OUTPUT_LIMIT: 'OUTPUT_LIMIT',
   LOST: 'LOST',
 });
 export const outputStreams = enumTable(pb.OutputStream, { stdout: 'STDOUT', stderr: 'STDERR' });
@@ -49,6 +60,14 @@ export function signalFromProto(check: Checker, field: string, value: string): S
   return name ?? 'SIGTERM';
 }
 
+/** 0 stands for the usual size. */
+export function terminalFromProto(check: Checker, field: string, value: pb.TerminalSize): TerminalSize {
+  return {
+    rows: check.count(`${field}.rows`, value.rows, MAX_TERMINAL) || DEFAULT_TERMINAL.rows,
+    columns: check.count(`${field}.columns`, value.columns, MAX_TERMINAL) || DEFAULT_TERMINAL.columns,
+  };
+}
+
 /** What is wrong with it is noted in `check`; the result is good only when nothing is. */
 export function execSpecFromProto(
   check: Checker,
@@ -70,6 +89,8 @@ export function execSpecFromProto(
       check.fail(`${field}.command`, 'is required: argv or shell_line');
   }
   const execId = check.requestId(`${field}.exec_id`, value.execId);
+  const tty = value.tty === undefined ? undefined : terminalFromProto(check, `${field}.tty`, value.tty);
+  const longest = { min: 1, max: 7 * DAY };
   return {
     named: execId !== undefined,
     spec: {
@@ -79,16 +100,22 @@ export function execSpecFromProto(
       env: check.env(`${field}.env`, value.env),
       cwd: check.text(`${field}.workdir`, value.workdir, { max: 4096 }),
       user: check.text(`${field}.user`, value.user, { max: 256 }),
-      stdin: value.stdin,
-      timeoutMs: check.duration(`${field}.timeout`, value.timeout, { min: 1, max: 7 * DAY }) ?? 0,
+      stdin: value.stdin || tty !== undefined,
+      timeoutMs: check.duration(`${field}.timeout`, value.timeout, longest) ?? 0,
       killGraceMs:
         check.duration(`${field}.kill_grace`, value.killGrace, { min: 0, max: 60 * SECOND }) ??
         DEFAULT_KILL_GRACE_MS,
       stopSignal:
         value.stopSignal === ''
-          ? 'SIGTERM'
+          ? tty === undefined
+            ? 'SIGTERM'
+            : 'SIGHUP'
           : signalFromProto(check, `${field}.stop_signal`, value.stopSignal),
       detach: value.detach,
+      tty,
+      idleTimeoutMs: check.duration(`${field}.idle_timeout`, value.idleTimeout, longest) ?? 0,
+      maxOutputBytes: check.offset(`${field}.max_output_bytes`, value.maxOutputBytes),
+      leaseMs: check.duration(`${field}.lease`, value.lease, { min: 0, max: HOUR }),
     },
   };
 }
@@ -122,6 +149,7 @@ export function execToProto(exec: ExecInfo, depth: 'summary' | 'full'): pb.Exec 
     result: exec.exit === undefined ? undefined : exitToProto(exec.exit),
     stdoutBytes: BigInt(exec.stdoutBytes),
     stderrBytes: BigInt(exec.stderrBytes),
+    tty: exec.terminal ?? exec.spec.tty,
   };
 }
 

@@ -143,6 +143,10 @@ export function command(argv: readonly string[], more: Partial<ExecSpec> = {}): 
     killGraceMs: 2000,
     stopSignal: 'SIGTERM',
     detach: true,
+    tty: undefined,
+    idleTimeoutMs: 0,
+    maxOutputBytes: 0,
+    leaseMs: undefined,
     ...more,
   };
 }
