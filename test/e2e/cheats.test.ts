@@ -153,6 +153,29 @@ describe('an agent cannot bring about ERROR', () => {
     }
   }, 120_000);
 
+  test('by a path that can be copied once and, under a longer name, not again', async () => {
+    const copy = `${service.dataDir}/layers/.new-kept-${'v'.repeat('ver_1m8a0fbx5g3hhkpz705vvg'.length)}-12345678/tree/`;
+    // Of root's, so that the judged tree has to give it back and holds it anew.
+    const line = `import os
+room = ${4095 - copy.length}
+while room > 110:
+  os.mkdir("d" * 100)
+  os.chdir("d" * 100)
+  room -= 101
+open("f" * room, "w")
+`;
+    const { id } = await session(admin, 'plain');
+    const { exec } = await admin.sessions.runCommand({
+      sessionId: id,
+      spec: { user: 'root', command: { $case: 'argv', value: { args: ['python3', '-c', line] } } },
+    });
+    expect(exec?.result?.status).toEqual({ $case: 'exitCode', value: 0 });
+    const ended = await judge(admin, { sessionId: id });
+    expect(verdictOf(ended)).toMatch(BLAMED);
+    expect(ended.verification.message).toContain('too deep');
+    await admin.sessions.closeSession({ sessionId: id });
+  }, 60_000);
+
   test('by a difference that no patch can hold', async () => {
     await register(
       admin,
