@@ -1,9 +1,20 @@
 import { parseArgs } from 'node:util';
+import { concurrent } from './concurrent.js';
+import { density } from './density.js';
 import { exec } from './exec.js';
+import { flood } from './flood.js';
 import { Run, type Benchmark, type Figures } from './lib/run.js';
 import { session } from './session.js';
+import { throughput } from './throughput.js';
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { exec, session };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  exec,
+  concurrent,
+  throughput,
+  session,
+  flood,
+  density,
+};
 
 const FAREWELL_MS = 3000;
 

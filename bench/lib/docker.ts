@@ -5,12 +5,12 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { pack } from 'tar-stream';
-import { capture, spawned, stop } from './processes.js';
+import { capture, counted, spawned, stop } from './processes.js';
 import type { Run } from './run.js';
 
 const IMAGE = 'bench/busybox:latest';
 const READY_MS = 30_000;
-const APPLETS = ['sh', 'true', 'echo', 'cat', 'sleep', 'ls'];
+const APPLETS = ['sh', 'true', 'echo', 'cat', 'sleep', 'ls', 'dd'];
 
 /** The peer: a Docker engine of this benchmark's own, with nothing but a BusyBox image. */
 export interface DockerPeer {
@@ -19,6 +19,8 @@ export interface DockerPeer {
   container(): Promise<Docker.Container>;
   /** `docker exec` by the command line client. */
   execByCli(container: string, argv: readonly string[]): Promise<void>;
+  /** The same, its output read from a pipe and counted. @returns how many bytes came. */
+  readByCli(container: string, argv: readonly string[]): Promise<number>;
   /** The same by the API. @param firstOutput resolve at the first byte instead of the end. */
   execByApi(container: Docker.Container, argv: readonly string[], firstOutput?: boolean): Promise<void>;
 }
@@ -76,6 +78,7 @@ export async function startDocker(run: Run): Promise<DockerPeer | undefined> {
     api,
     container: () => makeContainer(api),
     execByCli: (container, argv) => spawned('docker', ['exec', container, ...argv], env),
+    readByCli: (container, argv) => counted('docker', ['exec', container, ...argv], env),
     execByApi: (container, argv, firstOutput = false) => execByApi(container, argv, firstOutput),
   };
 }

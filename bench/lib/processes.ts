@@ -36,6 +36,20 @@ export function spawned(program: string, args: readonly string[], env?: NodeJS.P
   });
 }
 
+/** Starts a program and reads its output to the end. @returns how many bytes it wrote. @throws unless it ends with 0. */
+export function counted(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'], env });
+    let bytes = 0;
+    child.stdout.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0) resolve(bytes);
+      else reject(new Error(`${program} ${args.join(' ')} ended with ${code}`));
+    });
+  });
+}
+
 /** SIGTERM, and SIGKILL when that does not end it soon. */
 export async function stop(child: ChildProcess): Promise<void> {
   child.kill('SIGTERM');

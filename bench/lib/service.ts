@@ -13,6 +13,8 @@ import type { Run } from './run.js';
 export interface Service {
   readonly client: Connection;
   readonly pid: number;
+  /** The admin's, for clients in other processes. */
+  readonly apiKey: string;
   /** A folder for the benchmark's own files. */
   readonly scratch: string;
 }
@@ -40,5 +42,5 @@ export async function startService(run: Run): Promise<Service> {
   const client = new Connection({ address: ready.address, apiKey });
   run.defer(() => client.close());
   run.defer(() => client.sessions.closeSessions({ all: true }));
-  return { client, pid: child.pid ?? 0, scratch };
+  return { client, pid: child.pid ?? 0, apiKey, scratch };
 }
