@@ -20,8 +20,8 @@ export function attachCommand(cli: Cli): Command {
     cli.run(
       command,
       async (context) => {
-        const { sessions } = await context.connect();
-        const call = new ExecCall(sessions, { $case: 'attach', value: { sessionId, execId } });
+        const connection = await context.connect();
+        const call = new ExecCall(connection, { $case: 'attach', value: { sessionId, execId } });
         return streamExec(context, call, {
           input: options.interactive === true,
           statusFile: options.statusFile,

@@ -37,8 +37,8 @@ export function execCommand(cli: Cli): Command {
         const detach = options.detach === true;
         if (detach && options.interactive === true)
           throw new UsageError('--detach leaves before stdin ends: it does not go with -i.');
-        const { sessions } = await context.connect();
-        const call = new ExecCall(sessions, {
+        const connection = await context.connect();
+        const call = new ExecCall(connection, {
           $case: 'start',
           value: {
             sessionId,

@@ -24,7 +24,7 @@ export async function streamExec(
     interrupts += signal === 'SIGINT' ? 1 : 0;
     // A command that does not listen must not hold the person.
     if (interrupts >= SIGINTS_TO_LEAVE) call.cancel();
-    else void call.signal(signal);
+    else call.signal(signal).catch(() => undefined);
   });
   let execId = '';
   try {

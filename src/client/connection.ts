@@ -5,24 +5,51 @@ import { errorDetailsClientMiddleware } from 'nice-grpc-error-details';
 import { SampleServiceDefinition } from '../../gen/codeset/v1/sample_service.js';
 import { SessionServiceDefinition } from '../../gen/codeset/v1/session_service.js';
 import { VerificationServiceDefinition } from '../../gen/codeset/v1/verification_service.js';
-import { asClientError } from './errors.js';
+import { endInTime, type CallControl } from './deadline.js';
+import { errorOfStatus } from './error-of-status.js';
+import { CodesetClientError } from './errors.js';
+import { ExecResponseCodec } from './exec-response-codec.js';
+import { retry } from './retry.js';
 
-export type SampleClient = Client<typeof SampleServiceDefinition>;
-export type SessionClient = Client<typeof SessionServiceDefinition>;
-export type VerificationClient = Client<typeof VerificationServiceDefinition>;
+/** What each call of a stub takes besides its request. */
+export type StubOptions = Omit<CallOptions, 'signal'> & CallControl;
+
+/** A generated client whose calls take a CallControl. */
+type Stub<Raw> = {
+  readonly [Method in keyof Raw]: Raw[Method] extends (
+    request: infer Request,
+    options?: CallOptions,
+  ) => infer Answer
+    ? (request: Request, options?: StubOptions) => Answer
+    : never;
+};
+
+export type SampleClient = Stub<Client<typeof SampleServiceDefinition>>;
+export type SessionClient = Stub<Client<typeof SessionServiceDefinition>>;
+export type VerificationClient = Stub<Client<typeof VerificationServiceDefinition>>;
 
 export interface ConnectionOptions {
   /** `HOST:PORT` or `unix:PATH`. */
   readonly address: string;
   /** The key that calls carry; none for a server without keys. */
   readonly apiKey?: string | undefined;
+  /**
+   * For how long a call or a stream whose connection broke is tried again, in milliseconds. Default 30,000; 0:
+   * never.
+   */
+  readonly reconnectTimeoutMs?: number | undefined;
 }
+
+const RECONNECT_MS = 30_000;
 
 const CHANNEL_OPTIONS = {
   // A stream's window: with the default one a fast output is held back by the round trips.
   'grpc-node.flow_control_window': 8 * 1024 * 1024,
   'grpc.max_receive_message_length': 16 * 1024 * 1024,
   'grpc.enable_channelz': 0,
+  // A server that vanished without a word is noticed while a call waits for it.
+  'grpc.keepalive_time_ms': 20_000,
+  'grpc.keepalive_timeout_ms': 10_000,
   // A proxy of the environment is for the world, not for a server on this machine.
   'grpc.enable_http_proxy': 0,
   // A server that was just started is found soon.
@@ -30,34 +57,62 @@ const CHANNEL_OPTIONS = {
   'grpc.max_reconnect_backoff_ms': 2000,
 };
 
+/** The same service, with the one message that carries bulk read without copies. */
+const SESSIONS = {
+  ...SessionServiceDefinition,
+  methods: {
+    ...SessionServiceDefinition.methods,
+    exec: { ...SessionServiceDefinition.methods.exec, responseType: ExecResponseCodec },
+  },
+} as typeof SessionServiceDefinition;
+
 /**
- * The three services of one server over one channel. Connects at the first call; calls fail with
- * `CodesetClientError`.
+ * The three services of one server over one channel: the generated stubs, with keys, deadlines, repetition and
+ * errors of classes. Connects at the first call.
  *
- *     using connection = new Connection({ address: '127.0.0.1:50051', apiKey });
- *     const { session } = await connection.sessions.createSession({
- *       source: { $case: 'sample', value: { sampleId: 'median-of-even-lists' } },
- *     });
+ * @example
+ * using connection = new Connection({ address: '127.0.0.1:50051', apiKey });
+ * const { session } = await connection.sessions.createSession({
+ *   source: { $case: 'sample', value: { sampleId: 'median-of-even-lists' } },
+ * });
  */
 export class Connection implements Disposable {
   readonly address: string;
+  readonly reconnectTimeoutMs: number;
   readonly samples: SampleClient;
   readonly sessions: SessionClient;
   readonly verifications: VerificationClient;
   readonly #channel: Channel;
+  #answered = false;
 
-  constructor({ address, apiKey }: ConnectionOptions) {
+  constructor({ address, apiKey, reconnectTimeoutMs }: ConnectionOptions) {
     this.address = address;
+    this.reconnectTimeoutMs = reconnectTimeoutMs ?? RECONNECT_MS;
     this.#channel = createChannel(targetOf(address), undefined, CHANNEL_OPTIONS);
-    const factory = createClientFactory().use(errorDetailsClientMiddleware).use(decodeErrors);
+    const answered = (): boolean => this.#answered;
+    const factory = createClientFactory()
+      .use(errorDetailsClientMiddleware)
+      .use((call, options) => this.#observe(call, options))
+      .use(retry({ timeoutMs: this.reconnectTimeoutMs, answered }))
+      .use(endInTime);
     const defaults = {
       '*': apiKey === undefined ? {} : { metadata: Metadata({ authorization: `Bearer ${apiKey}` }) },
     };
-    this.samples = factory.create(SampleServiceDefinition, this.#channel, defaults);
-    this.sessions = factory.create(SessionServiceDefinition, this.#channel, defaults);
-    this.verifications = factory.create(VerificationServiceDefinition, this.#channel, defaults);
+    this.samples = factory.create(SampleServiceDefinition, this.#channel, defaults) as SampleClient;
+    this.sessions = factory.create(SESSIONS, this.#channel, defaults) as SessionClient;
+    this.verifications = factory.create(
+      VerificationServiceDefinition,
+      this.#channel,
+      defaults,
+    ) as VerificationClient;
   }
 
+  /** Whether the server has answered any call of this connection. */
+  get answered(): boolean {
+    return this.#answered;
+  }
+
+  /** Ends every call that is open. Idempotent. */
   close(): void {
     this.#channel.close();
   }
@@ -65,21 +120,38 @@ export class Connection implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+
+  /** Makes errors of statuses, and notes that somebody is there. */
+  async *#observe<Request, Response>(
+    call: ClientMiddlewareCall<Request, Response>,
+    options: CallOptions,
+  ): AsyncGenerator<Response, Response | void, undefined> {
+    const observed = {
+      ...options,
+      onHeader: (header: Metadata) => {
+        this.#answered = true;
+        options.onHeader?.(header);
+      },
+    };
+    try {
+      return yield* call.next(call.request, observed);
+    } catch (error) {
+      const told = errorOfStatus(error, (details) => this.#lost(details));
+      if (told instanceof CodesetClientError && !told.unreachable) this.#answered = true;
+      throw told;
+    }
+  }
+
+  #lost(details: string): string {
+    const said = details === '' ? '' : ` (${details})`;
+    return this.#answered
+      ? `The connection to the server at ${this.address} broke${said}.`
+      : `There is no server at ${this.address}: start one with \`codeset serve\`, or name another address${said}.`;
+  }
 }
 
 /** nice-grpc takes what follows a single colon for a port, so that sockets need gRPC's long form. */
 function targetOf(address: string): string {
   const socket = /^unix:(?:\/\/(?=\/))?(.+)$/s.exec(address)?.[1];
   return socket === undefined ? address : `unix://${resolve(socket)}`;
-}
-
-async function* decodeErrors<Request, Response>(
-  call: ClientMiddlewareCall<Request, Response>,
-  options: CallOptions,
-): AsyncGenerator<Response, Response | void, undefined> {
-  try {
-    return yield* call.next(call.request, options);
-  } catch (error) {
-    throw asClientError(error);
-  }
 }

@@ -7,6 +7,7 @@ import {
   type StageEvent,
 } from '../../gen/codeset/v1/sample.js';
 import type { SampleClient } from './connection.js';
+import type { CallControl } from './deadline.js';
 import { upload } from './upload.js';
 
 /** Uploads a git bundle; a server that has it already reads nothing of it. */
@@ -23,8 +24,9 @@ export function registerSample(
   samples: SampleClient,
   archive: Readable,
   codebase?: RepositoryRef,
+  control: CallControl = {},
 ): Promise<RegisterSampleResponse> {
-  return samples.registerSample(upload({ requestId: '', codebase }, archive));
+  return samples.registerSample(upload({ requestId: '', codebase }, archive), control);
 }
 
 /** Waits until a version is READY or in ERROR, and gives it as it is then. */
@@ -32,11 +34,12 @@ export async function prepared(
   samples: SampleClient,
   sample: Sample,
   onStage: (event: StageEvent) => void = () => undefined,
+  control: CallControl = {},
 ): Promise<Sample> {
   let latest = sample;
   if (latest.state !== SampleState.PREPARING) return latest;
   const ref = { sampleId: sample.sampleId, version: sample.version };
-  for await (const { event } of samples.watchSample({ sample: ref })) {
+  for await (const { event } of samples.watchSample({ sample: ref }, control)) {
     if (event?.$case === 'sample') latest = event.value;
     else if (event !== undefined) onStage(event.value);
   }

@@ -2,9 +2,15 @@ import type { Verification } from '../../gen/codeset/v1/verification.js';
 import type { WatchVerificationResponse } from '../../gen/codeset/v1/verification_service.js';
 import type { VerificationClient } from './connection.js';
 import { CodesetClientError } from './errors.js';
+import { backoffMs, pause } from './pause.js';
 
 const RETRY_MS = 30_000;
-const RETRY_PAUSE_MS = 300;
+
+export interface WatchControl {
+  readonly signal?: AbortSignal | undefined;
+  /** For how long a broken connection is tried again, in milliseconds. Default 30,000. */
+  readonly reconnectTimeoutMs?: number | undefined;
+}
 
 /**
  * Watches a verification to its end, over restarts of the server.
@@ -13,14 +19,21 @@ const RETRY_PAUSE_MS = 300;
 export async function* watchVerification(
   verifications: VerificationClient,
   verificationId: string,
+  control: WatchControl = {},
 ): AsyncGenerator<WatchVerificationResponse, Verification, undefined> {
   let latest: Verification | undefined;
   let logOffset = 0n;
   let giveUp: number | undefined;
+  let attempt = 0;
+  const { signal, reconnectTimeoutMs = RETRY_MS } = control;
   for (;;) {
     try {
-      for await (const message of verifications.watchVerification({ verificationId, logOffset })) {
+      for await (const message of verifications.watchVerification(
+        { verificationId, logOffset },
+        { signal },
+      )) {
         giveUp = undefined;
+        attempt = 0;
         const { event } = message;
         if (event?.$case === 'verification') latest = event.value;
         else if (event !== undefined) logOffset = event.value.offset + BigInt(event.value.data.length);
@@ -35,9 +48,10 @@ export async function* watchVerification(
         logOffset = 0n;
         continue;
       }
-      giveUp ??= Date.now() + RETRY_MS;
-      if (error.code !== 'UNAVAILABLE' || Date.now() > giveUp) throw error;
-      await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS));
+      giveUp ??= Date.now() + reconnectTimeoutMs;
+      const waitMs = backoffMs(attempt++);
+      if (error.code !== 'UNAVAILABLE' || Date.now() + waitMs > giveUp) throw error;
+      await pause(waitMs, signal);
     }
   }
 }

@@ -78,9 +78,9 @@ export async function workingDay(connection: Connection, folder: string, story: 
   }
 }
 
-async function run({ sessions }: Connection, sessionId: string, line: string, story: Story): Promise<void> {
+async function run(connection: Connection, sessionId: string, line: string, story: Story): Promise<void> {
   story.typed(line);
-  const call = new ExecCall(sessions, {
+  const call = new ExecCall(connection, {
     $case: 'start',
     value: { sessionId, spec: { command: { $case: 'shellLine', value: line } } },
   });

@@ -1,0 +1,69 @@
+import { OutputPace, type ExecSpec } from '../../gen/codeset/v1/exec.js';
+import type { DeepPartial } from '../../gen/codeset/v1/session_service.js';
+import { durationField } from './wire-duration.js';
+
+/**
+ * What runs: a string is a line for bash (sh where there is none), an array a program and its arguments with no
+ * shell between.
+ */
+export type CommandLine = string | readonly string[];
+
+/** How a command runs. */
+export interface CommandOptions {
+  /** Where it runs, absolute or relative to the session's working directory. Default: there. */
+  readonly cwd?: string | undefined;
+  /** Variables on top of the session's. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Who runs it: `agent`, `root` (the sandbox's own) or a name the image has. Default: the session's user. */
+  readonly user?: string | undefined;
+  /** How long it may run, in milliseconds; then it is ended with reason TIMEOUT. Default: while the session lives. */
+  readonly timeoutMs?: number | undefined;
+  /** How long it has between `stopSignal` and SIGKILL when it is being ended, in milliseconds. Default 2000. */
+  readonly killGraceMs?: number | undefined;
+  /** The signal that asks it to end. Default SIGTERM. */
+  readonly stopSignal?: string | undefined;
+  /** An id of your choice, unique in the session: the same command sent again with it runs once. Default: a new one. */
+  readonly execId?: string | undefined;
+  /** Ends the command when it is aborted; what waits for it throws the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How fast a command may go when its reader is slow. */
+export type Pace =
+  /** It waits for its reader: nothing is lost. */
+  | 'backpressure'
+  /** It does not wait; what was not read in time is a gap. */
+  | 'detached';
+
+const PACES: Readonly<Record<Pace, OutputPace>> = {
+  backpressure: OutputPace.BACKPRESSURE,
+  detached: OutputPace.DETACHED,
+};
+
+/** The pace as a field of a request. */
+export function paceField(pace: Pace | undefined): { readonly pace?: OutputPace } {
+  return pace === undefined ? {} : { pace: PACES[pace] };
+}
+
+/** @throws TypeError for a command that is none. */
+export function specOf(command: CommandLine, options: CommandOptions): DeepPartial<ExecSpec> {
+  return {
+    command: commandOf(command),
+    execId: options.execId ?? '',
+    env: { ...options.env },
+    workdir: options.cwd ?? '',
+    user: options.user ?? '',
+    stopSignal: options.stopSignal ?? '',
+    ...durationField('timeout', options.timeoutMs),
+    ...durationField('killGrace', options.killGraceMs),
+  };
+}
+
+function commandOf(command: CommandLine): NonNullable<ExecSpec['command']> {
+  if (typeof command === 'string') return { $case: 'shellLine', value: command };
+  if (!Array.isArray(command) || !command.every((word) => typeof word === 'string'))
+    throw new TypeError(
+      'A command is a string (a shell line) or an array of strings (a program, its arguments).',
+    );
+  return { $case: 'argv', value: { args: [...(command as readonly string[])] } };
+}

@@ -1,0 +1,38 @@
+// What the package exports. Inside the project files are imported where they are.
+export { CodesetClient, type ConnectOptions, type SessionFilter } from './client.js';
+export type { ExitReason, CommandExit } from './command-exit.js';
+export type { CommandLine, CommandOptions, Pace } from './command.js';
+export type { CreateSessionOptions, EnvironmentOptions } from './create-session.js';
+export type { CallControl } from './deadline.js';
+export {
+  AlreadyExistsError,
+  CodesetClientError,
+  ConnectionError,
+  DeadlineExceededError,
+  DisconnectedError,
+  FailedPreconditionError,
+  InternalError,
+  InvalidArgumentError,
+  NotFoundError,
+  OutOfRangeError,
+  PermissionDeniedError,
+  ResourceExhaustedError,
+  UnauthenticatedError,
+  UnavailableError,
+  type FieldViolation,
+  type StatusName,
+} from './errors.js';
+export type { ExecInfo } from './exec-info.js';
+export type { FileInfo } from './file-info.js';
+export type { OutputEvent } from './output-queue.js';
+export type { CommandResult, InputSource, RunOptions } from './run-command.js';
+export type { RunningCommand } from './running-command.js';
+export type { SampleInfo } from './sample-info.js';
+export type { SampleName } from './sample-name.js';
+export type { RegisterOptions, SampleFilter, Samples } from './samples.js';
+export type { ReadFileOptions, WriteFileOptions } from './session-files.js';
+export type { Limits, Network, SessionInfo, SessionState } from './session-info.js';
+export type { Session } from './session.js';
+export type { AttachOptions, SpawnOptions } from './spawn.js';
+export type { Counts, TestVerdict, Verdict, VerificationState } from './verdict.js';
+export type { VerifyOptions } from './verify.js';

@@ -1,0 +1,99 @@
+import type { TestCounts, Verification as WireVerification } from '../../gen/codeset/v1/verification.js';
+import { msOf } from './wire-duration.js';
+import { fault, testList, testStatus, verificationState } from './words.js';
+
+/** Where a verification stands; the last five are final. */
+export type VerificationState =
+  'PENDING' | 'RUNNING' | 'PASSED' | 'FAILED' | 'ERROR' | 'TIMED_OUT' | 'CANCELLED' | 'UNRECOGNIZED';
+
+/** One test of a verification. */
+export interface TestVerdict {
+  readonly name: string;
+  /** What the report says of it; MISSING: it is listed, but in no report. */
+  readonly status: 'PASSED' | 'FAILED' | 'ERROR' | 'SKIPPED' | 'XFAILED' | 'MISSING' | 'UNRECOGNIZED';
+  /** The list of the sample that it is on. */
+  readonly list: 'FAIL_TO_PASS' | 'PASS_TO_PASS' | 'UNLISTED' | 'UNRECOGNIZED';
+  /** As the report says, in milliseconds; 0 when it does not. */
+  readonly durationMs: number;
+  /** What the report says of a failure. */
+  readonly message: string;
+  /** Whether the process of the code under test wrote that report, and not the sample's script. */
+  readonly reportedBySubject: boolean;
+}
+
+/** How many tests of a list there are, and how many of them passed. */
+export interface Counts {
+  readonly total: number;
+  readonly passed: number;
+}
+
+/** A verification and what it found. */
+export interface Verdict {
+  readonly verificationId: string;
+  readonly state: VerificationState;
+  /** Whether `state` is PASSED. */
+  readonly passed: boolean;
+  /** 0 to 1; undefined when no rule could decide. */
+  readonly score: number | undefined;
+  /** What happened, in a sentence. */
+  readonly message: string;
+  /** Whose fault it is that it did not pass: `SAMPLE` and `SERVICE` are never to be counted against the agent. */
+  readonly fault: 'NONE' | 'SUBJECT' | 'SAMPLE' | 'SERVICE' | 'UNSPECIFIED' | 'UNRECOGNIZED';
+  /** Whether the same verification, started again, may end otherwise. */
+  readonly retryable: boolean;
+  /** Every test that was reported or listed; empty in lists of verifications. */
+  readonly tests: readonly TestVerdict[];
+  /** Whether there were too many tests for the answer. The counts are whole. */
+  readonly testsTruncated: boolean;
+  readonly failToPass: Counts;
+  readonly passToPass: Counts;
+  /** Which run this is, from 1. */
+  readonly attempt: number;
+  /** How the sample's script ended; both undefined when it never did. */
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  readonly sample: { readonly sampleId: string; readonly version: number } | undefined;
+  /** The session that was judged; empty when a patch was. */
+  readonly sessionId: string;
+  readonly createTime: Date | undefined;
+  readonly startTime: Date | undefined;
+  readonly endTime: Date | undefined;
+}
+
+export function verdict(verification: WireVerification): Verdict {
+  const { result, status, sample } = verification;
+  const state = verificationState(verification.state) as VerificationState;
+  return {
+    verificationId: verification.verificationId,
+    state,
+    passed: state === 'PASSED',
+    score: result?.score,
+    message: verification.message,
+    fault: fault(verification.fault) as Verdict['fault'],
+    retryable: verification.retryable,
+    tests: (result?.tests ?? []).map((test) => ({
+      name: test.name,
+      status: testStatus(test.status) as TestVerdict['status'],
+      list: testList(test.list) as TestVerdict['list'],
+      durationMs: msOf(test.duration),
+      message: test.message,
+      reportedBySubject: test.reportedBySubject,
+    })),
+    testsTruncated: result?.testsTruncated ?? false,
+    failToPass: counts(result?.failToPass),
+    passToPass: counts(result?.passToPass),
+    attempt: verification.attempt,
+    exitCode: status?.$case === 'exitCode' ? status.value : undefined,
+    signal: status?.$case === 'signal' ? status.value : undefined,
+    sample: sample === undefined ? undefined : { sampleId: sample.sampleId, version: sample.version },
+    sessionId: verification.sessionId,
+    createTime: verification.createTime,
+    startTime: verification.startTime,
+    endTime: verification.endTime,
+  };
+}
+
+const counts = (found: TestCounts | undefined): Counts => ({
+  total: found?.total ?? 0,
+  passed: found?.passed ?? 0,
+});
