@@ -12,6 +12,8 @@ export type ExitReason =
   | 'SESSION_ENDED'
   | 'LOST'
   | 'START_FAILED'
+  | 'IDLE_TIMEOUT'
+  | 'OUTPUT_LIMIT'
   | 'UNRECOGNIZED';
 
 /** How a command ended. A command that fails is an answer, not an error. */

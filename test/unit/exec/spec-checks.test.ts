@@ -14,6 +14,10 @@ const spec: ExecSpec = {
   killGraceMs: 2000,
   stopSignal: 'SIGTERM',
   detach: false,
+  tty: undefined,
+  idleTimeoutMs: 0,
+  maxOutputBytes: 0,
+  leaseMs: 10_000,
 };
 
 test('a spec that was kept as JSON is the same as before', () => {
