@@ -33,7 +33,7 @@ export async function readAll(
   argv: readonly string[],
   { pace = OutputPace.BACKPRESSURE, execId = '', pause }: Reading = {},
 ): Promise<Received> {
-  const call = new ExecCall(client.sessions, {
+  const call = new ExecCall(client, {
     $case: 'start',
     value: { sessionId, pace, spec: { execId, command: { $case: 'argv', value: { args: [...argv] } } } },
   });
@@ -58,7 +58,7 @@ export async function readAll(
 
 /** Sends so many bytes to a command that throws them away. */
 export async function writeAll(client: Connection, sessionId: string, bytes: number): Promise<void> {
-  const call = new ExecCall(client.sessions, {
+  const call = new ExecCall(client, {
     $case: 'start',
     value: {
       sessionId,
