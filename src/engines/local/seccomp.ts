@@ -1,6 +1,6 @@
 // Which system calls a sandbox may make: an allow-list, everything else fails with EPERM. It leaves out what
 // Docker's default leaves out for a container without further capabilities (mounts, namespaces, keyrings, bpf,
-// perf, modules, clocks, swap, ptrace across users is the kernel's own check) and is stricter in what the notes
+// perf, modules, clocks, memory policies, swap, ptrace across users is the kernel's own check) and is stricter in what the notes
 // below say.
 
 interface SeccompRule {
@@ -29,7 +29,7 @@ const FILES = `
   tee vmsplice symlink symlinkat sync sync_file_range syncfs umask unlink unlinkat utime utimensat utimes futimesat
   getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr setxattr lsetxattr fsetxattr removexattr
   lremovexattr fremovexattr inotify_add_watch inotify_init inotify_init1 inotify_rm_watch
-  name_to_handle_at ioctl memfd_create cachestat ustat`;
+  name_to_handle_at ioctl memfd_create cachestat`;
 
 const PROCESSES = `
   brk capget capset chroot execve execveat exit exit_group fork vfork getpid getppid gettid getpgid getpgrp getsid setsid setpgid
@@ -48,7 +48,7 @@ const SIGNALS = `
 
 const MEMORY = `
   madvise mincore mmap mprotect mremap msync munmap pkey_alloc pkey_free pkey_mprotect remap_file_pages
-  get_mempolicy mbind set_mempolicy set_mempolicy_home_node map_shadow_stack memfd_secret`;
+  map_shadow_stack memfd_secret`;
 
 const TIME = `
   clock_getres clock_gettime clock_nanosleep nanosleep gettimeofday time getitimer setitimer timer_create
