@@ -38,6 +38,16 @@ export const DEFAULT_RESOURCES: Resources = {
   diskBytes: 2 * 1024 ** 3,
 };
 
+/** What may be asked for of each. A sandbox with less memory or processes than the least could not begin. */
+export const RESOURCE_RANGES: Readonly<
+  Record<keyof Resources, { readonly min: number; readonly max: number }>
+> = {
+  cpus: { min: 0.1, max: 256 },
+  memoryBytes: { min: 16 * 1024 ** 2, max: 16 * 1024 ** 4 },
+  processes: { min: 8, max: 65_536 },
+  diskBytes: { min: 16 * 1024 ** 2, max: 16 * 1024 ** 4 },
+};
+
 export const WORKSPACE = '/workspace';
 export const AGENT_USER = 'agent';
 /** Numeric ids of the `agent` user inside every sandbox of a host environment. */

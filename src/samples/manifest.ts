@@ -1,5 +1,11 @@
 import { CodesetError, invalidFields } from '../core/errors.js';
-import { DEFAULT_RESOURCES, type Environment, type Resources, WORKSPACE } from '../core/environment.js';
+import {
+  DEFAULT_RESOURCES,
+  type Environment,
+  RESOURCE_RANGES,
+  type Resources,
+  WORKSPACE,
+} from '../core/environment.js';
 import type { Grading, SampleManifest, VerificationSpec } from '../core/sample.js';
 import { parseDuration, parseSize } from './quantities.js';
 import { readYaml, type TextRule, type YamlSection } from './yaml-section.js';
@@ -186,8 +192,7 @@ function resourcesOf(section: YamlSection | undefined): Resources {
       key,
       {
         expected: 'a size such as 512MiB, from 16MiB to 16TiB',
-        min: 16 * 1024 ** 2,
-        max: 16 * 1024 ** 4,
+        ...RESOURCE_RANGES.memoryBytes,
         whole: true,
         parse: parseSize,
       },
@@ -196,13 +201,13 @@ function resourcesOf(section: YamlSection | undefined): Resources {
   const resources: Resources = {
     cpus: section.quantity(
       'cpus',
-      { expected: 'a number from 0.1 to 256', min: 0.1, max: 256, whole: false },
+      { expected: 'a number from 0.1 to 256', ...RESOURCE_RANGES.cpus, whole: false },
       DEFAULT_RESOURCES.cpus,
     ),
     memoryBytes: bytes('memory', DEFAULT_RESOURCES.memoryBytes),
     processes: section.quantity(
       'processes',
-      { expected: 'a whole number from 8 to 65536', min: 8, max: 65_536, whole: true },
+      { expected: 'a whole number from 8 to 65536', ...RESOURCE_RANGES.processes, whole: true },
       DEFAULT_RESOURCES.processes,
     ),
     diskBytes: bytes('disk', DEFAULT_RESOURCES.diskBytes),

@@ -225,6 +225,15 @@ describe('files', () => {
 });
 
 describe('a session', () => {
+  it('asks for limits within what there can be', async () => {
+    const resources = { cpus: 1e9, memoryBytes: 1n, processes: 2_000_000_000, diskBytes: 1n << 60n };
+    expect(await refusal(client.sessions.createSession({ source: HOST, resources }))).toMatchObject({
+      code: Status.INVALID_ARGUMENT,
+      reason: 'INVALID_FIELD',
+      fields: ['resources.cpus', 'resources.memory_bytes', 'resources.processes', 'resources.disk_bytes'],
+    });
+  });
+
   it('is made once for a request id, with a token each time', async () => {
     const request = { requestId: 'req-1', source: HOST, labels: { once: 'yes' } };
     const [first, second] = [

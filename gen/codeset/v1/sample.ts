@@ -590,13 +590,16 @@ export interface HostToolchain {
  * service's default.
  */
 export interface Resources {
-  /** Processors, may be fractional. Default 1. */
+  /** Processors, may be fractional. Default 1; from 0.1 to 256. */
   cpus: number;
-  /** Memory in bytes. Default 1 GiB. */
+  /** Memory in bytes. Default 1 GiB; from 16 MiB to 16 TiB. */
   memoryBytes: bigint;
-  /** Processes and threads. Default 256. */
+  /** Processes and threads. Default 256; from 8 to 65536. */
   processes: number;
-  /** What the sandbox may write to disk, in bytes. Default 2 GiB. */
+  /**
+   * What the sandbox may write to disk, in bytes. Default 2 GiB; from 16 MiB to
+   * 16 TiB.
+   */
   diskBytes: bigint;
 }
 

@@ -124,7 +124,8 @@ export interface CreateSessionResponse {
     | undefined;
   /**
    * A key of role AGENT for this session's commands and files, good until the
-   * session ends. It is shown here only.
+   * session ends. It is shown here only. Empty when a request id names a
+   * session that has ended.
    */
   agentToken: string;
 }

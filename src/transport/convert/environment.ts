@@ -1,5 +1,5 @@
 import type { Environment, NetworkMode, Resources } from '../../core/environment.js';
-import { AGENT_USER, WORKSPACE } from '../../core/environment.js';
+import { AGENT_USER, RESOURCE_RANGES, WORKSPACE } from '../../core/environment.js';
 import * as pb from '../../../gen/codeset/v1/sample.js';
 import { KIB, type Checker } from '../checker.js';
 import { enumTable } from '../enum-table.js';
@@ -78,20 +78,33 @@ export function networkFromProto(
 }
 
 /** Only what was asked for; zero fields are left to the sample or the default. */
+const FIELDS = {
+  cpus: 'cpus',
+  memoryBytes: 'memory_bytes',
+  processes: 'processes',
+  diskBytes: 'disk_bytes',
+} as const;
+
 export function resourcesFromProto(
   check: Checker,
   field: string,
   value: pb.Resources | undefined,
 ): Partial<Resources> {
   if (value === undefined) return {};
-  if (!Number.isFinite(value.cpus) || value.cpus < 0) check.fail(`${field}.cpus`, 'must not be negative');
-  const memoryBytes = check.offset(`${field}.memory_bytes`, value.memoryBytes);
-  const diskBytes = check.offset(`${field}.disk_bytes`, value.diskBytes);
-  if (value.processes < 0) check.fail(`${field}.processes`, 'must not be negative');
-  return {
-    ...(value.cpus > 0 ? { cpus: value.cpus } : {}),
-    ...(memoryBytes > 0 ? { memoryBytes } : {}),
-    ...(value.processes > 0 ? { processes: value.processes } : {}),
-    ...(diskBytes > 0 ? { diskBytes } : {}),
+  const asked = {
+    cpus: value.cpus,
+    memoryBytes: Number(value.memoryBytes),
+    processes: value.processes,
+    diskBytes: Number(value.diskBytes),
   };
+  const result: { -readonly [Name in keyof Resources]?: number } = {};
+  for (const name of ['cpus', 'memoryBytes', 'processes', 'diskBytes'] as const) {
+    if (asked[name] === 0) continue;
+    const { min, max } = RESOURCE_RANGES[name];
+    const within = asked[name] >= min && asked[name] <= max;
+    if (!within)
+      check.fail(`${field}.${FIELDS[name]}`, `must be from ${min} to ${max}, or 0 for the default`);
+    result[name] = asked[name];
+  }
+  return result;
 }
