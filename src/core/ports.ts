@@ -118,7 +118,8 @@ export interface Engine {
 
   /**
    * Keeps a tar stream's content as a read-only layer. Owners in the tar are ids inside the sandbox (0 root,
-   * 1000 agent). Idempotent by `layerId`: one that exists is kept and the stream drained.
+   * 1000 agent). Idempotent by `layerId`: one that exists is kept and the stream drained. The stream is destroyed
+   * whatever comes of it.
    */
   importLayer(layerId: string, tar: Readable): Promise<LayerInfo>;
   hasLayer(layerId: string): Promise<boolean>;

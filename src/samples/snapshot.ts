@@ -50,6 +50,7 @@ class WorkTreeCodebase implements Codebase {
   readonly baseCommit: string;
   readonly #folder: string;
   readonly #tree: WorkTree;
+  readonly #sent = new Set<Readable>();
 
   constructor(folder: string, tree: WorkTree) {
     this.#folder = folder;
@@ -58,11 +59,15 @@ class WorkTreeCodebase implements Codebase {
   }
 
   workTree(uid: number): Readable {
-    return tarOf(this.#tree.folder, uid);
+    const tar = tarOf(this.#tree.folder, uid);
+    this.#sent.add(tar);
+    return tar;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return remove(this.#folder);
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A tar that nobody reads would wait for ever, and hold the files that are removed here.
+    for (const tar of this.#sent) tar.destroy();
+    await remove(this.#folder);
   }
 }
 

@@ -162,7 +162,9 @@ describe.skipIf(!isRoot)('the local engine', () => {
       await engine.close();
       engine = await at.open({ reserveBytes: 2 ** 60 });
       expect((await failure(engine.create(sandboxSpec('a')))).reason).toBe('DISK_FULL');
-      expect((await failure(engine.importLayer('l', tarOf([])))).reason).toBe('DISK_FULL');
+      const unread = tarOf([]);
+      expect((await failure(engine.importLayer('l', unread))).reason).toBe('DISK_FULL');
+      expect(unread.destroyed).toBe(true);
       expect(await engine.list()).toEqual([]);
     });
 

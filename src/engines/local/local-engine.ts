@@ -160,8 +160,13 @@ export class LocalEngine implements Engine {
   }
 
   async importLayer(layerId: string, tar: Readable): Promise<LayerInfo> {
-    await this.#keepReserve();
-    return this.#parts.layers.import(layerId, tar);
+    try {
+      await this.#keepReserve();
+      return await this.#parts.layers.import(layerId, tar);
+    } finally {
+      // One that was not read to its end has a file or a process behind it that waits.
+      tar.destroy();
+    }
   }
 
   async hasLayer(layerId: string): Promise<boolean> {

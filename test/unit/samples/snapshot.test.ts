@@ -100,6 +100,13 @@ describe('the codebase of a commit', () => {
     expect(config).toMatch(/name = agent/);
   });
 
+  test('ends with its owner, the tar of it that nobody reads too', async () => {
+    const codebase = await reader.codebaseFromBundle(createReadStream(bundle), commits['base'] ?? '', 'past');
+    const tar = codebase.workTree(1000);
+    await codebase[Symbol.asyncDispose]();
+    expect(tar.destroyed).toBe(true);
+  });
+
   test('that is not there is COMMIT_NOT_FOUND', async () => {
     for (const missing of ['0'.repeat(40), 'f'.repeat(40)]) {
       await expect(
