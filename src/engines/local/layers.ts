@@ -194,7 +194,7 @@ export function diskFull(): CodesetError {
   return new CodesetError(
     'resource-exhausted',
     'DISK_FULL',
-    "The service's disk is full: remove sessions or samples, or make room in its data folder.",
+    "The service's disk is full: close sessions, make room in its data folder, or remove samples (what they took is free after the next start).",
     { retryAfterMs: 30_000 },
   );
 }
