@@ -3,6 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { compiledScript } from '../support/compiled-script.js';
 import { startService } from '../support/service.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -26,3 +27,25 @@ test('the program of docs/dynamic-client.md runs as it stands', async () => {
     await rm(file, { force: true });
   }
 });
+
+test("the README's first session on the command line runs as it stands", async () => {
+  await using service = await startService();
+  await using codeset = await compiledScript('src/cli/main.ts');
+  const text = await readFile(join(ROOT, 'README.md'), 'utf8');
+  const section = text.slice(text.indexOf('### With the CLI'));
+  const lines = /^```sh\n(.*?)^```/ms.exec(section)?.[1] ?? '';
+  const env = {
+    ...process.env,
+    CODESET_ADDRESS: service.address,
+    CODESET_API_KEY: service.adminKey,
+    NODE: process.execPath,
+    PROGRAM: codeset.path,
+  };
+  const { stdout, stderr } = await promisify(execFile)(
+    'sh',
+    ['-c', `codeset() { "$NODE" "$PROGRAM" "$@"; }\n${lines}`],
+    { cwd: ROOT, env },
+  );
+  expect(stdout).toMatch(/READY\n[^]*\nFAILED {2}ver_[^]*CLOSED\n$/);
+  expect(stderr).toContain('Ran 3 tests');
+}, 300_000);
