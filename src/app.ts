@@ -6,13 +6,17 @@ import { EnvironmentBuilder } from './core/environment-builder.js';
 import { failedPrecondition } from './core/errors.js';
 import { Garbage } from './core/garbage.js';
 import { KeyRing } from './core/key-ring.js';
+import { LayerKeeper } from './core/layer-keeper.js';
 import type { Engine, Log } from './core/ports.js';
 import { SampleCatalog } from './core/sample-catalog.js';
 import { SamplePreparer } from './core/sample-preparer.js';
 import { SessionChanges } from './core/session-changes.js';
 import { SessionFiles } from './core/session-files.js';
+import { SessionForks } from './core/session-forks.js';
 import { SessionManager } from './core/session-manager.js';
 import { SessionSandboxes } from './core/session-sandboxes.js';
+import { SnapshotTaker } from './core/snapshot-taker.js';
+import { Snapshots } from './core/snapshots.js';
 import { Trees } from './core/trees.js';
 import { VerificationJudge } from './core/verification-judge.js';
 import { VerificationRunner } from './core/verification-runner.js';
@@ -89,11 +93,16 @@ export class App implements AsyncDisposable {
     const keys = new KeyRing(storage.keys, now);
     const preparer = new SamplePreparer({ storage, blobs, engine, reader, builder, trees, log, now });
     const catalog = new SampleCatalog({ storage, blobs, reader, preparer, log, now });
+    const keeper = new LayerKeeper({ storage, engine, log });
+    cleanup.defer(() => keeper.settled());
+    const snapshots = new Snapshots({ storage, keeper, log });
     const sandboxes = new SessionSandboxes({ engine, execHost, storage, secrets, catalog, builder, log });
     const sessions = new SessionManager({
       storage,
       secrets,
       catalog,
+      snapshots,
+      keeper,
       engine,
       sandboxes,
       keys,
@@ -115,19 +124,24 @@ export class App implements AsyncDisposable {
       sessions,
       sandboxes,
       judge,
+      keeper,
       limits: { concurrent: config.maxVerifications, queued: MAX_QUEUED_VERIFICATIONS },
       log,
       now,
     });
     const files = new SessionFiles(sessions);
-    const changes = new SessionChanges({ sessions, sandboxes, engine, trees });
+    const changes = new SessionChanges({ sessions, sandboxes, engine, trees, keeper });
+    const taker = new SnapshotTaker({ storage, engine, keeper, sessions, sandboxes, now });
+    const forks = new SessionForks({ storage, sessions, snapshots, taker, keys, log });
 
-    const garbage = new Garbage({ storage, secrets, blobs, engine, execHost, log, now });
+    const garbage = new Garbage({ storage, secrets, blobs, engine, execHost, keeper, log, now });
     const alive = await garbage.sandboxes();
     await sessions.recover(alive);
     // Together: a session that waits for its sample must not take its end for a failure.
     cleanup.defer(() => Promise.all([sessions.detach(), preparer.stop()]));
+    await snapshots.recover();
     await garbage.content();
+    cleanup.defer(() => forks.stop());
     for (const sample of await storage.samples.inState('PREPARING')) preparer.begin(sample);
     await verifications.recover();
     cleanup.defer(() => verifications.stop());
@@ -149,6 +163,14 @@ export class App implements AsyncDisposable {
         replace: (...args) => files.replace(...args),
         applyPatch: (...args) => changes.apply(...args),
         diff: (...args) => changes.diff(...args),
+      },
+      snapshots: {
+        fork: (...args) => forks.fork(...args),
+        create: (...args) => taker.create(...args),
+        get: (...args) => snapshots.get(...args),
+        list: (...args) => snapshots.list(...args),
+        count: (...args) => snapshots.count(...args),
+        delete: (...args) => snapshots.delete(...args),
       },
       verifications,
       keys,

@@ -23,10 +23,13 @@ import {
   CreateSessionResponse,
   ExecExited,
   ExecResponse,
+  ForkSessionResponse,
   GetDiffResponse,
   ListSessionsResponse,
+  ListSnapshotsResponse,
   WatchSessionResponse,
 } from '../../gen/codeset/v1/session_service.js';
+import { Snapshot } from '../../gen/codeset/v1/snapshot.js';
 import { Verification } from '../../gen/codeset/v1/verification.js';
 import { WatchVerificationResponse } from '../../gen/codeset/v1/verification_service.js';
 
@@ -40,13 +43,16 @@ const TYPES = {
   Exec,
   ExecResponse,
   ExecResult,
+  ForkSessionResponse,
   GetDiffResponse,
   GetSampleResponse,
   ListSamplesResponse,
   ListSessionsResponse,
+  ListSnapshotsResponse,
   RegisterSampleResponse,
   Sample,
   Session,
+  Snapshot,
   Verification,
   WatchSampleResponse,
   WatchSessionResponse,

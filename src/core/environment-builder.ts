@@ -54,7 +54,7 @@ export class EnvironmentBuilder {
       }
       await using sandbox = await this.#open('setup', environment, [], [], given);
       await this.#runAll(sandbox, 'SETUP', environment, environment.setup, '/', progress, given);
-      await sandbox.commit('root', layerId);
+      await sandbox.commit({ root: layerId });
     };
     await this.#shared.run(layerId, make, signal);
     return [layerId];
@@ -71,14 +71,13 @@ export class EnvironmentBuilder {
     const rootLayer = prepareLayerId('root', below, environment);
     const workspaceLayer = prepareLayerId('workspace', below, environment);
     const make = async (given: AbortSignal): Promise<void> => {
-      // The workspace's layer is committed last: with it, both are there.
+      // Both are made at once, the workspace's last: with it, both are there.
       if (await this.#engine.hasLayer(workspaceLayer)) return;
       const { prepare, workdir } = environment;
       await using sandbox = await this.#open('prepare', environment, below.root, below.workspace, given);
       await this.#runAll(sandbox, 'PREPARE', environment, prepare, workdir, progress, given);
       await this.#giveAway(sandbox, workspaceOwner(environment.user), given);
-      await sandbox.commit('root', rootLayer);
-      await sandbox.commit('workspace', workspaceLayer);
+      await sandbox.commit({ root: rootLayer, workspace: workspaceLayer });
     };
     await this.#shared.run(workspaceLayer, make, signal);
     return { root: [...below.root, rootLayer], workspace: [...below.workspace, workspaceLayer] };

@@ -27,6 +27,7 @@ export type ErrorReason =
   | 'EXEC_NOT_FOUND'
   | 'VERIFICATION_NOT_FOUND'
   | 'KEY_NOT_FOUND'
+  | 'SNAPSHOT_NOT_FOUND'
   | 'PATH_NOT_FOUND'
   // taken
   | 'REQUEST_ID_REUSED'
@@ -36,6 +37,7 @@ export type ErrorReason =
   // not now
   | 'SAMPLE_NOT_READY'
   | 'SAMPLE_IN_USE'
+  | 'SNAPSHOT_IN_USE'
   | 'SESSION_NOT_READY'
   | 'SESSION_ENDED'
   | 'SESSION_LOST'

@@ -1,3 +1,4 @@
+import type { LayerKeeper } from './layer-keeper.js';
 import type { BlobStore, Engine, ExecHost, Log, SecretStore, Storage } from './ports.js';
 import { sessionEnded } from './session.js';
 
@@ -11,6 +12,7 @@ export class Garbage {
   readonly #blobs: BlobStore;
   readonly #engine: Engine;
   readonly #execHost: ExecHost;
+  readonly #keeper: LayerKeeper;
   readonly #log: Log;
   readonly #now: () => number;
 
@@ -20,6 +22,7 @@ export class Garbage {
     blobs: BlobStore;
     engine: Engine;
     execHost: ExecHost;
+    keeper: LayerKeeper;
     log: Log;
     now: () => number;
   }) {
@@ -28,6 +31,7 @@ export class Garbage {
     this.#blobs = parts.blobs;
     this.#engine = parts.engine;
     this.#execHost = parts.execHost;
+    this.#keeper = parts.keeper;
     this.#log = parts.log;
     this.#now = parts.now;
   }
@@ -64,15 +68,11 @@ export class Garbage {
 
   /** Layers and blobs; only while nothing is being prepared or created. */
   async content(): Promise<void> {
-    const [samples, verifications, sessions] = await Promise.all([
+    const [layers, samples, verifications] = await Promise.all([
+      this.#keeper.references(),
       this.#storage.samples.references(),
       this.#storage.verifications.references(),
-      this.#storage.sessions.open(),
     ]);
-    const layers = new Set([...samples.layers, ...verifications.layers]);
-    for (const { layers: used } of sessions) {
-      for (const layer of [...used.root, ...used.workspace, used.baseline]) if (layer) layers.add(layer);
-    }
     for (const { layerId } of await this.#engine.listLayers()) {
       // A set-up is expensive and may be wanted by the next sample; its layer stays.
       if (layers.has(layerId) || layerId.startsWith('setup-')) continue;

@@ -12,7 +12,7 @@ let poolUsed = pool.length;
  * 13 of randomness (65 bits), in Crockford's base 32. Safe in paths, labels and shell words.
  */
 export function newId(
-  prefix: 'ses' | 'ver' | 'exe' | 'key' | 'lay' | 'box' | 'req',
+  prefix: 'ses' | 'ver' | 'exe' | 'key' | 'lay' | 'box' | 'req' | 'snp',
   now: number = Date.now(),
 ): string {
   let time = '';

@@ -13,6 +13,7 @@ import type {
 import type { Key } from './key.js';
 import type { Dataset, SampleManifest, SampleVersion } from './sample.js';
 import type { Session, SessionFilter } from './session.js';
+import type { Snapshot, SnapshotFilter } from './snapshot.js';
 import type { Grading, VerificationSpec } from './sample.js';
 import type { Verdict, Verification, VerificationFilter } from './verification.js';
 
@@ -55,6 +56,9 @@ export interface EngineCapabilities {
  */
 export type SandboxPurpose = 'session' | 'setup' | 'prepare' | 'verification' | 'side';
 
+/** What of a sandbox's files a layer belongs to: `root` is everything but the workspace. */
+export type SandboxPart = 'root' | 'workspace';
+
 export interface SandboxSpec {
   /** Unique; made by core. `create` with an id that exists fails. */
   readonly sandboxId: string;
@@ -75,6 +79,9 @@ export interface LayerInfo {
   readonly layerId: string;
   readonly bytes: number;
 }
+
+/** The layers that parts of a sandbox become. */
+export type PartLayers = Readonly<Partial<Record<SandboxPart, string>>>;
 
 export interface CommitOptions {
   /** False spares bringing it to the disk, for a layer that is of no use after a power cut. Default true. */
@@ -135,12 +142,20 @@ export interface Engine {
    */
   connect(sandboxId: string): Promise<Duplex>;
   /**
-   * Copies what the sandbox wrote, frozen meanwhile, into a new layer: `root` is everything but the workspace.
+   * Copies what the sandbox wrote into a new layer for each part that is named, all as of one moment for which it
+   * is frozen. Idempotent by layer ids. All of them are made or none. Answers in the order root, workspace.
+   * Throws SESSION_LOST when the sandbox is gone or goes meanwhile, TOO_LARGE for folders nested too deep.
+   */
+  commit(sandboxId: string, layers: PartLayers, options?: CommitOptions): Promise<readonly LayerInfo[]>;
+  /** As many layers as a part of a sandbox may be made of. */
+  readonly maxLayers: number;
+  /**
+   * Makes one layer that shows what a part made of `layers`, lowest first, shows, and needs nothing below it.
    * Idempotent by `layerId`.
    */
-  commit(
-    sandboxId: string,
-    part: 'root' | 'workspace',
+  flatten(
+    part: SandboxPart,
+    layers: readonly string[],
     layerId: string,
     options?: CommitOptions,
   ): Promise<LayerInfo>;
@@ -382,11 +397,27 @@ export interface SessionRepository {
   update(sessionId: string, change: Partial<Session>): Promise<void>;
   find(sessionId: string): Promise<Session | undefined>;
   findByRequestId(requestId: string): Promise<Session | undefined>;
+  /** Those whose request ids begin so. */
+  withRequestPrefix(prefix: string): Promise<readonly Session[]>;
   /** Newest first. */
   list(filter: SessionFilter, page: PageRequest): Promise<Page<Session>>;
   count(filter: SessionFilter): Promise<number>;
   /** Neither CLOSED nor EXPIRED. */
   open(): Promise<readonly Session[]>;
+}
+
+export interface SnapshotRepository {
+  /** Fails with REQUEST_ID_REUSED when the request id is taken (callers look first). */
+  insert(snapshot: Snapshot): Promise<void>;
+  find(snapshotId: string): Promise<Snapshot | undefined>;
+  findByRequestId(requestId: string): Promise<Snapshot | undefined>;
+  /** Newest first. */
+  list(filter: SnapshotFilter, page: PageRequest): Promise<Page<Snapshot>>;
+  count(filter: SnapshotFilter): Promise<number>;
+  /** False when there is no such snapshot. */
+  delete(snapshotId: string): Promise<boolean>;
+  /** Every layer that a snapshot stands on. */
+  references(): Promise<{ readonly layers: ReadonlySet<string> }>;
 }
 
 export interface ExecRepository {
@@ -437,6 +468,7 @@ export interface SecretStore {
 export interface Storage {
   readonly samples: SampleRepository;
   readonly sessions: SessionRepository;
+  readonly snapshots: SnapshotRepository;
   readonly execs: ExecRepository;
   readonly verifications: VerificationRepository;
   readonly keys: KeyRepository;

@@ -236,7 +236,7 @@ export class SampleCatalog {
       : undefined;
   }
 
-  /** Without a version: all of them. @throws SAMPLE_IN_USE while a session or verification stands on one. */
+  /** Without a version: all of them. @throws SAMPLE_IN_USE while a session, verification or snapshot stands on one. */
   async remove(name: SampleName): Promise<void> {
     const sample = await this.get(name);
     const version = name.version;
@@ -252,11 +252,15 @@ export class SampleCatalog {
       (open) =>
         open.sampleId === sample.sampleId && (version === undefined || open.sampleVersion === version),
     );
-    const user = session?.sessionId ?? verification?.verificationId;
+    const snapshots = await this.#storage.snapshots.list(
+      { sampleId: sample.sampleId, ...(version === undefined ? {} : { sampleVersion: version }) },
+      { size: 1, after: undefined },
+    );
+    const user = session?.sessionId ?? verification?.verificationId ?? snapshots.items[0]?.snapshotId;
     if (user !== undefined) {
       throw failedPrecondition(
         'SAMPLE_IN_USE',
-        `${user} still uses ${sample.sampleId}; end it first, then remove.`,
+        `${user} still uses ${sample.sampleId}; end or delete it first, then remove.`,
       );
     }
     await this.#registering.run(sample.sampleId, async () => {

@@ -1,6 +1,7 @@
 import { failedPrecondition } from './errors.js';
 import { feedStdin } from './feed-stdin.js';
 import { newId } from './ids.js';
+import type { LayerKeeper } from './layer-keeper.js';
 import type { Engine } from './ports.js';
 import type { SessionManager } from './session-manager.js';
 import type { SessionSandboxes } from './session-sandboxes.js';
@@ -16,17 +17,20 @@ export class SessionChanges {
   readonly #sandboxes: SessionSandboxes;
   readonly #engine: Engine;
   readonly #trees: Trees;
+  readonly #keeper: LayerKeeper;
 
   constructor(parts: {
     sessions: SessionManager;
     sandboxes: SessionSandboxes;
     engine: Engine;
     trees: Trees;
+    keeper: LayerKeeper;
   }) {
     this.#sessions = parts.sessions;
     this.#sandboxes = parts.sandboxes;
     this.#engine = parts.engine;
     this.#trees = parts.trees;
+    this.#keeper = parts.keeper;
   }
 
   /**
@@ -37,9 +41,10 @@ export class SessionChanges {
     await this.#sessions.execs(sessionId);
     const session = await this.#sessions.get(sessionId);
     const layer = newId('lay');
+    using _ = this.#keeper.hold(session.layers.workspace);
     let patch: Uint8Array;
     try {
-      await this.#sandboxes.keepWorkspace(session, layer, { lasting: false });
+      await this.#sandboxes.keep(session, { workspace: layer }, { lasting: false });
       patch = await this.#trees.patch(session.layers.baseline, [...session.layers.workspace, layer], signal);
     } catch (error) {
       throw asCallerError(error);

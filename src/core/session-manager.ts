@@ -4,11 +4,13 @@ import { EventLog } from './event-log.js';
 import { newId } from './ids.js';
 import type { KeyRing } from './key-ring.js';
 import { Turns } from './keyed.js';
+import type { LayerKeeper } from './layer-keeper.js';
 import type { Engine, Log, Page, PageRequest, SandboxExecs, SecretStore, Storage } from './ports.js';
 import type { SampleCatalog } from './sample-catalog.js';
 import type { StageEvent } from './sample.js';
 import { SessionPlanner, type SessionLimits, type SessionRequest } from './session-planner.js';
 import type { SessionSandboxes } from './session-sandboxes.js';
+import { checkSameRequest, layersOf, type Snapshots } from './snapshots.js';
 import type { Session, SessionFilter, SessionState } from './session.js';
 import { sessionEnded, sessionMayBecome } from './session.js';
 
@@ -22,6 +24,8 @@ interface Tracked {
   /** Resolves when the session has left CREATING. */
   readonly settled: Promise<void>;
   readonly settle: () => void;
+  /** Why it could not be made. */
+  failure: CodesetError | undefined;
   lastActive: number;
 }
 
@@ -31,6 +35,8 @@ export class SessionManager {
   readonly #secrets: SecretStore;
   readonly #planner: SessionPlanner;
   readonly #sandboxes: SessionSandboxes;
+  readonly #snapshots: Snapshots;
+  readonly #keeper: LayerKeeper;
   readonly #keys: KeyRing;
   readonly #limits: SessionLimits;
   readonly #log: Log;
@@ -46,6 +52,8 @@ export class SessionManager {
     storage: Storage;
     secrets: SecretStore;
     catalog: SampleCatalog;
+    snapshots: Snapshots;
+    keeper: LayerKeeper;
     engine: Engine;
     sandboxes: SessionSandboxes;
     keys: KeyRing;
@@ -57,6 +65,8 @@ export class SessionManager {
     this.#secrets = parts.secrets;
     this.#planner = new SessionPlanner(parts);
     this.#sandboxes = parts.sandboxes;
+    this.#snapshots = parts.snapshots;
+    this.#keeper = parts.keeper;
     this.#keys = parts.keys;
     this.#limits = parts.limits;
     this.#log = parts.log;
@@ -68,24 +78,27 @@ export class SessionManager {
    * is that session, with a fresh token unless it has ended.
    */
   async create(request: SessionRequest): Promise<{ readonly session: Session; readonly agentToken: string }> {
-    const session = await this.#turns.run(`request:${request.requestId ?? newId('req')}`, () =>
-      this.#record(request),
-    );
+    const session = await this.begin(request);
     const ended = sessionEnded(session.state);
     return { session, agentToken: ended ? '' : await this.#keys.createAgentToken(session.sessionId) };
   }
 
-  async #record(request: SessionRequest): Promise<Session> {
-    const requestDigest = digestOf({ ...request, requestId: undefined });
+  /** As `create`, without a token. @param requestDigest of what it is a part of, where it is one */
+  begin(
+    request: SessionRequest,
+    requestDigest: string = digestOf({ ...request, requestId: undefined }),
+  ): Promise<Session> {
+    return this.#turns.run(`request:${request.requestId ?? newId('req')}`, () =>
+      this.#record(request, requestDigest),
+    );
+  }
+
+  async #record(request: SessionRequest, requestDigest: string): Promise<Session> {
     if (request.requestId !== undefined) {
       const known = await this.#storage.sessions.findByRequestId(request.requestId);
       if (known !== undefined) {
-        if (known.requestDigest === requestDigest) return known;
-        throw new CodesetError(
-          'already-exists',
-          'REQUEST_ID_REUSED',
-          `The request id "${request.requestId}" was used for another session; choose a new one.`,
-        );
+        checkSameRequest(known, requestDigest, request.requestId, 'session');
+        return known;
       }
     }
     if (this.#places >= this.#limits.maxSessions) {
@@ -98,7 +111,8 @@ export class SessionManager {
     }
     this.#places++;
     try {
-      const session = await this.#planner.plan(request, requestDigest);
+      using plan = await this.#planner.plan(request, requestDigest);
+      const { session } = plan;
       if (Object.keys(request.secretEnv).length > 0)
         await this.#secrets.put(session.sessionId, request.secretEnv);
       await this.#storage.sessions.insert(session);
@@ -118,6 +132,7 @@ export class SessionManager {
       abort: new AbortController(),
       settled,
       settle,
+      failure: undefined,
       lastActive: session.lastActiveTime.getTime(),
     };
     this.#tracked.set(session.sessionId, tracked);
@@ -136,6 +151,8 @@ export class SessionManager {
 
   async #provision(session: Session, tracked: Tracked): Promise<void> {
     const { sessionId } = session;
+    // Closed meanwhile, its layers have to last until what is being made is gone again.
+    using _ = this.#keeper.hold(layersOf(session.layers));
     const tell = (stage: StageEvent['stage'], message: string): void =>
       tracked.events.push({ type: 'stage', stage: { time: new Date(this.#now()), stage, message } });
     try {
@@ -156,6 +173,7 @@ export class SessionManager {
         ? error.message
         : 'The service failed to make the sandbox; its log says why. Try again.';
       tell('DONE', text);
+      tracked.failure = known ? error : undefined;
       await this.#move(sessionId, 'ERROR', { error: text });
     } finally {
       tracked.settle();
@@ -188,6 +206,16 @@ export class SessionManager {
       this.#tracked.get(sessionId)?.events.push({ type: 'session', session: moved });
       return moved;
     });
+  }
+
+  /** Resolves when the session is READY. @throws why it could not be made, or SESSION_ENDED. */
+  async made(sessionId: string): Promise<Session> {
+    const tracked = this.#tracked.get(sessionId);
+    await tracked?.settled;
+    const session = await this.get(sessionId);
+    if (session.state === 'READY') return session;
+    if (sessionEnded(session.state)) throw this.#ended(session);
+    throw tracked?.failure ?? new CodesetError('internal', 'ENGINE_FAILED', session.error);
   }
 
   /** Resolves when the session has left CREATING, or with what it is when aborted. */
@@ -293,6 +321,8 @@ export class SessionManager {
       tracked?.settle();
       tracked?.events.end();
       this.#tracked.delete(sessionId);
+      this.#keeper.release(layersOf(session.layers));
+      if (session.snapshotId !== undefined) this.#snapshots.settle(session.snapshotId);
     }
     return true;
   }

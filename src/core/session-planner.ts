@@ -5,11 +5,14 @@ import { newId } from './ids.js';
 import type { Engine } from './ports.js';
 import type { SampleCatalog } from './sample-catalog.js';
 import type { Session, SessionSource } from './session.js';
+import type { Snapshot } from './snapshot.js';
+import type { Snapshots } from './snapshots.js';
 
 export interface SessionRequest {
   readonly requestId: string | undefined;
   readonly source:
     | SessionSource
+    | { readonly kind: 'snapshot'; readonly snapshotId: string }
     | {
         readonly kind: 'sample';
         readonly sampleId: string;
@@ -34,24 +37,56 @@ export interface SessionLimits {
   readonly defaultIdleTimeoutMs: number;
 }
 
+/** A planned session, and a hold on what it is made from until it is on record. */
+export interface Plan extends Disposable {
+  readonly session: Session;
+}
+
 /** Turns a request into the session it asks for, within the limits of its sample and of the service. */
 export class SessionPlanner {
   readonly #catalog: SampleCatalog;
+  readonly #snapshots: Snapshots;
   readonly #engine: Engine;
   readonly #limits: SessionLimits;
   readonly #now: () => number;
 
-  constructor(parts: { catalog: SampleCatalog; engine: Engine; limits: SessionLimits; now: () => number }) {
+  constructor(parts: {
+    catalog: SampleCatalog;
+    snapshots: Snapshots;
+    engine: Engine;
+    limits: SessionLimits;
+    now: () => number;
+  }) {
     this.#catalog = parts.catalog;
+    this.#snapshots = parts.snapshots;
     this.#engine = parts.engine;
     this.#limits = parts.limits;
     this.#now = parts.now;
   }
 
   /** @throws the error that fits what is wrong with the request. */
-  async plan(request: SessionRequest, requestDigest: string): Promise<Session> {
-    const { source, environment, most } = await this.#source(request.source);
-    const resources = this.#resources(request.resources, most);
+  async plan(request: SessionRequest, requestDigest: string): Promise<Plan> {
+    const held =
+      request.source.kind === 'snapshot' ? await this.#snapshots.hold(request.source.snapshotId) : undefined;
+    try {
+      const session = await this.#plan(request, requestDigest, held?.snapshot);
+      return { session, [Symbol.dispose]: () => held?.[Symbol.dispose]() };
+    } catch (error) {
+      held?.[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async #plan(
+    request: SessionRequest,
+    requestDigest: string,
+    snapshot: Snapshot | undefined,
+  ): Promise<Session> {
+    this.#checkEngine(snapshot);
+    const asked = snapshot?.source ?? request.source;
+    if (asked.kind === 'snapshot') throw new Error('a snapshot is of a sample or an environment');
+    const { source, environment, most } = await this.#source(asked);
+    const resources = this.#resources({ ...snapshot?.resources, ...request.resources }, most);
     if (request.network === 'public' && environment.network !== 'public') {
       throw invalidFields([
         { field: 'network', description: 'The environment allows no network; only its sample can allow it.' },
@@ -66,14 +101,15 @@ export class SessionPlanner {
       requestId: request.requestId,
       requestDigest,
       source,
+      snapshotId: snapshot?.snapshotId,
       state: 'CREATING',
       error: '',
       labels: request.labels,
-      env: request.env,
-      network: request.network ?? environment.network,
+      env: { ...snapshot?.env, ...request.env },
+      network: request.network ?? snapshot?.network ?? environment.network,
       resources,
       engine: this.#engine.name,
-      layers: { root: [], workspace: [], baseline: undefined, hidden: undefined },
+      layers: snapshot?.layers ?? { root: [], workspace: [], baseline: undefined, hidden: undefined },
       sandboxId: sessionId.replace(/^ses_/, 'box_'),
       user: environment.user,
       workdir: environment.workdir,
@@ -87,7 +123,15 @@ export class SessionPlanner {
     };
   }
 
-  async #source(asked: SessionRequest['source']) {
+  #checkEngine(snapshot: Snapshot | undefined): void {
+    if (snapshot === undefined || snapshot.engine === this.#engine.name) return;
+    throw failedPrecondition(
+      'ENGINE_UNSUPPORTED',
+      `The snapshot is kept by the engine ${snapshot.engine}: start the service with that one.`,
+    );
+  }
+
+  async #source(asked: Exclude<SessionRequest['source'], { kind: 'snapshot' }>) {
     if (asked.kind === 'environment') {
       await this.#engine.check(asked.environment);
       const source: SessionSource = asked;

@@ -2,7 +2,17 @@ import { commandEnv } from './command-env.js';
 import type { EnvironmentBuilder } from './environment-builder.js';
 import type { Environment } from './environment.js';
 import { CodesetError, failedPrecondition } from './errors.js';
-import type { CommitOptions, Engine, ExecHost, Log, SandboxExecs, SecretStore, Storage } from './ports.js';
+import type {
+  CommitOptions,
+  Engine,
+  ExecHost,
+  LayerInfo,
+  Log,
+  PartLayers,
+  SandboxExecs,
+  SecretStore,
+  Storage,
+} from './ports.js';
 import type { SampleCatalog } from './sample-catalog.js';
 import type { SampleLayers, StageEvent } from './sample.js';
 import type { Session } from './session.js';
@@ -72,6 +82,7 @@ export class SessionSandboxes {
     tell: TellStage,
     signal: AbortSignal,
   ): Promise<SampleLayers> {
+    if (session.snapshotId !== undefined) return session.layers;
     if (session.source.kind === 'environment') {
       const root = await this.#builder.setup(environment, tell, signal);
       return { root, workspace: [], baseline: undefined, hidden: undefined };
@@ -145,8 +156,8 @@ export class SessionSandboxes {
     await Promise.all(all.map((execs) => execs.detach()));
   }
 
-  /** A copy of what the session wrote to its workspace, at this moment. */
-  async keepWorkspace(session: Session, layerId: string, options?: CommitOptions): Promise<void> {
+  /** A copy of what the session wrote since it began, at this moment. @param layers what it becomes */
+  async keep(session: Session, layers: PartLayers, options?: CommitOptions): Promise<readonly LayerInfo[]> {
     if (this.#live.get(session.sessionId) === undefined) {
       throw new CodesetError(
         'unavailable',
@@ -154,6 +165,6 @@ export class SessionSandboxes {
         'The sandbox of this session is gone; close the session.',
       );
     }
-    await this.#engine.commit(session.sandboxId, 'workspace', layerId, options);
+    return this.#engine.commit(session.sandboxId, layers, options);
   }
 }

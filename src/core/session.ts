@@ -14,6 +14,8 @@ export interface Session {
   /** SHA-256 over the canonical creation request: a request id sent again with other content is refused. */
   readonly requestDigest: string;
   readonly source: SessionSource;
+  /** The snapshot that its files began as; undefined when they began as its source. */
+  readonly snapshotId: string | undefined;
   readonly state: SessionState;
   /** Why state is ERROR. */
   readonly error: string;
@@ -60,4 +62,6 @@ export interface SessionFilter {
   readonly labels?: Readonly<Record<string, string>>;
   readonly states?: readonly SessionState[];
   readonly sampleId?: string;
+  /** Only those that began as this snapshot. */
+  readonly snapshotId?: string;
 }

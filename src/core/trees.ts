@@ -189,7 +189,7 @@ export class Trees {
       );
     }
     if (made.exit.code !== 0) throw new Error(`The baseline could not be made: ${made.stderr}`);
-    await side.commit('root', layerId);
+    await side.commit({ root: layerId });
   }
 
   /**
@@ -244,7 +244,7 @@ export class Trees {
     this.#expectDone(raw, 'The tree could not be read');
     await this.#step(side, GIVE_BACK, [String(request.uid)], signal);
     // Made again for a verification that is run again.
-    await side.commit('workspace', layerId, { lasting: false }).catch((error: unknown) => {
+    await side.commit({ workspace: layerId }, { lasting: false }).catch((error: unknown) => {
       // What fitted where it was made may be too deep for where it is kept; that is its owner's doing, too.
       if (!(error instanceof CodesetError && error.reason === 'TOO_LARGE')) throw error;
       throw new TreeUnusable(error.message);

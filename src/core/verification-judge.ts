@@ -145,10 +145,11 @@ export class VerificationJudge {
       throw new Error('A READY sample has no baseline.');
     if (kept === undefined) throw new Error('The subject of this verification was not kept.');
     if (kept.kind === 'unusable') throw new TreeUnusable(kept.why);
+    const subject = kept.kind === 'layer' ? [...(kept.below ?? workspace), kept.layer] : workspace;
     let patch: Uint8Array | undefined;
     if (kept.kind === 'patch') patch = await buffer(await this.#blobs.get(kept.blob));
-    else if (scope === 'PATCH') patch = await this.#trees.patch(baseline, [...workspace, kept.layer], signal);
-    const below = patch === undefined && kept.kind === 'layer' ? [...workspace, kept.layer] : workspace;
+    else if (scope === 'PATCH') patch = await this.#trees.patch(baseline, subject, signal);
+    const below = patch === undefined ? subject : workspace;
     const spec = sample.manifest.verification;
     const layer = `judged-${verification.verificationId}`;
     // A run before this one may have left it half-way.

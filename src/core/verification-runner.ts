@@ -3,11 +3,13 @@ import { digestOf } from './digest.js';
 import { CodesetError, failedPrecondition, notFound } from './errors.js';
 import { newId } from './ids.js';
 import { Slots, Turns } from './keyed.js';
+import type { LayerKeeper } from './layer-keeper.js';
 import type { BlobStore, Engine, Log, Page, PageRequest, Storage } from './ports.js';
 import type { SampleCatalog, SampleName } from './sample-catalog.js';
 import type { SampleVersion, VerificationScope } from './sample.js';
 import type { SessionManager } from './session-manager.js';
 import type { SessionSandboxes } from './session-sandboxes.js';
+import type { Session } from './session.js';
 import { TreeUnusable } from './trees.js';
 import type { Judgement, VerificationJudge } from './verification-judge.js';
 import { SandboxSpent } from './work-sandbox.js';
@@ -49,6 +51,7 @@ export class VerificationRunner {
   readonly #sessions: SessionManager;
   readonly #sandboxes: SessionSandboxes;
   readonly #judge: VerificationJudge;
+  readonly #keeper: LayerKeeper;
   readonly #log: Log;
   readonly #now: () => number;
   readonly #running = new Map<string, Running>();
@@ -64,6 +67,7 @@ export class VerificationRunner {
     sessions: SessionManager;
     sandboxes: SessionSandboxes;
     judge: VerificationJudge;
+    keeper: LayerKeeper;
     limits: { readonly concurrent: number; readonly queued: number };
     log: Log;
     now: () => number;
@@ -75,6 +79,7 @@ export class VerificationRunner {
     this.#sessions = parts.sessions;
     this.#sandboxes = parts.sandboxes;
     this.#judge = parts.judge;
+    this.#keeper = parts.keeper;
     this.#slots = new Slots(parts.limits.concurrent);
     this.#maxQueued = parts.limits.queued;
     this.#log = parts.log;
@@ -114,7 +119,8 @@ export class VerificationRunner {
       );
     }
     const verificationId = newId('ver', this.#now());
-    const { sample, subject, kept } = await this.#keep(request, verificationId);
+    const { sample, subject, kept, hold } = await this.#keep(request, verificationId);
+    using _ = hold;
     const verification: Verification = {
       verificationId,
       requestId: request.requestId,
@@ -152,7 +158,7 @@ export class VerificationRunner {
   async #keep(
     request: VerificationRequest,
     verificationId: string,
-  ): Promise<{ sample: SampleVersion; subject: Subject; kept: KeptSubject }> {
+  ): Promise<{ sample: SampleVersion; subject: Subject; kept: KeptSubject; hold: Disposable }> {
     if (request.subject.kind === 'patch') {
       const sample = await this.#catalog.settled(request.subject.sample);
       if (sample.state !== 'READY') {
@@ -160,7 +166,12 @@ export class VerificationRunner {
       }
       const content = Readable.from([Buffer.from(request.subject.diff)], { objectMode: false });
       const { digest } = await this.#blobs.put(content, { maxBytes: MAX_PATCH_BYTES });
-      return { sample, subject: { kind: 'patch', patchBlob: digest }, kept: { kind: 'patch', blob: digest } };
+      return {
+        sample,
+        subject: { kind: 'patch', patchBlob: digest },
+        kept: { kind: 'patch', blob: digest },
+        hold: this.#keeper.hold([]),
+      };
     }
     const { sessionId } = request.subject;
     const session = await this.#sessions.get(sessionId);
@@ -176,17 +187,26 @@ export class VerificationRunner {
       sampleId: session.source.sampleId,
       version: session.source.version,
     });
-    return { sample, subject: request.subject, kept: await this.#keepSession(session, verificationId) };
+    // Closed meanwhile, what it stands on lasts until the verification that needs it is on record.
+    const hold = this.#keeper.hold(session.layers.workspace);
+    try {
+      return {
+        sample,
+        subject: request.subject,
+        kept: await this.#keepSession(session, verificationId),
+        hold,
+      };
+    } catch (error) {
+      hold[Symbol.dispose]();
+      throw error;
+    }
   }
 
-  async #keepSession(
-    session: Parameters<SessionSandboxes['keepWorkspace']>[0],
-    verificationId: string,
-  ): Promise<KeptSubject> {
+  async #keepSession(session: Session, verificationId: string): Promise<KeptSubject> {
     const layer = `kept-${verificationId}`;
     try {
-      await this.#sandboxes.keepWorkspace(session, layer);
-      return { kind: 'layer', layer };
+      await this.#sandboxes.keep(session, { workspace: layer });
+      return { kind: 'layer', layer, below: session.layers.workspace };
     } catch (error) {
       // A tree too large to be copied is its owner's doing; everything else is not.
       if (error instanceof CodesetError && error.reason === 'TOO_LARGE') {
@@ -304,6 +324,7 @@ export class VerificationRunner {
       await this.#storage.verifications.update(verification.verificationId, {
         kept: undefined,
       } as Partial<Verification>);
+      this.#keeper.release(verification.kept.below ?? []);
     }
   }
 

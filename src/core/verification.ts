@@ -82,7 +82,12 @@ export interface Verification {
 
 export type KeptSubject =
   | { readonly kind: 'patch'; readonly blob: string }
-  | { readonly kind: 'layer'; readonly layer: string }
+  | {
+      readonly kind: 'layer';
+      readonly layer: string;
+      /** What the session's workspace stood on, lowest first; undefined: the sample's layers. */
+      readonly below: readonly string[] | undefined;
+    }
   /** The tree could not be kept, by the subject's own doing: judged FAILED without a run. */
   | { readonly kind: 'unusable'; readonly why: string };
 

@@ -3,7 +3,7 @@ import { CodesetError } from './errors.js';
 import type { ExecExit } from './exec.js';
 import { feedStdin } from './feed-stdin.js';
 import { newId } from './ids.js';
-import type { CommitOptions, Engine, ExecHost, LayerInfo, SandboxExecs, SandboxPurpose } from './ports.js';
+import type { CommitOptions, Engine, ExecHost, PartLayers, SandboxExecs, SandboxPurpose } from './ports.js';
 import { commandEnv } from './command-env.js';
 
 export interface WorkSpec {
@@ -177,8 +177,8 @@ export class WorkSandbox implements AsyncDisposable {
   }
 
   /** What the sandbox wrote becomes a layer. */
-  commit(part: 'root' | 'workspace', layerId: string, options?: CommitOptions): Promise<LayerInfo> {
-    return this.#engine.commit(this.sandboxId, part, layerId, options);
+  async commit(layers: PartLayers, options?: CommitOptions): Promise<void> {
+    await this.#engine.commit(this.sandboxId, layers, options);
   }
 
   async outOfMemoryKills(): Promise<number> {

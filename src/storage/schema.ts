@@ -8,6 +8,8 @@ export interface Schema {
   readonly sample_numbers: { readonly sample_id: string; readonly last_version: number };
   readonly sessions: SessionRow;
   readonly session_labels: SessionLabelRow;
+  readonly snapshots: SnapshotRow;
+  readonly snapshot_labels: SnapshotLabelRow;
   readonly execs: ExecRow;
   readonly verifications: VerificationRow;
   readonly api_keys: KeyRow;
@@ -48,15 +50,20 @@ export interface SampleRequestRow {
   readonly version: number;
 }
 
-export interface SessionRow {
-  readonly session_id: string;
-  readonly request_id: string | null;
-  readonly request_digest: string;
+/** What a session's sandbox was made from. */
+export interface SourceColumns {
   readonly source_kind: string;
   readonly sample_id: string | null;
   readonly sample_version: number | null;
   /** JSON */
   readonly environment: string | null;
+}
+
+export interface SessionRow extends SourceColumns {
+  readonly session_id: string;
+  readonly request_id: string | null;
+  readonly request_digest: string;
+  readonly snapshot_id: string | null;
   readonly state: string;
   readonly error: string;
   /** JSON; the same in session_labels, for filters. */
@@ -83,6 +90,32 @@ export interface SessionRow {
 
 export interface SessionLabelRow {
   readonly session_id: string;
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface SnapshotRow extends SourceColumns {
+  readonly snapshot_id: string;
+  readonly request_id: string | null;
+  readonly request_digest: string;
+  readonly session_id: string;
+  /** JSON; the same in snapshot_labels, for filters. */
+  readonly labels: string;
+  /** JSON */
+  readonly env: string;
+  readonly network: string;
+  /** JSON */
+  readonly resources: string;
+  readonly engine: string;
+  /** JSON */
+  readonly layers: string;
+  readonly size_bytes: number;
+  readonly transient: number;
+  readonly create_time: number;
+}
+
+export interface SnapshotLabelRow {
+  readonly snapshot_id: string;
   readonly name: string;
   readonly value: string;
 }
@@ -117,6 +150,8 @@ export interface VerificationRow {
   readonly kept_kind: string | null;
   /** A blob's digest, a layer's id, or a sentence. */
   readonly kept_ref: string | null;
+  /** JSON: layers; null for those of the sample. */
+  readonly kept_below: string | null;
   readonly state: string;
   readonly attempt: number;
   readonly fault: string;

@@ -1,5 +1,5 @@
-import type { Environment, NetworkMode } from '../core/environment.js';
-import type { Session, SessionSource, SessionState } from '../core/session.js';
+import type { NetworkMode } from '../core/environment.js';
+import type { Session, SessionState } from '../core/session.js';
 import {
   jsonIn,
   optionalIn,
@@ -12,12 +12,14 @@ import {
 import type { Encoders } from './columns.js';
 import { layersIn } from './sample-columns.js';
 import type { SessionRow } from './schema.js';
+import { sourceIn, sourceOut } from './source-columns.js';
 
 export const SESSION_ENCODERS: Encoders<Session, SessionRow> = {
   sessionId: (session_id) => ({ session_id }),
   requestId: (id) => ({ request_id: optionalOut(id) }),
   requestDigest: (request_digest) => ({ request_digest }),
   source: sourceOut,
+  snapshotId: (id) => ({ snapshot_id: optionalOut(id) }),
   state: (state) => ({ state }),
   error: (error) => ({ error }),
   labels: (labels) => ({ labels: JSON.stringify(labels) }),
@@ -43,7 +45,8 @@ export function sessionIn(row: SessionRow): Session {
     sessionId: row.session_id,
     requestId: optionalIn(row.request_id),
     requestDigest: row.request_digest,
-    source: sourceIn(row),
+    source: sourceIn(row, row.session_id),
+    snapshotId: optionalIn(row.snapshot_id),
     state: row.state as SessionState,
     error: row.error,
     labels: jsonIn(row.labels),
@@ -63,33 +66,4 @@ export function sessionIn(row: SessionRow): Session {
     endTime: optionalTimeIn(row.end_time),
     lastActiveTime: timeIn(row.last_active_time),
   };
-}
-
-function sourceOut(source: SessionSource): Partial<SessionRow> {
-  switch (source.kind) {
-    case 'sample':
-      return {
-        source_kind: source.kind,
-        sample_id: source.sampleId,
-        sample_version: source.version,
-        environment: null,
-      };
-    case 'environment':
-      return {
-        source_kind: source.kind,
-        sample_id: null,
-        sample_version: null,
-        environment: JSON.stringify(source.environment),
-      };
-  }
-}
-
-function sourceIn(row: SessionRow): SessionSource {
-  if (row.source_kind === 'sample' && row.sample_id !== null && row.sample_version !== null) {
-    return { kind: 'sample', sampleId: row.sample_id, version: row.sample_version };
-  }
-  if (row.source_kind === 'environment' && row.environment !== null) {
-    return { kind: 'environment', environment: jsonIn<Environment>(row.environment) };
-  }
-  throw new Error(`The stored session ${row.session_id} has no source.`);
 }

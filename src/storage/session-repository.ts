@@ -69,6 +69,18 @@ export class SqlSessionRepository implements SessionRepository {
     return row && sessionIn(row);
   }
 
+  async withRequestPrefix(prefix: string): Promise<readonly Session[]> {
+    // A range finds them by the index, which LIKE does not.
+    const rows = await this.#db
+      .selectFrom('sessions')
+      .selectAll()
+      .where('request_id', '>=', prefix)
+      .where('request_id', '<', `${prefix}\u{10ffff}`)
+      .orderBy('request_id')
+      .execute();
+    return rows.map(sessionIn);
+  }
+
   async list(filter: SessionFilter, page: PageRequest): Promise<Page<Session>> {
     let query = this.#db.selectFrom('sessions').selectAll().where(matching(filter));
     if (page.after !== undefined) {
@@ -113,6 +125,7 @@ function matching(filter: SessionFilter) {
   return (eb: ExpressionBuilder<Schema, 'sessions'>) => {
     const conditions: Expression<SqlBool>[] = [];
     if (filter.sampleId) conditions.push(eb('sample_id', '=', filter.sampleId));
+    if (filter.snapshotId) conditions.push(eb('snapshot_id', '=', filter.snapshotId));
     if (filter.states !== undefined && filter.states.length > 0) {
       conditions.push(eb('state', 'in', filter.states));
     }

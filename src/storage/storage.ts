@@ -9,6 +9,7 @@ import { MIGRATIONS } from './migrations/migrations.js';
 import { SqlSampleRepository } from './sample-repository.js';
 import type { Schema } from './schema.js';
 import { SqlSessionRepository } from './session-repository.js';
+import { SqlSnapshotRepository } from './snapshot-repository.js';
 import { SqlVerificationRepository } from './verification-repository.js';
 
 /** The data folder, or a URL of its own: `sqlite:PATH`. */
@@ -28,6 +29,7 @@ class SqlStorage implements Storage, AsyncDisposable {
   readonly #db: Kysely<Schema>;
   readonly samples: SqlSampleRepository;
   readonly sessions: SqlSessionRepository;
+  readonly snapshots: SqlSnapshotRepository;
   readonly execs: SqlExecRepository;
   readonly verifications: SqlVerificationRepository;
   readonly keys: SqlKeyRepository;
@@ -36,6 +38,7 @@ class SqlStorage implements Storage, AsyncDisposable {
     this.#db = db;
     this.samples = new SqlSampleRepository(db);
     this.sessions = new SqlSessionRepository(db);
+    this.snapshots = new SqlSnapshotRepository(db);
     this.execs = new SqlExecRepository(db);
     this.verifications = new SqlVerificationRepository(db);
     this.keys = new SqlKeyRepository(db);

@@ -23,7 +23,11 @@ export const VERIFICATION_ENCODERS: Encoders<Verification, VerificationRow> = {
     subject_ref: subject.kind === 'session' ? subject.sessionId : subject.patchBlob,
   }),
   scope: (scope) => ({ scope }),
-  kept: (kept) => ({ kept_kind: kept?.kind ?? null, kept_ref: kept === undefined ? null : refOf(kept) }),
+  kept: (kept) => ({
+    kept_kind: kept?.kind ?? null,
+    kept_ref: kept === undefined ? null : refOf(kept),
+    kept_below: kept?.kind === 'layer' && kept.below !== undefined ? JSON.stringify(kept.below) : null,
+  }),
   state: (state) => ({ state }),
   attempt: (attempt) => ({ attempt }),
   fault: (fault) => ({ fault }),
@@ -102,7 +106,11 @@ function keptIn(row: VerificationRow): KeptSubject | undefined {
     case 'patch':
       return { kind: 'patch', blob: ref };
     case 'layer':
-      return { kind: 'layer', layer: ref };
+      return {
+        kind: 'layer',
+        layer: ref,
+        below: row.kept_below === null ? undefined : jsonIn(row.kept_below),
+      };
     case 'unusable':
       return { kind: 'unusable', why: ref };
     default:

@@ -3,7 +3,7 @@ import { CodesetError, failedPrecondition, notFound } from '../core/errors.js';
 import type { Page, PageRequest, VerificationRepository } from '../core/ports.js';
 import { verificationEnded } from '../core/verification.js';
 import type { Verification, VerificationFilter, VerificationState } from '../core/verification.js';
-import { encode, encodeRow } from './columns.js';
+import { encode, encodeRow, jsonIn } from './columns.js';
 import { limitOf, pageOf, placeIn, placeOut } from './paging.js';
 import type { Schema, VerificationRow } from './schema.js';
 import { VERIFICATION_ENCODERS, verificationIn } from './verification-columns.js';
@@ -107,7 +107,7 @@ export class SqlVerificationRepository implements VerificationRepository {
   async references(): Promise<{ readonly blobs: ReadonlySet<string>; readonly layers: ReadonlySet<string> }> {
     const rows = await this.#db
       .selectFrom('verifications')
-      .select(['subject_kind', 'subject_ref', 'kept_kind', 'kept_ref', 'log_blob'])
+      .select(['subject_kind', 'subject_ref', 'kept_kind', 'kept_ref', 'kept_below', 'log_blob'])
       .execute();
     const blobs = new Set<string>();
     const layers = new Set<string>();
@@ -115,6 +115,7 @@ export class SqlVerificationRepository implements VerificationRepository {
       if (row.subject_kind === 'patch') blobs.add(row.subject_ref);
       if (row.kept_kind === 'patch' && row.kept_ref !== null) blobs.add(row.kept_ref);
       if (row.kept_kind === 'layer' && row.kept_ref !== null) layers.add(row.kept_ref);
+      if (row.kept_below !== null) for (const layer of jsonIn<string[]>(row.kept_below)) layers.add(layer);
       if (row.log_blob !== null) blobs.add(row.log_blob);
     }
     return { blobs, layers };

@@ -4,6 +4,8 @@ import type { Duration } from '../../gen/google/protobuf/duration.js';
 export const SECOND = 1000;
 export const HOUR = 3600 * SECOND;
 export const DAY = 24 * HOUR;
+/** How long a session may live. */
+export const LIFETIME = { min: SECOND, max: 7 * DAY };
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
 

@@ -16,6 +16,7 @@ import { OpenCalls } from './middleware/open-calls.js';
 import { addReflection } from './reflection.js';
 import { sampleService } from './sample-service.js';
 import { sessionCalls } from './session-service.js';
+import { snapshotCalls } from './snapshot-calls.js';
 import type { UseCases } from './use-cases.js';
 import { verificationService } from './verification-service.js';
 
@@ -76,6 +77,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     ...sessionCalls(useCases.sessions),
     ...execCalls(useCases.sessions),
     ...fileCalls(useCases.files),
+    ...snapshotCalls(useCases.snapshots),
   });
   server.add(withCodecs(VerificationServiceDefinition), verificationService(useCases.verifications));
   server.add(HealthDefinition, HealthServiceImpl(health));

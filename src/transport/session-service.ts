@@ -2,7 +2,7 @@ import type { ServiceImplementation } from 'nice-grpc';
 import type { CreateSessionRequest, SessionServiceDefinition } from '../../gen/codeset/v1/session_service.js';
 import type { SessionFilter } from '../core/session.js';
 import type { Caller } from './call-context.js';
-import { Checker, DAY, SECOND } from './checker.js';
+import { Checker, LIFETIME } from './checker.js';
 import { environmentFromProto, networkFromProto, resourcesFromProto } from './convert/environment.js';
 import { sampleNameFromProto, stageToProto } from './convert/sample.js';
 import { sessionStates, sessionToProto, statesFromProto } from './convert/session.js';
@@ -21,8 +21,6 @@ type SessionCalls = Pick<
   | 'closeSession'
   | 'closeSessions'
 >;
-
-const LIFETIME = { min: SECOND, max: 7 * DAY };
 
 export function sessionCalls(sessions: SessionUseCases): SessionCalls {
   function idOf(request: { readonly sessionId: string }): string {
@@ -141,8 +139,10 @@ function sourceFromProto(check: Checker, source: CreateSessionRequest['source'])
         kind: 'environment',
         environment: environmentFromProto(check, 'environment', source.value),
       };
+    case 'snapshotId':
+      return { kind: 'snapshot', snapshotId: check.id('snapshot_id', source.value) };
     case undefined:
-      check.fail('source', 'is required: sample or environment');
+      check.fail('source', 'is required: sample, environment or snapshot_id');
       return { kind: 'sample', sampleId: '' };
   }
 }

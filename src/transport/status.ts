@@ -40,6 +40,7 @@ const RESOURCES: Partial<Record<ErrorReason, string>> = {
   EXEC_NOT_FOUND: 'exec',
   EXEC_ID_REUSED: 'exec',
   VERIFICATION_NOT_FOUND: 'verification',
+  SNAPSHOT_NOT_FOUND: 'snapshot',
   PATH_NOT_FOUND: 'path',
   PATH_EXISTS: 'path',
 };

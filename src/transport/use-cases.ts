@@ -5,8 +5,11 @@ import type { Dataset, SampleVersion } from '../core/sample.js';
 import type { Session, SessionFilter } from '../core/session.js';
 import type { SampleEvent, SampleName } from '../core/sample-catalog.js';
 import type { FileEntry } from '../core/session-files.js';
+import type { ForkRequest, ForkResult } from '../core/session-forks.js';
 import type { SessionEvent } from '../core/session-manager.js';
 import type { SessionRequest } from '../core/session-planner.js';
+import type { SnapshotRequest } from '../core/snapshot-taker.js';
+import type { Snapshot, SnapshotFilter } from '../core/snapshot.js';
 import type { VerificationEvent, VerificationRequest } from '../core/verification-runner.js';
 import type { Verification, VerificationFilter } from '../core/verification.js';
 
@@ -84,6 +87,16 @@ export interface FileUseCases {
   diff(sessionId: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
+export interface SnapshotUseCases {
+  /** Yields what becomes of each session, as it happens. */
+  fork(request: ForkRequest, signal: AbortSignal): AsyncIterable<ForkResult>;
+  create(request: SnapshotRequest): Promise<Snapshot>;
+  get(snapshotId: string): Promise<Snapshot>;
+  list(filter: SnapshotFilter, page: PageRequest): Promise<Page<Snapshot>>;
+  count(filter: SnapshotFilter): Promise<number>;
+  delete(snapshotId: string): Promise<void>;
+}
+
 export interface VerificationUseCases {
   start(request: VerificationRequest): Promise<Verification>;
   get(verificationId: string): Promise<Verification>;
@@ -102,6 +115,7 @@ export interface UseCases {
   readonly samples: SampleUseCases;
   readonly sessions: SessionUseCases;
   readonly files: FileUseCases;
+  readonly snapshots: SnapshotUseCases;
   readonly verifications: VerificationUseCases;
   readonly keys: KeyUseCases;
 }

@@ -45,6 +45,49 @@ const lines = (run: CliRun): Line[] =>
     .split('\n')
     .map((line) => JSON.parse(line) as Line);
 
+test('snapshots and forks on the command line: taken, listed, shown, forked, created from, removed', async () => {
+  const id = await hostSession();
+  await codeset(['exec', id, '--', 'sh', '-c', 'echo kept >file']);
+  const taken = await codeset(['session', 'snapshot', id, '--label', 'step=1']);
+  expect(taken).toMatchObject({ status: 0, stderr: '' });
+  const snapshotId = taken.stdout.trim();
+  expect(snapshotId).toMatch(/^snp_\w+$/);
+  await codeset(['session', 'close', id]);
+  const listed = await codeset(['session', 'snapshots', '--label', 'step=1']);
+  expect(listed.stdout).toMatch(
+    new RegExp(`^SNAPSHOT .*\\n${snapshotId}  ${id}  host +\\d+  .*  step=1\\n$`),
+  );
+  const shown = await codeset(['session', 'snapshots', 'show', snapshotId, '--json']);
+  expect(JSON.parse(shown.stdout)).toMatchObject({ snapshotId, sessionId: id, labels: { step: '1' } });
+
+  const forked = await codeset(['session', 'fork', snapshotId, '--count', '2', '--env', 'N=5']);
+  expect(forked).toMatchObject({ status: 0, stderr: '' });
+  const ids = forked.stdout.trim().split('\n');
+  expect(ids).toHaveLength(2);
+  for (const one of ids) {
+    const seen = await codeset(['exec', one, '--', 'sh', '-c', 'cat file; echo $N']);
+    expect(seen.stdout).toBe('kept\n5\n');
+  }
+  const [line = ''] = (await codeset(['session', 'fork', ids[0] ?? '', '--json'])).stdout.split('\n');
+  expect(JSON.parse(line)).toMatchObject({ filesOnly: true, forked: { session: { env: { N: '5' } } } });
+  const created = await codeset(['session', 'create', '--snapshot', snapshotId]);
+  expect((await codeset(['exec', created.stdout.trim(), '--', 'cat', 'file'])).stdout).toBe('kept\n');
+  expect((await codeset(['session', 'show', created.stdout.trim()])).stdout).toContain(snapshotId);
+
+  const removed = await codeset(['session', 'snapshots', 'remove', snapshotId]);
+  expect(removed).toMatchObject({ status: 0, stdout: `removed ${snapshotId}\n` });
+  const missing = await codeset(['session', 'fork', snapshotId]);
+  expect(missing).toMatchObject({ status: 1, stdout: '' });
+  expect(missing.stderr).toContain(snapshotId);
+  for (const args of [
+    ['session', 'fork', id, '--count', '257'],
+    ['session', 'create', '--snapshot', snapshotId, '--host'],
+    ['session', 'create', '--snapshot', snapshotId, '--requires', 'sh'],
+  ]) {
+    expect((await codeset(args)).status, args.join(' ')).toBe(2);
+  }
+});
+
 test('a day on the command line: added, created, FAILED, patched, PASSED, closed', async () => {
   const added = await codeset(['sample', 'add', SAMPLE]);
   expect(added).toMatchObject({ status: 0, stdout: 'examples/median-of-even-lists@1  READY\n' });

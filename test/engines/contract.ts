@@ -313,14 +313,14 @@ except OSError as e: print('init-mem', errno.errorcode[e.errno])
       const look =
         'find . -printf "%P %y %m %U %s %n %l\\n" | sort; cat moved/f; stat -c %b hole; ls emptied';
       const before = await sh(engine, 'a', look, 'root');
-      const layer = await engine.commit('a', 'workspace', 'diff');
-      expect(layer.bytes).toBeLessThan(1024 ** 2);
+      const [layer] = await engine.commit('a', { workspace: 'diff' });
+      expect(layer?.bytes).toBeLessThan(1024 ** 2);
       await engine.create(sandboxSpec('b', { workspaceLayers: ['base', 'diff'] }));
       const after = await sh(engine, 'b', look, 'root');
       expect(after.stdout).toBe(before.stdout);
       expect(after.stdout).toMatch(/^new$/m);
       expect(after.stdout).not.toMatch(/^gone|emptied\/old/m);
-      expect((await engine.commit('a', 'workspace', 'diff')).bytes).toBe(layer.bytes);
+      expect(await engine.commit('a', { workspace: 'diff' })).toEqual([layer]);
       expect((await sh(engine, 'a', 'echo thawed')).stdout).toBe('thawed\n');
     });
 
@@ -332,7 +332,7 @@ except OSError as e: print('init-mem', errno.errorcode[e.errno])
         'set -e; for d in /opt /etc /var /usr/local/bin /root /home/agent; do echo $d >$d/mark; done; echo ws >/workspace/ws; rm /etc/shells',
         'root',
       );
-      await engine.commit('a', 'root', 'setup');
+      await engine.commit('a', { root: 'setup' });
       await engine.destroy('a');
       await engine.create(sandboxSpec('b', { rootLayers: ['setup'] }));
       const { stdout } = await sh(

@@ -139,7 +139,7 @@ describe.skipIf(!isRoot)('the local engine', () => {
       process.kill(Number(pid), 'SIGKILL');
       await expect.poll(async () => (await engine.list())[0]?.alive).toBe(false);
       expect(await failure(engine.connect('a'))).toMatchObject({ reason: 'SESSION_LOST' });
-      await engine.commit('a', 'workspace', 'rest');
+      await engine.commit('a', { workspace: 'rest' });
       await engine.create(sandboxSpec('b', { workspaceLayers: ['rest'] }));
       expect((await sh(engine, 'b', 'cat f')).stdout).toBe('kept\n');
     });

@@ -50,6 +50,7 @@ export async function scriptedServer(
       samples: complete('samples', parts.samples),
       sessions: complete('sessions', parts.sessions),
       files: complete('files', parts.files),
+      snapshots: complete('snapshots', parts.snapshots),
       verifications: complete('verifications', parts.verifications),
       keys: complete('keys', parts.keys ?? { authenticate: async (secret) => KEYS[secret] }),
     },

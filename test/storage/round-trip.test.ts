@@ -4,6 +4,7 @@ import type { ExecInfo } from '../../src/core/exec.js';
 import type { Key } from '../../src/core/key.js';
 import type { SampleVersion } from '../../src/core/sample.js';
 import type { Session } from '../../src/core/session.js';
+import type { Snapshot } from '../../src/core/snapshot.js';
 import type { TestResult, Verification } from '../../src/core/verification.js';
 import { aManifest, anEnvironment, aSession } from '../support/entities.js';
 import { freshStorage } from './storage-fixture.js';
@@ -94,14 +95,16 @@ const sample: fc.Arbitrary<SampleVersion> = record({
   }).map((change) => aManifest(change)),
 }).map((made) => made as SampleVersion);
 
+const source = fc.oneof(
+  record({ kind: fc.constant('sample' as const), sampleId: text, version: fc.nat() }),
+  record({ kind: fc.constant('environment' as const), environment }),
+);
 const session: fc.Arbitrary<Session> = record({
   sessionId: id,
   requestId: fc.option(id, { nil: undefined }),
   requestDigest: text,
-  source: fc.oneof(
-    record({ kind: fc.constant('sample' as const), sampleId: text, version: fc.nat() }),
-    record({ kind: fc.constant('environment' as const), environment }),
-  ),
+  source,
+  snapshotId: maybeText,
   state: fc.constantFrom('CREATING', 'READY', 'ERROR', 'CLOSED', 'EXPIRED'),
   error: text,
   labels: map,
@@ -120,6 +123,23 @@ const session: fc.Arbitrary<Session> = record({
   expireTime: time,
   endTime: maybeTime,
   lastActiveTime: time,
+});
+
+const snapshot: fc.Arbitrary<Snapshot> = record({
+  snapshotId: id,
+  requestId: fc.option(id, { nil: undefined }),
+  requestDigest: text,
+  sessionId: text,
+  source,
+  labels: map,
+  env: map,
+  network,
+  resources,
+  engine: text,
+  layers,
+  sizeBytes: count,
+  transient: fc.boolean(),
+  createTime: time,
 });
 
 const exec: fc.Arbitrary<ExecInfo> = record({
@@ -187,7 +207,11 @@ const verification: fc.Arbitrary<Verification> = record({
   kept: fc.option(
     fc.oneof(
       record({ kind: fc.constant('patch' as const), blob: text }),
-      record({ kind: fc.constant('layer' as const), layer: text }),
+      record({
+        kind: fc.constant('layer' as const),
+        layer: text,
+        below: fc.option(texts, { nil: undefined }),
+      }),
       record({ kind: fc.constant('unusable' as const), why: text }),
     ),
     { nil: undefined },
@@ -288,6 +312,26 @@ describe('whatever is stored comes back equal:', () => {
         }
       }),
       { numRuns: 30 },
+    );
+  });
+
+  test('snapshots, and by each of their labels', async () => {
+    const { snapshots } = open.storage;
+    await fc.assert(
+      fc.asyncProperty(snapshot, async (made) => {
+        const requestId = made.requestId === undefined ? undefined : unique(made.requestId);
+        const one = { ...made, snapshotId: unique(made.snapshotId), requestId };
+        await snapshots.insert(one);
+        expect(await snapshots.find(one.snapshotId)).toStrictEqual(one);
+        for (const [name, value] of Object.entries(one.labels)) {
+          const { items } = await snapshots.list(
+            { labels: { [name]: value } },
+            { size: 10_000, after: undefined },
+          );
+          expect(items.map((item) => item.snapshotId)).toContain(one.snapshotId);
+        }
+      }),
+      RUNS,
     );
   });
 

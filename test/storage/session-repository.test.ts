@@ -42,6 +42,23 @@ describe('sessions', () => {
     expect(await idsOf(sessions, { labels: { run: '7' } })).toEqual([]);
   });
 
+  test('are found by the beginning of their request ids, and by the snapshot that they began as', async () => {
+    await using open = await freshStorage();
+    const { sessions } = open.storage;
+    const ids = ['fork/a/0', 'fork/a/1', 'fork/a1/0', 'fork/A/0', 'fork/a', 'a/0'];
+    for (const requestId of ids) {
+      const snapshotId = requestId.startsWith('fork/a/') ? 'snp_a' : undefined;
+      await sessions.insert(aSession({ sessionId: `ses_${requestId}`, requestId, snapshotId }));
+    }
+    const found = await sessions.withRequestPrefix('fork/a/');
+    expect(found.map((one) => one.requestId)).toEqual(['fork/a/0', 'fork/a/1']);
+    expect(await idsOf(sessions, { snapshotId: 'snp_a' })).toHaveLength(2);
+    expect(await idsOf(sessions, { snapshotId: 'snp_a', states: ['CLOSED'] })).toEqual([]);
+    await sessions.update('ses_fork/a/0', { requestId: undefined });
+    expect(await sessions.withRequestPrefix('fork/a/')).toHaveLength(1);
+    await sessions.insert(aSession({ requestId: 'fork/a/0' }));
+  });
+
   test('any number of them may come without a request id', async () => {
     await using open = await freshStorage();
     await open.storage.sessions.insert(aSession());

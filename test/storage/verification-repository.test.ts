@@ -22,7 +22,11 @@ describe('verifications', () => {
     const all: Verification[] = [
       aVerification({ requestId: 'r1' }),
       aVerification({ kept: { kind: 'patch', blob: 'b1' }, subject: { kind: 'patch', patchBlob: 'b1' } }),
-      aVerification({ kept: { kind: 'layer', layer: 'l1' }, exitSignal: 'SIGKILL', retryable: true }),
+      aVerification({
+        kept: { kind: 'layer', layer: 'l1', below: ['l0'] },
+        exitSignal: 'SIGKILL',
+        retryable: true,
+      }),
       aVerification({
         kept: { kind: 'unusable', why: 'The tree is full of FIFOs.' },
         exitCode: 0,
@@ -136,13 +140,16 @@ describe('verifications', () => {
   test('name every blob and layer that is kept for them', async () => {
     await using open = await freshStorage();
     const { verifications } = open.storage;
-    await verifications.insert(aVerification({ kept: { kind: 'layer', layer: 'l1' }, logBlob: 'log' }));
+    await verifications.insert(
+      aVerification({ kept: { kind: 'layer', layer: 'l2', below: ['l0', 'l1'] }, logBlob: 'log' }),
+    );
+    await verifications.insert(aVerification({ kept: { kind: 'layer', layer: 'l3', below: undefined } }));
     await verifications.insert(
       aVerification({ subject: { kind: 'patch', patchBlob: 'b1' }, kept: { kind: 'patch', blob: 'b2' } }),
     );
     await verifications.insert(aVerification({ kept: { kind: 'unusable', why: 'gone' } }));
     const { blobs, layers } = await verifications.references();
     expect([...blobs].sort()).toEqual(['b1', 'b2', 'log']);
-    expect([...layers]).toEqual(['l1']);
+    expect([...layers].sort()).toEqual(['l0', 'l1', 'l2', 'l3']);
   });
 });

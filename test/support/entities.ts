@@ -6,6 +6,7 @@ import { newId } from '../../src/core/ids.js';
 import type { Key } from '../../src/core/key.js';
 import type { SampleManifest, SampleVersion } from '../../src/core/sample.js';
 import type { Session } from '../../src/core/session.js';
+import type { Snapshot } from '../../src/core/snapshot.js';
 import type { Verification } from '../../src/core/verification.js';
 
 // One plausible entity of each kind; a test overrides the fields that it is about.
@@ -87,6 +88,7 @@ export function aSession(change: Partial<Session> = {}): Session {
     requestId: undefined,
     requestDigest: sha256('a request'),
     source: { kind: 'sample', sampleId: 'median-of-even-lists', version: 1 },
+    snapshotId: undefined,
     state: 'READY',
     error: '',
     labels: {},
@@ -105,6 +107,31 @@ export function aSession(change: Partial<Session> = {}): Session {
     expireTime: new Date(NOON.getTime() + 1_800_000),
     endTime: undefined,
     lastActiveTime: NOON,
+    ...change,
+  };
+}
+
+export function aSnapshot(change: Partial<Snapshot> = {}): Snapshot {
+  return {
+    snapshotId: newId('snp'),
+    requestId: undefined,
+    requestDigest: sha256('a request'),
+    sessionId: 'ses_source',
+    source: { kind: 'sample', sampleId: 'median-of-even-lists', version: 1 },
+    labels: {},
+    env: {},
+    network: 'none',
+    resources: DEFAULT_RESOURCES,
+    engine: 'local',
+    layers: {
+      root: ['snap-1-root'],
+      workspace: ['lay_codebase', 'snap-1-workspace'],
+      baseline: 'lay_baseline',
+      hidden: undefined,
+    },
+    sizeBytes: 4096,
+    transient: false,
+    createTime: NOON,
     ...change,
   };
 }

@@ -101,7 +101,10 @@ export enum ErrorReason {
   PATH_EXISTS = 29,
   /** SAMPLE_NOT_READY - FAILED_PRECONDITION: the sample's preparation failed or has not ended. */
   SAMPLE_NOT_READY = 30,
-  /** SAMPLE_IN_USE - FAILED_PRECONDITION: open sessions or verifications use the sample. */
+  /**
+   * SAMPLE_IN_USE - FAILED_PRECONDITION: open sessions, verifications or snapshots use the
+   * sample.
+   */
   SAMPLE_IN_USE = 31,
   /** SESSION_NOT_READY - FAILED_PRECONDITION: the session is not READY (yet, or for ever). */
   SESSION_NOT_READY = 32,
@@ -156,6 +159,13 @@ export enum ErrorReason {
    * log has too, and nothing else.
    */
   INTERNAL = 53,
+  /** SNAPSHOT_NOT_FOUND - NOT_FOUND: no such snapshot, or it was deleted. */
+  SNAPSHOT_NOT_FOUND = 54,
+  /**
+   * SNAPSHOT_IN_USE - FAILED_PRECONDITION: a fork is being made from the snapshot just now. Try
+   * again when it is done.
+   */
+  SNAPSHOT_IN_USE = 55,
   /**
    * NO_TERMINAL - FAILED_PRECONDITION: the exec was started without a terminal, so there is
    * nothing to resize.
@@ -328,6 +338,12 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 53:
     case "ERROR_REASON_INTERNAL":
       return ErrorReason.INTERNAL;
+    case 54:
+    case "ERROR_REASON_SNAPSHOT_NOT_FOUND":
+      return ErrorReason.SNAPSHOT_NOT_FOUND;
+    case 55:
+    case "ERROR_REASON_SNAPSHOT_IN_USE":
+      return ErrorReason.SNAPSHOT_IN_USE;
     case 58:
     case "ERROR_REASON_NO_TERMINAL":
       return ErrorReason.NO_TERMINAL;
@@ -448,6 +464,10 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_DEADLINE";
     case ErrorReason.INTERNAL:
       return "ERROR_REASON_INTERNAL";
+    case ErrorReason.SNAPSHOT_NOT_FOUND:
+      return "ERROR_REASON_SNAPSHOT_NOT_FOUND";
+    case ErrorReason.SNAPSHOT_IN_USE:
+      return "ERROR_REASON_SNAPSHOT_IN_USE";
     case ErrorReason.NO_TERMINAL:
       return "ERROR_REASON_NO_TERMINAL";
     case ErrorReason.UNRECOGNIZED:

@@ -131,7 +131,16 @@ export interface Session {
     | Duration
     | undefined;
   /** When it was CLOSED or EXPIRED. Absent until then. OUTPUT_ONLY. */
-  endTime: Date | undefined;
+  endTime:
+    | Date
+    | undefined;
+  /**
+   * The snapshot that its files began as, `snp_…`; empty when they began as
+   * the sample or environment in `source`, from which differences and
+   * verifications are taken either way. The snapshot may be gone. OUTPUT_ONLY,
+   * IMMUTABLE.
+   */
+  snapshotId: string;
 }
 
 export interface Session_LabelsEntry {
@@ -162,6 +171,7 @@ function createBaseSession(): Session {
     expireTime: undefined,
     idleTimeout: undefined,
     endTime: undefined,
+    snapshotId: "",
   };
 }
 
@@ -219,6 +229,9 @@ export const Session: MessageFns<Session> = {
     }
     if (message.endTime !== undefined) {
       Timestamp.encode(toTimestamp(message.endTime), writer.uint32(138).fork()).join();
+    }
+    if (message.snapshotId !== "") {
+      writer.uint32(146).string(message.snapshotId);
     }
     return writer;
   },
@@ -378,6 +391,14 @@ export const Session: MessageFns<Session> = {
             message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.snapshotId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -462,6 +483,11 @@ export const Session: MessageFns<Session> = {
         : isSet(object.end_time)
         ? fromJsonTimestamp(object.end_time)
         : undefined,
+      snapshotId: isSet(object.snapshotId)
+        ? globalThis.String(object.snapshotId)
+        : isSet(object.snapshot_id)
+        ? globalThis.String(object.snapshot_id)
+        : "",
     };
   },
 
@@ -529,6 +555,9 @@ export const Session: MessageFns<Session> = {
     if (message.endTime !== undefined) {
       obj.endTime = message.endTime.toISOString();
     }
+    if (message.snapshotId !== "") {
+      obj.snapshotId = message.snapshotId;
+    }
     return obj;
   },
 
@@ -586,6 +615,7 @@ export const Session: MessageFns<Session> = {
       ? Duration.fromPartial(object.idleTimeout)
       : undefined;
     message.endTime = object.endTime ?? undefined;
+    message.snapshotId = object.snapshotId ?? "";
     return message;
   },
 };

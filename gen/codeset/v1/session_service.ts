@@ -32,6 +32,7 @@ import {
   StageEvent,
 } from "./sample.js";
 import { Session, SessionState, sessionStateFromJSON, sessionStateToJSON } from "./session.js";
+import { Snapshot } from "./snapshot.js";
 
 export const protobufPackage = "codeset.v1";
 
@@ -56,6 +57,12 @@ export interface CreateSessionRequest {
      * `image`, and has neither `dockerfile` nor `prepare`.
      */
     { $case: "environment"; value: Environment }
+    | //
+    /**
+     * A snapshot, `snp_…`: its files, over the sample or environment of the
+     * session that it was taken of, with that session's `env` below this one's.
+     */
+    { $case: "snapshotId"; value: string }
     | undefined;
   /**
    * Labels to find the session by. At most 64; keys
@@ -88,11 +95,17 @@ export interface CreateSessionRequest {
   idleTimeout:
     | Duration
     | undefined;
-  /** Limits, each at most the sample's. Default: the sample's. */
+  /**
+   * Limits, each at most the sample's. Default: the sample's, or the
+   * snapshot's.
+   */
   resources:
     | Resources
     | undefined;
-  /** The network. Default: the environment's own, which it cannot exceed. */
+  /**
+   * The network. Default: the environment's own, which it cannot exceed, or
+   * the snapshot's.
+   */
   network: NetworkMode;
   /**
    * Answer at once, with the session CREATING. Default: answer when it is
@@ -252,6 +265,192 @@ export interface CloseSessionsRequest_LabelsEntry {
 export interface CloseSessionsResponse {
   /** How many sessions this call closed. */
   closedCount: number;
+}
+
+/** The request of ForkSession. */
+export interface ForkSessionRequest {
+  /** What the files are copied from. REQUIRED. */
+  source:
+    | //
+    /** A session that is READY. */
+    { $case: "sessionId"; value: string }
+    | //
+    /** A snapshot, `snp_…`. */
+    { $case: "snapshotId"; value: string }
+    | undefined;
+  /** How many sessions to make. At least 1, at most 256. Default 1. */
+  count: number;
+  /**
+   * A client-chosen id, `[A-Za-z0-9._:-]{1,128}`: the same request again gives
+   * the same sessions; another request with the same id fails with
+   * ALREADY_EXISTS. Optional.
+   */
+  requestId: string;
+  /**
+   * Labels of each new session; the source's are not taken over. Limits as of
+   * CreateSession.
+   */
+  labels: { [key: string]: string };
+  /** Variables on top of the source's. Limits as of CreateSession. */
+  env: { [key: string]: string };
+  /**
+   * Variables that commands get and that nobody can read back. The source's
+   * are not taken over. Limits as of CreateSession. INPUT_ONLY.
+   */
+  secretEnv: { [key: string]: string };
+  /** How long each lives. At least 1 s, at most 7 days. Default 30 minutes. */
+  ttl:
+    | Duration
+    | undefined;
+  /**
+   * How long each may be idle (no running command and no call) before it
+   * expires. At least 1 s, at most 7 days. Default: no limit.
+   */
+  idleTimeout: Duration | undefined;
+}
+
+export interface ForkSessionRequest_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+export interface ForkSessionRequest_EnvEntry {
+  key: string;
+  value: string;
+}
+
+export interface ForkSessionRequest_SecretEnvEntry {
+  key: string;
+  value: string;
+}
+
+/** A message of a ForkSession stream: what became of one of the sessions. */
+export interface ForkSessionResponse {
+  /** Which one, from 0 to count - 1. */
+  index: number;
+  /** What became of it. */
+  result:
+    | //
+    /** It is READY. */
+    { $case: "forked"; value: ForkedSession }
+    | //
+    /** It could not be made. */
+    { $case: "error"; value: ForkError }
+    | undefined;
+  /** Always true: files were copied, processes and memory were not. */
+  filesOnly: boolean;
+  /** The snapshot that the session's files began as. */
+  snapshotId: string;
+}
+
+/** A session that ForkSession made. */
+export interface ForkedSession {
+  /** The session. */
+  session:
+    | Session
+    | undefined;
+  /**
+   * A key of role AGENT for this session's commands and files, good until the
+   * session ends. It is shown here only. Empty when it has ended already.
+   */
+  agentToken: string;
+}
+
+/** Why a session of ForkSession could not be made. */
+export interface ForkError {
+  /** An ErrorReason without its prefix, `SESSION_LIMIT` for instance. */
+  reason: string;
+  /** A sentence that says what to do. */
+  message: string;
+  /** Asking again with the same request_id may make it. */
+  retryable: boolean;
+  /** When asking again makes sense. Absent unless `retryable`. */
+  retryDelay: Duration | undefined;
+}
+
+/** The request of CreateSnapshot. */
+export interface CreateSnapshotRequest {
+  /** Whose files. REQUIRED; the session must be READY. */
+  sessionId: string;
+  /**
+   * A client-chosen id, `[A-Za-z0-9._:-]{1,128}`: the same request again gives
+   * the same snapshot; another request with the same id fails with
+   * ALREADY_EXISTS. Optional.
+   */
+  requestId: string;
+  /** Labels to find the snapshot by. Limits as of CreateSession. */
+  labels: { [key: string]: string };
+}
+
+export interface CreateSnapshotRequest_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+/** The answer of CreateSnapshot. */
+export interface CreateSnapshotResponse {
+  /** The snapshot. */
+  snapshot: Snapshot | undefined;
+}
+
+/** The request of GetSnapshot. */
+export interface GetSnapshotRequest {
+  /** Which one. REQUIRED. */
+  snapshotId: string;
+}
+
+/** The answer of GetSnapshot. */
+export interface GetSnapshotResponse {
+  /** The snapshot. */
+  snapshot: Snapshot | undefined;
+}
+
+/** The request of ListSnapshots. */
+export interface ListSnapshotsRequest {
+  /** Only snapshots of this session. Empty: of any. */
+  sessionId: string;
+  /** Only snapshots of sessions of this sample. Empty: of any or none. */
+  sampleId: string;
+  /** Only snapshots that have all of these labels. At most 64. */
+  labels: { [key: string]: string };
+  /**
+   * How many to return at most. Default 50, maximum 200; a larger value means
+   * 200, a negative one is INVALID_FIELD. A page may be shorter than asked.
+   */
+  pageSize: number;
+  /**
+   * `next_page_token` of the page before; empty for the first page. It is good
+   * for the same filter only.
+   */
+  pageToken: string;
+}
+
+export interface ListSnapshotsRequest_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+/** The answer of ListSnapshots. */
+export interface ListSnapshotsResponse {
+  /**
+   * The snapshots, newest first; of an environment only image and host are
+   * shown here, and no `env`.
+   */
+  snapshots: Snapshot[];
+  /** The token of the next page; empty on the last. */
+  nextPageToken: string;
+  /** How many snapshots fit the filter in all. */
+  totalSize: number;
+}
+
+/** The request of DeleteSnapshot. */
+export interface DeleteSnapshotRequest {
+  /** Which one. REQUIRED. */
+  snapshotId: string;
+}
+
+/** The answer of DeleteSnapshot. */
+export interface DeleteSnapshotResponse {
 }
 
 /** A client's message of an Exec stream. */
@@ -782,6 +981,9 @@ export const CreateSessionRequest: MessageFns<CreateSessionRequest> = {
       case "environment":
         Environment.encode(message.source.value, writer.uint32(26).fork()).join();
         break;
+      case "snapshotId":
+        writer.uint32(98).string(message.source.value);
+        break;
     }
     globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
       CreateSessionRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
@@ -845,6 +1047,14 @@ export const CreateSessionRequest: MessageFns<CreateSessionRequest> = {
             }
 
             message.source = { $case: "environment", value: Environment.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.source = { $case: "snapshotId", value: reader.string() };
             continue;
           }
           case 4: {
@@ -943,6 +1153,10 @@ export const CreateSessionRequest: MessageFns<CreateSessionRequest> = {
         ? { $case: "sample", value: SampleRef.fromJSON(object.sample) }
         : isSet(object.environment)
         ? { $case: "environment", value: Environment.fromJSON(object.environment) }
+        : isSet(object.snapshotId)
+        ? { $case: "snapshotId", value: globalThis.String(object.snapshotId) }
+        : isSet(object.snapshot_id)
+        ? { $case: "snapshotId", value: globalThis.String(object.snapshot_id) }
         : undefined,
       labels: isObject(object.labels)
         ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
@@ -1024,6 +1238,8 @@ export const CreateSessionRequest: MessageFns<CreateSessionRequest> = {
       obj.sample = SampleRef.toJSON(message.source.value);
     } else if (message.source?.$case === "environment") {
       obj.environment = Environment.toJSON(message.source.value);
+    } else if (message.source?.$case === "snapshotId") {
+      obj.snapshotId = message.source.value;
     }
     if (message.labels) {
       const entries = globalThis.Object.entries(message.labels) as [string, string][];
@@ -1086,6 +1302,12 @@ export const CreateSessionRequest: MessageFns<CreateSessionRequest> = {
       case "environment": {
         if (object.source?.value !== undefined && object.source?.value !== null) {
           message.source = { $case: "environment", value: Environment.fromPartial(object.source.value) };
+        }
+        break;
+      }
+      case "snapshotId": {
+        if (object.source?.value !== undefined && object.source?.value !== null) {
+          message.source = { $case: "snapshotId", value: object.source.value };
         }
         break;
       }
@@ -2784,6 +3006,1906 @@ export const CloseSessionsResponse: MessageFns<CloseSessionsResponse> = {
   fromPartial(object: DeepPartial<CloseSessionsResponse>): CloseSessionsResponse {
     const message = createBaseCloseSessionsResponse();
     message.closedCount = object.closedCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseForkSessionRequest(): ForkSessionRequest {
+  return {
+    source: undefined,
+    count: 0,
+    requestId: "",
+    labels: {},
+    env: {},
+    secretEnv: {},
+    ttl: undefined,
+    idleTimeout: undefined,
+  };
+}
+
+export const ForkSessionRequest: MessageFns<ForkSessionRequest> = {
+  encode(message: ForkSessionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.source?.$case) {
+      case "sessionId":
+        writer.uint32(10).string(message.source.value);
+        break;
+      case "snapshotId":
+        writer.uint32(18).string(message.source.value);
+        break;
+    }
+    if (message.count !== 0) {
+      writer.uint32(24).int32(message.count);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      ForkSessionRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
+    globalThis.Object.entries(message.env).forEach(([key, value]: [string, string]) => {
+      ForkSessionRequest_EnvEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
+    });
+    globalThis.Object.entries(message.secretEnv).forEach(([key, value]: [string, string]) => {
+      ForkSessionRequest_SecretEnvEntry.encode({ key: key as any, value }, writer.uint32(58).fork()).join();
+    });
+    if (message.ttl !== undefined) {
+      Duration.encode(message.ttl, writer.uint32(66).fork()).join();
+    }
+    if (message.idleTimeout !== undefined) {
+      Duration.encode(message.idleTimeout, writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForkSessionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForkSessionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.source = { $case: "sessionId", value: reader.string() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = { $case: "snapshotId", value: reader.string() };
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.count = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = ForkSessionRequest_LabelsEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.labels[entry5.key] = entry5.value;
+            }
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            const entry6 = ForkSessionRequest_EnvEntry.decode(reader, reader.uint32());
+            if (entry6.value !== undefined) {
+              message.env[entry6.key] = entry6.value;
+            }
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            const entry7 = ForkSessionRequest_SecretEnvEntry.decode(reader, reader.uint32());
+            if (entry7.value !== undefined) {
+              message.secretEnv[entry7.key] = entry7.value;
+            }
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.ttl = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.idleTimeout = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ForkSessionRequest {
+    return {
+      source: isSet(object.sessionId)
+        ? { $case: "sessionId", value: globalThis.String(object.sessionId) }
+        : isSet(object.session_id)
+        ? { $case: "sessionId", value: globalThis.String(object.session_id) }
+        : isSet(object.snapshotId)
+        ? { $case: "snapshotId", value: globalThis.String(object.snapshotId) }
+        : isSet(object.snapshot_id)
+        ? { $case: "snapshotId", value: globalThis.String(object.snapshot_id) }
+        : undefined,
+      count: isSet(object.count) ? globalThis.Number(object.count) : 0,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      env: isObject(object.env)
+        ? (globalThis.Object.entries(object.env) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      secretEnv: isObject(object.secretEnv)
+        ? (globalThis.Object.entries(object.secretEnv) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : isObject(object.secret_env)
+        ? (globalThis.Object.entries(object.secret_env) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      ttl: isSet(object.ttl) ? Duration.fromJSON(object.ttl) : undefined,
+      idleTimeout: isSet(object.idleTimeout)
+        ? Duration.fromJSON(object.idleTimeout)
+        : isSet(object.idle_timeout)
+        ? Duration.fromJSON(object.idle_timeout)
+        : undefined,
+    };
+  },
+
+  toJSON(message: ForkSessionRequest): unknown {
+    const obj: any = {};
+    if (message.source?.$case === "sessionId") {
+      obj.sessionId = message.source.value;
+    } else if (message.source?.$case === "snapshotId") {
+      obj.snapshotId = message.source.value;
+    }
+    if (message.count !== 0) {
+      obj.count = Math.round(message.count);
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
+    if (message.env) {
+      const entries = globalThis.Object.entries(message.env) as [string, string][];
+      if (entries.length > 0) {
+        obj.env = {};
+        entries.forEach(([k, v]) => {
+          obj.env[k] = v;
+        });
+      }
+    }
+    if (message.secretEnv) {
+      const entries = globalThis.Object.entries(message.secretEnv) as [string, string][];
+      if (entries.length > 0) {
+        obj.secretEnv = {};
+        entries.forEach(([k, v]) => {
+          obj.secretEnv[k] = v;
+        });
+      }
+    }
+    if (message.ttl !== undefined) {
+      obj.ttl = Duration.toJSON(message.ttl);
+    }
+    if (message.idleTimeout !== undefined) {
+      obj.idleTimeout = Duration.toJSON(message.idleTimeout);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ForkSessionRequest>): ForkSessionRequest {
+    return ForkSessionRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ForkSessionRequest>): ForkSessionRequest {
+    const message = createBaseForkSessionRequest();
+    switch (object.source?.$case) {
+      case "sessionId": {
+        if (object.source?.value !== undefined && object.source?.value !== null) {
+          message.source = { $case: "sessionId", value: object.source.value };
+        }
+        break;
+      }
+      case "snapshotId": {
+        if (object.source?.value !== undefined && object.source?.value !== null) {
+          message.source = { $case: "snapshotId", value: object.source.value };
+        }
+        break;
+      }
+    }
+    message.count = object.count ?? 0;
+    message.requestId = object.requestId ?? "";
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.env = (globalThis.Object.entries(object.env ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.secretEnv = (globalThis.Object.entries(object.secretEnv ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.ttl = (object.ttl !== undefined && object.ttl !== null) ? Duration.fromPartial(object.ttl) : undefined;
+    message.idleTimeout = (object.idleTimeout !== undefined && object.idleTimeout !== null)
+      ? Duration.fromPartial(object.idleTimeout)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseForkSessionRequest_LabelsEntry(): ForkSessionRequest_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const ForkSessionRequest_LabelsEntry: MessageFns<ForkSessionRequest_LabelsEntry> = {
+  encode(message: ForkSessionRequest_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForkSessionRequest_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForkSessionRequest_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ForkSessionRequest_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: ForkSessionRequest_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ForkSessionRequest_LabelsEntry>): ForkSessionRequest_LabelsEntry {
+    return ForkSessionRequest_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ForkSessionRequest_LabelsEntry>): ForkSessionRequest_LabelsEntry {
+    const message = createBaseForkSessionRequest_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseForkSessionRequest_EnvEntry(): ForkSessionRequest_EnvEntry {
+  return { key: "", value: "" };
+}
+
+export const ForkSessionRequest_EnvEntry: MessageFns<ForkSessionRequest_EnvEntry> = {
+  encode(message: ForkSessionRequest_EnvEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForkSessionRequest_EnvEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForkSessionRequest_EnvEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ForkSessionRequest_EnvEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: ForkSessionRequest_EnvEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ForkSessionRequest_EnvEntry>): ForkSessionRequest_EnvEntry {
+    return ForkSessionRequest_EnvEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ForkSessionRequest_EnvEntry>): ForkSessionRequest_EnvEntry {
+    const message = createBaseForkSessionRequest_EnvEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseForkSessionRequest_SecretEnvEntry(): ForkSessionRequest_SecretEnvEntry {
+  return { key: "", value: "" };
+}
+
+export const ForkSessionRequest_SecretEnvEntry: MessageFns<ForkSessionRequest_SecretEnvEntry> = {
+  encode(message: ForkSessionRequest_SecretEnvEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForkSessionRequest_SecretEnvEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForkSessionRequest_SecretEnvEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ForkSessionRequest_SecretEnvEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: ForkSessionRequest_SecretEnvEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ForkSessionRequest_SecretEnvEntry>): ForkSessionRequest_SecretEnvEntry {
+    return ForkSessionRequest_SecretEnvEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ForkSessionRequest_SecretEnvEntry>): ForkSessionRequest_SecretEnvEntry {
+    const message = createBaseForkSessionRequest_SecretEnvEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseForkSessionResponse(): ForkSessionResponse {
+  return { index: 0, result: undefined, filesOnly: false, snapshotId: "" };
+}
+
+export const ForkSessionResponse: MessageFns<ForkSessionResponse> = {
+  encode(message: ForkSessionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.index !== 0) {
+      writer.uint32(8).int32(message.index);
+    }
+    switch (message.result?.$case) {
+      case "forked":
+        ForkedSession.encode(message.result.value, writer.uint32(18).fork()).join();
+        break;
+      case "error":
+        ForkError.encode(message.result.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    if (message.filesOnly !== false) {
+      writer.uint32(32).bool(message.filesOnly);
+    }
+    if (message.snapshotId !== "") {
+      writer.uint32(42).string(message.snapshotId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForkSessionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForkSessionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.index = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.result = { $case: "forked", value: ForkedSession.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.result = { $case: "error", value: ForkError.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.filesOnly = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.snapshotId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ForkSessionResponse {
+    return {
+      index: isSet(object.index) ? globalThis.Number(object.index) : 0,
+      result: isSet(object.forked)
+        ? { $case: "forked", value: ForkedSession.fromJSON(object.forked) }
+        : isSet(object.error)
+        ? { $case: "error", value: ForkError.fromJSON(object.error) }
+        : undefined,
+      filesOnly: isSet(object.filesOnly)
+        ? globalThis.Boolean(object.filesOnly)
+        : isSet(object.files_only)
+        ? globalThis.Boolean(object.files_only)
+        : false,
+      snapshotId: isSet(object.snapshotId)
+        ? globalThis.String(object.snapshotId)
+        : isSet(object.snapshot_id)
+        ? globalThis.String(object.snapshot_id)
+        : "",
+    };
+  },
+
+  toJSON(message: ForkSessionResponse): unknown {
+    const obj: any = {};
+    if (message.index !== 0) {
+      obj.index = Math.round(message.index);
+    }
+    if (message.result?.$case === "forked") {
+      obj.forked = ForkedSession.toJSON(message.result.value);
+    } else if (message.result?.$case === "error") {
+      obj.error = ForkError.toJSON(message.result.value);
+    }
+    if (message.filesOnly !== false) {
+      obj.filesOnly = message.filesOnly;
+    }
+    if (message.snapshotId !== "") {
+      obj.snapshotId = message.snapshotId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ForkSessionResponse>): ForkSessionResponse {
+    return ForkSessionResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ForkSessionResponse>): ForkSessionResponse {
+    const message = createBaseForkSessionResponse();
+    message.index = object.index ?? 0;
+    switch (object.result?.$case) {
+      case "forked": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "forked", value: ForkedSession.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "error": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "error", value: ForkError.fromPartial(object.result.value) };
+        }
+        break;
+      }
+    }
+    message.filesOnly = object.filesOnly ?? false;
+    message.snapshotId = object.snapshotId ?? "";
+    return message;
+  },
+};
+
+function createBaseForkedSession(): ForkedSession {
+  return { session: undefined, agentToken: "" };
+}
+
+export const ForkedSession: MessageFns<ForkedSession> = {
+  encode(message: ForkedSession, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.session !== undefined) {
+      Session.encode(message.session, writer.uint32(10).fork()).join();
+    }
+    if (message.agentToken !== "") {
+      writer.uint32(18).string(message.agentToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForkedSession {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForkedSession();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.session = Session.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agentToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ForkedSession {
+    return {
+      session: isSet(object.session) ? Session.fromJSON(object.session) : undefined,
+      agentToken: isSet(object.agentToken)
+        ? globalThis.String(object.agentToken)
+        : isSet(object.agent_token)
+        ? globalThis.String(object.agent_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ForkedSession): unknown {
+    const obj: any = {};
+    if (message.session !== undefined) {
+      obj.session = Session.toJSON(message.session);
+    }
+    if (message.agentToken !== "") {
+      obj.agentToken = message.agentToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ForkedSession>): ForkedSession {
+    return ForkedSession.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ForkedSession>): ForkedSession {
+    const message = createBaseForkedSession();
+    message.session = (object.session !== undefined && object.session !== null)
+      ? Session.fromPartial(object.session)
+      : undefined;
+    message.agentToken = object.agentToken ?? "";
+    return message;
+  },
+};
+
+function createBaseForkError(): ForkError {
+  return { reason: "", message: "", retryable: false, retryDelay: undefined };
+}
+
+export const ForkError: MessageFns<ForkError> = {
+  encode(message: ForkError, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    if (message.retryable !== false) {
+      writer.uint32(24).bool(message.retryable);
+    }
+    if (message.retryDelay !== undefined) {
+      Duration.encode(message.retryDelay, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForkError {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForkError();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.retryable = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.retryDelay = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ForkError {
+    return {
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+      retryable: isSet(object.retryable) ? globalThis.Boolean(object.retryable) : false,
+      retryDelay: isSet(object.retryDelay)
+        ? Duration.fromJSON(object.retryDelay)
+        : isSet(object.retry_delay)
+        ? Duration.fromJSON(object.retry_delay)
+        : undefined,
+    };
+  },
+
+  toJSON(message: ForkError): unknown {
+    const obj: any = {};
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    if (message.retryable !== false) {
+      obj.retryable = message.retryable;
+    }
+    if (message.retryDelay !== undefined) {
+      obj.retryDelay = Duration.toJSON(message.retryDelay);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ForkError>): ForkError {
+    return ForkError.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ForkError>): ForkError {
+    const message = createBaseForkError();
+    message.reason = object.reason ?? "";
+    message.message = object.message ?? "";
+    message.retryable = object.retryable ?? false;
+    message.retryDelay = (object.retryDelay !== undefined && object.retryDelay !== null)
+      ? Duration.fromPartial(object.retryDelay)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCreateSnapshotRequest(): CreateSnapshotRequest {
+  return { sessionId: "", requestId: "", labels: {} };
+}
+
+export const CreateSnapshotRequest: MessageFns<CreateSnapshotRequest> = {
+  encode(message: CreateSnapshotRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      CreateSnapshotRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateSnapshotRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateSnapshotRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            const entry3 = CreateSnapshotRequest_LabelsEntry.decode(reader, reader.uint32());
+            if (entry3.value !== undefined) {
+              message.labels[entry3.key] = entry3.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CreateSnapshotRequest {
+    return {
+      sessionId: isSet(object.sessionId)
+        ? globalThis.String(object.sessionId)
+        : isSet(object.session_id)
+        ? globalThis.String(object.session_id)
+        : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+    };
+  },
+
+  toJSON(message: CreateSnapshotRequest): unknown {
+    const obj: any = {};
+    if (message.sessionId !== "") {
+      obj.sessionId = message.sessionId;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CreateSnapshotRequest>): CreateSnapshotRequest {
+    return CreateSnapshotRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateSnapshotRequest>): CreateSnapshotRequest {
+    const message = createBaseCreateSnapshotRequest();
+    message.sessionId = object.sessionId ?? "";
+    message.requestId = object.requestId ?? "";
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseCreateSnapshotRequest_LabelsEntry(): CreateSnapshotRequest_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const CreateSnapshotRequest_LabelsEntry: MessageFns<CreateSnapshotRequest_LabelsEntry> = {
+  encode(message: CreateSnapshotRequest_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateSnapshotRequest_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateSnapshotRequest_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CreateSnapshotRequest_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: CreateSnapshotRequest_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CreateSnapshotRequest_LabelsEntry>): CreateSnapshotRequest_LabelsEntry {
+    return CreateSnapshotRequest_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateSnapshotRequest_LabelsEntry>): CreateSnapshotRequest_LabelsEntry {
+    const message = createBaseCreateSnapshotRequest_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseCreateSnapshotResponse(): CreateSnapshotResponse {
+  return { snapshot: undefined };
+}
+
+export const CreateSnapshotResponse: MessageFns<CreateSnapshotResponse> = {
+  encode(message: CreateSnapshotResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.snapshot !== undefined) {
+      Snapshot.encode(message.snapshot, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateSnapshotResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateSnapshotResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.snapshot = Snapshot.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CreateSnapshotResponse {
+    return { snapshot: isSet(object.snapshot) ? Snapshot.fromJSON(object.snapshot) : undefined };
+  },
+
+  toJSON(message: CreateSnapshotResponse): unknown {
+    const obj: any = {};
+    if (message.snapshot !== undefined) {
+      obj.snapshot = Snapshot.toJSON(message.snapshot);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CreateSnapshotResponse>): CreateSnapshotResponse {
+    return CreateSnapshotResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateSnapshotResponse>): CreateSnapshotResponse {
+    const message = createBaseCreateSnapshotResponse();
+    message.snapshot = (object.snapshot !== undefined && object.snapshot !== null)
+      ? Snapshot.fromPartial(object.snapshot)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseGetSnapshotRequest(): GetSnapshotRequest {
+  return { snapshotId: "" };
+}
+
+export const GetSnapshotRequest: MessageFns<GetSnapshotRequest> = {
+  encode(message: GetSnapshotRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.snapshotId !== "") {
+      writer.uint32(10).string(message.snapshotId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetSnapshotRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetSnapshotRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.snapshotId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetSnapshotRequest {
+    return {
+      snapshotId: isSet(object.snapshotId)
+        ? globalThis.String(object.snapshotId)
+        : isSet(object.snapshot_id)
+        ? globalThis.String(object.snapshot_id)
+        : "",
+    };
+  },
+
+  toJSON(message: GetSnapshotRequest): unknown {
+    const obj: any = {};
+    if (message.snapshotId !== "") {
+      obj.snapshotId = message.snapshotId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetSnapshotRequest>): GetSnapshotRequest {
+    return GetSnapshotRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetSnapshotRequest>): GetSnapshotRequest {
+    const message = createBaseGetSnapshotRequest();
+    message.snapshotId = object.snapshotId ?? "";
+    return message;
+  },
+};
+
+function createBaseGetSnapshotResponse(): GetSnapshotResponse {
+  return { snapshot: undefined };
+}
+
+export const GetSnapshotResponse: MessageFns<GetSnapshotResponse> = {
+  encode(message: GetSnapshotResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.snapshot !== undefined) {
+      Snapshot.encode(message.snapshot, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetSnapshotResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetSnapshotResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.snapshot = Snapshot.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetSnapshotResponse {
+    return { snapshot: isSet(object.snapshot) ? Snapshot.fromJSON(object.snapshot) : undefined };
+  },
+
+  toJSON(message: GetSnapshotResponse): unknown {
+    const obj: any = {};
+    if (message.snapshot !== undefined) {
+      obj.snapshot = Snapshot.toJSON(message.snapshot);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetSnapshotResponse>): GetSnapshotResponse {
+    return GetSnapshotResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetSnapshotResponse>): GetSnapshotResponse {
+    const message = createBaseGetSnapshotResponse();
+    message.snapshot = (object.snapshot !== undefined && object.snapshot !== null)
+      ? Snapshot.fromPartial(object.snapshot)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseListSnapshotsRequest(): ListSnapshotsRequest {
+  return { sessionId: "", sampleId: "", labels: {}, pageSize: 0, pageToken: "" };
+}
+
+export const ListSnapshotsRequest: MessageFns<ListSnapshotsRequest> = {
+  encode(message: ListSnapshotsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    if (message.sampleId !== "") {
+      writer.uint32(18).string(message.sampleId);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      ListSnapshotsRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+    });
+    if (message.pageSize !== 0) {
+      writer.uint32(32).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(42).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSnapshotsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSnapshotsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sampleId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            const entry3 = ListSnapshotsRequest_LabelsEntry.decode(reader, reader.uint32());
+            if (entry3.value !== undefined) {
+              message.labels[entry3.key] = entry3.value;
+            }
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListSnapshotsRequest {
+    return {
+      sessionId: isSet(object.sessionId)
+        ? globalThis.String(object.sessionId)
+        : isSet(object.session_id)
+        ? globalThis.String(object.session_id)
+        : "",
+      sampleId: isSet(object.sampleId)
+        ? globalThis.String(object.sampleId)
+        : isSet(object.sample_id)
+        ? globalThis.String(object.sample_id)
+        : "",
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListSnapshotsRequest): unknown {
+    const obj: any = {};
+    if (message.sessionId !== "") {
+      obj.sessionId = message.sessionId;
+    }
+    if (message.sampleId !== "") {
+      obj.sampleId = message.sampleId;
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListSnapshotsRequest>): ListSnapshotsRequest {
+    return ListSnapshotsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListSnapshotsRequest>): ListSnapshotsRequest {
+    const message = createBaseListSnapshotsRequest();
+    message.sessionId = object.sessionId ?? "";
+    message.sampleId = object.sampleId ?? "";
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListSnapshotsRequest_LabelsEntry(): ListSnapshotsRequest_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const ListSnapshotsRequest_LabelsEntry: MessageFns<ListSnapshotsRequest_LabelsEntry> = {
+  encode(message: ListSnapshotsRequest_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSnapshotsRequest_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSnapshotsRequest_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListSnapshotsRequest_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: ListSnapshotsRequest_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListSnapshotsRequest_LabelsEntry>): ListSnapshotsRequest_LabelsEntry {
+    return ListSnapshotsRequest_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListSnapshotsRequest_LabelsEntry>): ListSnapshotsRequest_LabelsEntry {
+    const message = createBaseListSnapshotsRequest_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseListSnapshotsResponse(): ListSnapshotsResponse {
+  return { snapshots: [], nextPageToken: "", totalSize: 0 };
+}
+
+export const ListSnapshotsResponse: MessageFns<ListSnapshotsResponse> = {
+  encode(message: ListSnapshotsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.snapshots) {
+      Snapshot.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.totalSize !== 0) {
+      writer.uint32(24).int32(message.totalSize);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSnapshotsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSnapshotsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.snapshots.push(Snapshot.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.totalSize = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListSnapshotsResponse {
+    return {
+      snapshots: globalThis.Array.isArray(object?.snapshots)
+        ? object.snapshots.map((e: any) => Snapshot.fromJSON(e))
+        : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+      totalSize: isSet(object.totalSize)
+        ? globalThis.Number(object.totalSize)
+        : isSet(object.total_size)
+        ? globalThis.Number(object.total_size)
+        : 0,
+    };
+  },
+
+  toJSON(message: ListSnapshotsResponse): unknown {
+    const obj: any = {};
+    if (message.snapshots?.length) {
+      obj.snapshots = message.snapshots.map((e) => Snapshot.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    if (message.totalSize !== 0) {
+      obj.totalSize = Math.round(message.totalSize);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListSnapshotsResponse>): ListSnapshotsResponse {
+    return ListSnapshotsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListSnapshotsResponse>): ListSnapshotsResponse {
+    const message = createBaseListSnapshotsResponse();
+    message.snapshots = object.snapshots?.map((e) => Snapshot.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    message.totalSize = object.totalSize ?? 0;
+    return message;
+  },
+};
+
+function createBaseDeleteSnapshotRequest(): DeleteSnapshotRequest {
+  return { snapshotId: "" };
+}
+
+export const DeleteSnapshotRequest: MessageFns<DeleteSnapshotRequest> = {
+  encode(message: DeleteSnapshotRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.snapshotId !== "") {
+      writer.uint32(10).string(message.snapshotId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteSnapshotRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteSnapshotRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.snapshotId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteSnapshotRequest {
+    return {
+      snapshotId: isSet(object.snapshotId)
+        ? globalThis.String(object.snapshotId)
+        : isSet(object.snapshot_id)
+        ? globalThis.String(object.snapshot_id)
+        : "",
+    };
+  },
+
+  toJSON(message: DeleteSnapshotRequest): unknown {
+    const obj: any = {};
+    if (message.snapshotId !== "") {
+      obj.snapshotId = message.snapshotId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteSnapshotRequest>): DeleteSnapshotRequest {
+    return DeleteSnapshotRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteSnapshotRequest>): DeleteSnapshotRequest {
+    const message = createBaseDeleteSnapshotRequest();
+    message.snapshotId = object.snapshotId ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteSnapshotResponse(): DeleteSnapshotResponse {
+  return {};
+}
+
+export const DeleteSnapshotResponse: MessageFns<DeleteSnapshotResponse> = {
+  encode(_: DeleteSnapshotResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteSnapshotResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteSnapshotResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): DeleteSnapshotResponse {
+    return {};
+  },
+
+  toJSON(_: DeleteSnapshotResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteSnapshotResponse>): DeleteSnapshotResponse {
+    return DeleteSnapshotResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DeleteSnapshotResponse>): DeleteSnapshotResponse {
+    const message = createBaseDeleteSnapshotResponse();
     return message;
   },
 };
@@ -7224,9 +9346,10 @@ export const SessionServiceDefinition = {
      * once with return_immediately. A client's deadline that passes meanwhile
      * does not end the session. Idempotent by request_id. Errors:
      * SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY (its
-     * preparation failed), REQUEST_ID_REUSED, ENGINE_UNSUPPORTED (an image on an
-     * engine that has none), ENVIRONMENT_UNMET, SESSION_LIMIT, DISK_FULL. What
-     * goes wrong later is the session's ERROR.
+     * preparation failed), SNAPSHOT_NOT_FOUND, REQUEST_ID_REUSED,
+     * ENGINE_UNSUPPORTED (an image on an engine that has none),
+     * ENVIRONMENT_UNMET, SESSION_LIMIT, DISK_FULL. What goes wrong later is the
+     * session's ERROR.
      */
     createSession: {
       name: "CreateSession",
@@ -7302,6 +9425,89 @@ export const SessionServiceDefinition = {
       requestType: CloseSessionsRequest as typeof CloseSessionsRequest,
       requestStream: false,
       responseType: CloseSessionsResponse as typeof CloseSessionsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Makes `count` sessions whose files begin as those of a live session are at
+     * this moment, or as a snapshot's. The source is frozen for a moment and
+     * copied once, its commands go on; the copy is shared by all of the new
+     * sessions. Files are copied and processes are not, nor what lies in memory
+     * (/tmp, /run, /dev/shm). The new sessions have the source's sample or
+     * environment, limits, network and `env`; secret variables have to be given
+     * again.
+     *
+     * An answer comes for each of them as it is READY or has failed, in the
+     * order in which that happens; the stream ends OK after `count` answers. One
+     * that fails (SESSION_LIMIT, DISK_FULL, ENGINE_FAILED …) is an error in its
+     * place and leaves no session behind.
+     *
+     * Idempotent by request_id: the same request again gives the same sessions
+     * with fresh tokens and makes those that are missing, from the same files,
+     * also after a restart of the service. With a request_id the sessions are
+     * made to the end whatever becomes of the call; without one a cancelled call
+     * makes no more of them and closes those that it has not told of.
+     *
+     * Errors of the call itself: SESSION_NOT_FOUND, SESSION_NOT_READY,
+     * SESSION_ENDED, SESSION_LOST, SNAPSHOT_NOT_FOUND, REQUEST_ID_REUSED,
+     * TOO_LARGE (folders nested too deep to be copied), DISK_FULL.
+     */
+    forkSession: {
+      name: "ForkSession",
+      requestType: ForkSessionRequest as typeof ForkSessionRequest,
+      requestStream: false,
+      responseType: ForkSessionResponse as typeof ForkSessionResponse,
+      responseStream: true,
+      options: {},
+    },
+    /**
+     * Keeps a session's files as they are at this moment, to fork and create
+     * sessions from, also when the session has ended. The session is frozen for
+     * a moment; its commands go on. Nothing is kept of a call that fails.
+     * Idempotent by request_id. Errors: SESSION_NOT_FOUND, SESSION_NOT_READY,
+     * SESSION_ENDED, SESSION_LOST, REQUEST_ID_REUSED, TOO_LARGE (folders nested
+     * too deep to be copied), DISK_FULL.
+     */
+    createSnapshot: {
+      name: "CreateSnapshot",
+      requestType: CreateSnapshotRequest as typeof CreateSnapshotRequest,
+      requestStream: false,
+      responseType: CreateSnapshotResponse as typeof CreateSnapshotResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Shows a snapshot. Errors: SNAPSHOT_NOT_FOUND. */
+    getSnapshot: {
+      name: "GetSnapshot",
+      requestType: GetSnapshotRequest as typeof GetSnapshotRequest,
+      requestStream: false,
+      responseType: GetSnapshotResponse as typeof GetSnapshotResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Lists snapshots, newest first, without those that ForkSession made for
+     * itself. Errors: INVALID_PAGE_TOKEN.
+     */
+    listSnapshots: {
+      name: "ListSnapshots",
+      requestType: ListSnapshotsRequest as typeof ListSnapshotsRequest,
+      requestStream: false,
+      responseType: ListSnapshotsResponse as typeof ListSnapshotsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Deletes a snapshot. Sessions and snapshots that began as it are left as
+     * they are: what they share with it stays on disk until the last of them is
+     * gone. Errors: SNAPSHOT_NOT_FOUND, SNAPSHOT_IN_USE (a fork is being made
+     * from it).
+     */
+    deleteSnapshot: {
+      name: "DeleteSnapshot",
+      requestType: DeleteSnapshotRequest as typeof DeleteSnapshotRequest,
+      requestStream: false,
+      responseType: DeleteSnapshotResponse as typeof DeleteSnapshotResponse,
       responseStream: false,
       options: {},
     },
@@ -7547,9 +9753,10 @@ export interface SessionServiceImplementation<CallContextExt = {}> {
    * once with return_immediately. A client's deadline that passes meanwhile
    * does not end the session. Idempotent by request_id. Errors:
    * SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY (its
-   * preparation failed), REQUEST_ID_REUSED, ENGINE_UNSUPPORTED (an image on an
-   * engine that has none), ENVIRONMENT_UNMET, SESSION_LIMIT, DISK_FULL. What
-   * goes wrong later is the session's ERROR.
+   * preparation failed), SNAPSHOT_NOT_FOUND, REQUEST_ID_REUSED,
+   * ENGINE_UNSUPPORTED (an image on an engine that has none),
+   * ENVIRONMENT_UNMET, SESSION_LIMIT, DISK_FULL. What goes wrong later is the
+   * session's ERROR.
    */
   createSession(
     request: CreateSessionRequest,
@@ -7600,6 +9807,69 @@ export interface SessionServiceImplementation<CallContextExt = {}> {
     request: CloseSessionsRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<CloseSessionsResponse>>;
+  /**
+   * Makes `count` sessions whose files begin as those of a live session are at
+   * this moment, or as a snapshot's. The source is frozen for a moment and
+   * copied once, its commands go on; the copy is shared by all of the new
+   * sessions. Files are copied and processes are not, nor what lies in memory
+   * (/tmp, /run, /dev/shm). The new sessions have the source's sample or
+   * environment, limits, network and `env`; secret variables have to be given
+   * again.
+   *
+   * An answer comes for each of them as it is READY or has failed, in the
+   * order in which that happens; the stream ends OK after `count` answers. One
+   * that fails (SESSION_LIMIT, DISK_FULL, ENGINE_FAILED …) is an error in its
+   * place and leaves no session behind.
+   *
+   * Idempotent by request_id: the same request again gives the same sessions
+   * with fresh tokens and makes those that are missing, from the same files,
+   * also after a restart of the service. With a request_id the sessions are
+   * made to the end whatever becomes of the call; without one a cancelled call
+   * makes no more of them and closes those that it has not told of.
+   *
+   * Errors of the call itself: SESSION_NOT_FOUND, SESSION_NOT_READY,
+   * SESSION_ENDED, SESSION_LOST, SNAPSHOT_NOT_FOUND, REQUEST_ID_REUSED,
+   * TOO_LARGE (folders nested too deep to be copied), DISK_FULL.
+   */
+  forkSession(
+    request: ForkSessionRequest,
+    context: CallContext & CallContextExt,
+  ): ServerStreamingMethodResult<DeepPartial<ForkSessionResponse>>;
+  /**
+   * Keeps a session's files as they are at this moment, to fork and create
+   * sessions from, also when the session has ended. The session is frozen for
+   * a moment; its commands go on. Nothing is kept of a call that fails.
+   * Idempotent by request_id. Errors: SESSION_NOT_FOUND, SESSION_NOT_READY,
+   * SESSION_ENDED, SESSION_LOST, REQUEST_ID_REUSED, TOO_LARGE (folders nested
+   * too deep to be copied), DISK_FULL.
+   */
+  createSnapshot(
+    request: CreateSnapshotRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<CreateSnapshotResponse>>;
+  /** Shows a snapshot. Errors: SNAPSHOT_NOT_FOUND. */
+  getSnapshot(
+    request: GetSnapshotRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<GetSnapshotResponse>>;
+  /**
+   * Lists snapshots, newest first, without those that ForkSession made for
+   * itself. Errors: INVALID_PAGE_TOKEN.
+   */
+  listSnapshots(
+    request: ListSnapshotsRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<ListSnapshotsResponse>>;
+  /**
+   * Deletes a snapshot. Sessions and snapshots that began as it are left as
+   * they are: what they share with it stays on disk until the last of them is
+   * gone. Errors: SNAPSHOT_NOT_FOUND, SNAPSHOT_IN_USE (a fork is being made
+   * from it).
+   */
+  deleteSnapshot(
+    request: DeleteSnapshotRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<DeleteSnapshotResponse>>;
   /**
    * Runs a command and streams it both ways, or takes part in one that runs.
    *
@@ -7749,9 +10019,10 @@ export interface SessionServiceClient<CallOptionsExt = {}> {
    * once with return_immediately. A client's deadline that passes meanwhile
    * does not end the session. Idempotent by request_id. Errors:
    * SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY (its
-   * preparation failed), REQUEST_ID_REUSED, ENGINE_UNSUPPORTED (an image on an
-   * engine that has none), ENVIRONMENT_UNMET, SESSION_LIMIT, DISK_FULL. What
-   * goes wrong later is the session's ERROR.
+   * preparation failed), SNAPSHOT_NOT_FOUND, REQUEST_ID_REUSED,
+   * ENGINE_UNSUPPORTED (an image on an engine that has none),
+   * ENVIRONMENT_UNMET, SESSION_LIMIT, DISK_FULL. What goes wrong later is the
+   * session's ERROR.
    */
   createSession(
     request: DeepPartial<CreateSessionRequest>,
@@ -7802,6 +10073,69 @@ export interface SessionServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<CloseSessionsRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<CloseSessionsResponse>;
+  /**
+   * Makes `count` sessions whose files begin as those of a live session are at
+   * this moment, or as a snapshot's. The source is frozen for a moment and
+   * copied once, its commands go on; the copy is shared by all of the new
+   * sessions. Files are copied and processes are not, nor what lies in memory
+   * (/tmp, /run, /dev/shm). The new sessions have the source's sample or
+   * environment, limits, network and `env`; secret variables have to be given
+   * again.
+   *
+   * An answer comes for each of them as it is READY or has failed, in the
+   * order in which that happens; the stream ends OK after `count` answers. One
+   * that fails (SESSION_LIMIT, DISK_FULL, ENGINE_FAILED …) is an error in its
+   * place and leaves no session behind.
+   *
+   * Idempotent by request_id: the same request again gives the same sessions
+   * with fresh tokens and makes those that are missing, from the same files,
+   * also after a restart of the service. With a request_id the sessions are
+   * made to the end whatever becomes of the call; without one a cancelled call
+   * makes no more of them and closes those that it has not told of.
+   *
+   * Errors of the call itself: SESSION_NOT_FOUND, SESSION_NOT_READY,
+   * SESSION_ENDED, SESSION_LOST, SNAPSHOT_NOT_FOUND, REQUEST_ID_REUSED,
+   * TOO_LARGE (folders nested too deep to be copied), DISK_FULL.
+   */
+  forkSession(
+    request: DeepPartial<ForkSessionRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): AsyncIterable<ForkSessionResponse>;
+  /**
+   * Keeps a session's files as they are at this moment, to fork and create
+   * sessions from, also when the session has ended. The session is frozen for
+   * a moment; its commands go on. Nothing is kept of a call that fails.
+   * Idempotent by request_id. Errors: SESSION_NOT_FOUND, SESSION_NOT_READY,
+   * SESSION_ENDED, SESSION_LOST, REQUEST_ID_REUSED, TOO_LARGE (folders nested
+   * too deep to be copied), DISK_FULL.
+   */
+  createSnapshot(
+    request: DeepPartial<CreateSnapshotRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<CreateSnapshotResponse>;
+  /** Shows a snapshot. Errors: SNAPSHOT_NOT_FOUND. */
+  getSnapshot(
+    request: DeepPartial<GetSnapshotRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<GetSnapshotResponse>;
+  /**
+   * Lists snapshots, newest first, without those that ForkSession made for
+   * itself. Errors: INVALID_PAGE_TOKEN.
+   */
+  listSnapshots(
+    request: DeepPartial<ListSnapshotsRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<ListSnapshotsResponse>;
+  /**
+   * Deletes a snapshot. Sessions and snapshots that began as it are left as
+   * they are: what they share with it stays on disk until the last of them is
+   * gone. Errors: SNAPSHOT_NOT_FOUND, SNAPSHOT_IN_USE (a fork is being made
+   * from it).
+   */
+  deleteSnapshot(
+    request: DeepPartial<DeleteSnapshotRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<DeleteSnapshotResponse>;
   /**
    * Runs a command and streams it both ways, or takes part in one that runs.
    *

@@ -19,6 +19,7 @@ import { noteStage } from '../progress.js';
 interface CreateOptions {
   readonly host?: boolean;
   readonly image?: string;
+  readonly snapshot?: string;
   readonly requires?: string[];
   readonly setup?: string[];
   readonly label?: Record<string, string>;
@@ -43,6 +44,7 @@ export function sessionCreateCommand(cli: Cli): Command {
     .argument('[SAMPLE_ID]', '[DATASET/]SAMPLE_ID[@VERSION]', sampleRef)
     .option('--host', "without a sample: the host's own toolchain")
     .option('--image <NAME>', 'without a sample: an image')
+    .option('--snapshot <ID>', 'without a sample: the files of a snapshot')
     .addOption(
       new Option('--requires <PROGRAM>', 'with --host: must be there; may be repeated').argParser(many),
     )
@@ -105,13 +107,19 @@ export function sessionCreateCommand(cli: Cli): Command {
 
 function sourceOf(sample: ReturnType<typeof sampleRef> | undefined, options: CreateOptions): Source {
   const bare = options.host === true || options.image !== undefined;
-  if ((sample !== undefined) === bare)
-    throw new UsageError('Name what the session is made from: a SAMPLE_ID, or --host, or --image NAME.');
-  if (sample !== undefined) {
-    if (options.setup !== undefined || options.requires !== undefined)
-      throw new UsageError('--setup and --requires go with --host or --image; a sample brings its own.');
-    return { $case: 'sample', value: sample };
+  const named = [sample !== undefined, bare, options.snapshot !== undefined];
+  if (named.filter(Boolean).length !== 1) {
+    throw new UsageError(
+      'Name what the session is made from: a SAMPLE_ID, or --host, or --image NAME, or --snapshot ID.',
+    );
   }
+  if (!bare && (options.setup !== undefined || options.requires !== undefined)) {
+    throw new UsageError(
+      '--setup and --requires go with --host or --image; samples and snapshots bring their own.',
+    );
+  }
+  if (options.snapshot !== undefined) return { $case: 'snapshotId', value: options.snapshot };
+  if (sample !== undefined) return { $case: 'sample', value: sample };
   return {
     $case: 'environment',
     value: {

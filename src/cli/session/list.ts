@@ -62,7 +62,7 @@ export function sessionListCommand(cli: Cli): Command {
   );
 }
 
-export function sourceText({ source }: Session): string {
+export function sourceText({ source }: Pick<Session, 'source'>): string {
   if (source?.$case === 'sample') return refText(source.value);
   return source?.value.host === undefined ? (source?.value.image ?? '') : 'host';
 }

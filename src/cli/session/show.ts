@@ -28,6 +28,7 @@ export function showSession(out: Output, session: Session): void {
     ['state', sessionState(session.state)],
     ...(session.error === '' ? [] : [['error', session.error]]),
     ['source', sourceText(session)],
+    ...(session.snapshotId === '' ? [] : [['snapshot', session.snapshotId]]),
     ['engine', session.engine],
     ['user', session.user],
     ['workdir', session.workdir],

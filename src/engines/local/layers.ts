@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, open, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, open, readFile, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { CodesetError } from '../../core/errors.js';
+import { SharedWork } from '../../core/keyed.js';
 import type { LayerInfo } from '../../core/ports.js';
 import { run } from './command.js';
+import { readOnlyOverlay } from './overlay.js';
 import type { Paths } from './paths.js';
 
 /** Unpacks a tar into `target` as the sandboxes' root, and answers with tar's exit and words. */
@@ -14,16 +16,39 @@ export type Unpack = (target: string, tar: Readable) => Promise<{ code: number |
 /** Returns when everything below `folder` would be there after a power cut. */
 export type Settle = (folder: string) => Promise<void>;
 
+/** What `layer.json` says. */
+export interface StoredLayer extends LayerInfo {
+  /** Its top folder is a copied one, whose owner counts. */
+  readonly copied: boolean;
+  /** It shows everything: what lies below it in a stack has no say. */
+  readonly whole: boolean;
+}
+
+/** Holds still what is copied while `work` runs; aborted when it is about to go. */
+export interface Hold {
+  readonly during: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly signal: AbortSignal;
+}
+
+/** How a layer is made. */
+interface Making {
+  readonly copied?: true;
+  readonly whole?: true;
+  /** False for one that nobody asks for after a power cut. */
+  readonly lasting: boolean;
+}
+
 /**
- * `layers/ID/tree` is the content, `layers/ID/layer.json` its size. A layer is made under a temporary name, brought
- * to the disk and renamed, so what has a name of its own is whole.
+ * `layers/ID/tree` is the content, `layers/ID/layer.json` what is known of it. A layer is made under a temporary
+ * name, brought to the disk and renamed, so what has a name of its own is whole.
  */
 export class Layers {
   readonly #paths: Paths;
   readonly #hostIdBase: number;
   readonly #unpack: Unpack;
   readonly #settle: Settle;
-  readonly #making = new Map<string, Promise<LayerInfo>>();
+  readonly #making = new SharedWork<readonly StoredLayer[]>();
+  readonly #known = new Map<string, StoredLayer>();
 
   constructor(paths: Paths, hostIdBase: number, unpack: Unpack, settle: Settle = settleFileSystem) {
     this.#paths = paths;
@@ -40,10 +65,15 @@ export class Layers {
     }
   }
 
-  async find(layerId: string): Promise<LayerInfo | undefined> {
+  async find(layerId: string): Promise<StoredLayer | undefined> {
+    const known = this.#known.get(layerId);
+    if (known !== undefined) return known;
     try {
       const text = await readFile(join(this.#paths.layer(layerId), 'layer.json'), 'utf8');
-      return { layerId, bytes: (JSON.parse(text) as { bytes: number }).bytes };
+      const stored = JSON.parse(text) as { bytes: number; copied?: boolean; whole?: boolean };
+      const layer = { layerId, copied: false, whole: false, ...stored };
+      this.#known.set(layerId, layer);
+      return layer;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;
@@ -59,6 +89,7 @@ export class Layers {
   }
 
   async delete(layerId: string): Promise<void> {
+    this.#known.delete(layerId);
     const doomed = join(this.#paths.layers, `.gone-${layerId}-${randomBytes(4).toString('hex')}`);
     try {
       await rename(this.#paths.layer(layerId), doomed);
@@ -83,14 +114,9 @@ export class Layers {
    * whatever an archive tries (`..`, absolute names, links to climb, devices) it has no host to reach.
    */
   async import(layerId: string, tar: Readable): Promise<LayerInfo> {
-    const existing = await this.find(layerId);
-    const running = this.#making.get(layerId);
-    if (existing !== undefined || running !== undefined) {
-      tar.resume();
-      const [layer] = await Promise.all([existing ?? running, finished(tar, { writable: false })]);
-      if (layer !== undefined) return layer;
-    }
-    return this.#make(layerId, true, async (tree) => {
+    let read = false;
+    const made = await this.#make([layerId], { lasting: true }, async ([tree = '']) => {
+      read = true;
       await mkdir(tree);
       await chown(tree, this.#hostIdBase, this.#hostIdBase);
       const { code, stderr } = await this.#unpack(tree, tar);
@@ -109,66 +135,90 @@ export class Layers {
         'INVALID_ARCHIVE',
         `The archive can't be unpacked: ${said?.replace(/^.*?tar: /, '') ?? 'it is not a tar archive'}`,
       );
+    }).finally(() => {
+      if (!read) tar.resume();
     });
+    if (!read) await finished(tar, { writable: false });
+    return first(made);
   }
 
   /**
-   * Copies an upper as it is: owners, modes, times, hard links, holes, whiteouts and the overlay's own marks.
-   * @param lasting false for one that nobody asks for after a power cut.
+   * Copies uppers as they are, all in one hold: owners, modes, times, hard links, holes, whiteouts and the overlay's
+   * own marks.
    */
   copy(
-    layerId: string,
-    upper: string,
+    copies: readonly { readonly layerId: string; readonly upper: string }[],
     lasting: boolean,
-    hold: <T>(work: () => Promise<T>) => Promise<T>,
-  ): Promise<LayerInfo> {
-    return this.#make(layerId, lasting, async (tree) => {
-      const result = await hold(() =>
-        run('cp', ['-a', '--reflink=auto', '--sparse=auto', '-T', '--', upper, tree], { timeoutMs: 0 }),
-      );
-      if (result.code === 0) return;
-      if (/No space left on device|Disk quota exceeded/.test(result.stderr)) throw diskFull();
-      // Paths that no system call takes; whoever made them step by step can do without the copy.
-      if (/File name too long|Too many levels/.test(result.stderr)) {
-        throw new CodesetError(
-          'failed-precondition',
-          'TOO_LARGE',
-          'What the sandbox wrote could not be copied: its folders are nested too deep.',
+    hold: Hold,
+  ): Promise<readonly LayerInfo[]> {
+    const ids = copies.map(({ layerId }) => layerId);
+    return this.#make(ids, { copied: true, lasting }, async (trees) => {
+      await hold.during(async () => {
+        await Promise.all(
+          copies.map(({ upper }, i) => copyTree(['cp', ...COPY, upper, trees[i] ?? ''], hold.signal)),
         );
-      }
-      throw new CodesetError('internal', 'ENGINE_FAILED', 'What the sandbox wrote could not be copied.', {
-        cause: new Error(result.stderr),
       });
     });
   }
 
-  #make(layerId: string, lasting: boolean, fill: (tree: string) => Promise<void>): Promise<LayerInfo> {
-    const running = this.#making.get(layerId);
-    if (running !== undefined) return running;
-    const made = this.#makeOnce(layerId, lasting, fill).finally(() => this.#making.delete(layerId));
-    this.#making.set(layerId, made);
-    return made;
+  /** Copies what a stack of lowers shows. @param lowers relative to the data folder, lowest first; at least two */
+  async flatten(layerId: string, lowers: readonly string[], lasting: boolean): Promise<LayerInfo> {
+    const made = await this.#make([layerId], { copied: true, whole: true, lasting }, async ([tree = '']) => {
+      const mountPoint = join(tree, '../shown');
+      await mkdir(mountPoint);
+      // In a mount namespace of its own, so that the mount ends with the copying whatever happens.
+      const script = 'mount -t overlay -o "$1" overlay "$2" && shift 2 && exec "$@"';
+      const copying = ['cp', ...COPY, mountPoint, tree];
+      await copyTree(
+        ['unshare', '-m', 'sh', '-c', script, 'sh', readOnlyOverlay(lowers), mountPoint, ...copying],
+        undefined,
+        this.#paths.dataDir,
+      );
+      await rmdir(mountPoint);
+    });
+    return first(made);
+  }
+
+  /** Makes the layers that are missing, all of them or none. */
+  #make(
+    layerIds: readonly string[],
+    making: Making,
+    fill: (trees: readonly string[]) => Promise<void>,
+  ): Promise<readonly StoredLayer[]> {
+    return this.#making.run(layerIds.join(' '), () => this.#makeOnce(layerIds, making, fill));
   }
 
   async #makeOnce(
-    layerId: string,
-    lasting: boolean,
-    fill: (tree: string) => Promise<void>,
-  ): Promise<LayerInfo> {
-    const existing = await this.find(layerId);
-    if (existing !== undefined) return existing;
-    const temporary = join(this.#paths.layers, `.new-${layerId}-${randomBytes(4).toString('hex')}`);
-    await mkdir(temporary);
+    layerIds: readonly string[],
+    making: Making,
+    fill: (trees: readonly string[]) => Promise<void>,
+  ): Promise<readonly StoredLayer[]> {
+    const { lasting, ...kind } = making;
+    const existing = await Promise.all(layerIds.map((layerId) => this.find(layerId)));
+    if (existing.every((layer) => layer !== undefined)) return existing;
+    const temporary = layerIds.map((layerId) =>
+      join(this.#paths.layers, `.new-${layerId}-${randomBytes(4).toString('hex')}`),
+    );
     try {
-      await fill(join(temporary, 'tree'));
-      const bytes = await diskUsage([join(temporary, 'tree')]);
-      await writeFile(join(temporary, 'layer.json'), `${JSON.stringify({ bytes })}\n`);
-      if (lasting) await this.#settle(temporary);
-      await rename(temporary, this.#paths.layer(layerId));
+      for (const folder of temporary) await mkdir(folder);
+      await fill(temporary.map((folder) => join(folder, 'tree')));
+      const layers: StoredLayer[] = [];
+      for (const [i, layerId] of layerIds.entries()) {
+        const folder = temporary[i] ?? '';
+        const bytes = await diskUsage([join(folder, 'tree')]);
+        await writeFile(join(folder, 'layer.json'), `${JSON.stringify({ bytes, ...kind })}\n`);
+        layers.push({ layerId, bytes, copied: false, whole: false, ...kind });
+      }
+      if (lasting && temporary[0] !== undefined) await this.#settle(temporary[0]);
+      // One that is there from a life that was killed between two renames is not of this moment.
+      for (const layer of existing) if (layer !== undefined) await this.delete(layer.layerId);
+      for (const [i, layerId] of layerIds.entries())
+        await rename(temporary[i] ?? '', this.#paths.layer(layerId));
       if (lasting) await syncFolder(this.#paths.layers);
-      return { layerId, bytes };
+      for (const layer of layers) this.#known.set(layer.layerId, layer);
+      return layers;
     } catch (error) {
-      await removeTree(temporary);
+      for (const folder of temporary) await removeTree(folder);
       if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw diskFull();
       throw error;
     }
@@ -188,6 +238,47 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+const COPY = ['-a', '--reflink=auto', '--sparse=auto', '-T', '--'] as const;
+
+/** Runs a copying program, which ends with this process whatever becomes of it. */
+async function copyTree(
+  command: readonly string[],
+  signal: AbortSignal | undefined,
+  cwd = '/',
+): Promise<void> {
+  const result = await run('setpriv', ['--pdeathsig', 'KILL', ...command], {
+    timeoutMs: 0,
+    cwd,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (signal?.aborted === true) {
+    throw new CodesetError(
+      'failed-precondition',
+      'SESSION_LOST',
+      'The sandbox ended while what it wrote was copied.',
+    );
+  }
+  if (result.code === 0) return;
+  if (/No space left on device|Disk quota exceeded/.test(result.stderr)) throw diskFull();
+  // Paths that no system call takes; whoever made them step by step can do without the copy.
+  if (/File name too long|Too many levels/.test(result.stderr)) {
+    throw new CodesetError(
+      'failed-precondition',
+      'TOO_LARGE',
+      'What the sandbox wrote could not be copied: its folders are nested too deep.',
+    );
+  }
+  throw new CodesetError('internal', 'ENGINE_FAILED', 'What the sandbox wrote could not be copied.', {
+    cause: new Error(result.stderr),
+  });
+}
+
+function first(layers: readonly StoredLayer[]): StoredLayer {
+  const [layer] = layers;
+  if (layer === undefined) throw new Error('no layer was made');
+  return layer;
 }
 
 export function diskFull(): CodesetError {

@@ -9,6 +9,8 @@ import type {
   Engine,
   EngineCapabilities,
   LayerInfo,
+  PartLayers,
+  SandboxPart,
   SandboxSpec,
   SandboxStatus,
   SandboxUsage,
@@ -16,8 +18,9 @@ import type {
 import { Cgroups } from './cgroups.js';
 import { DiskGuard } from './disk-guard.js';
 import { checkEnvironment } from './environment-check.js';
+import { Freezer } from './freezer.js';
 import { HostRoot } from './host-root.js';
-import { diskFull, Layers, removeTree } from './layers.js';
+import { diskFull, diskUsage, Layers, removeTree } from './layers.js';
 import { DEFAULT_HOST_ID_BASE, type LocalEngineOptions } from './options.js';
 import { Paths } from './paths.js';
 import { describeMachine, type MachineReport, probeMachine } from './machine.js';
@@ -30,6 +33,7 @@ import { unpackInside } from './unpack.js';
 
 const CREATES_AT_ONCE = 4;
 const REMOVAL_RETRY_MS = 30_000;
+const PARTS: readonly SandboxPart[] = ['root', 'workspace'];
 
 interface Parts {
   readonly options: LocalEngineOptions;
@@ -45,18 +49,26 @@ interface Parts {
 /** Sandboxes straight from an OCI runtime on this machine, no daemon. */
 export class LocalEngine implements Engine {
   readonly name = 'local';
+  /**
+   * The kernel takes 500, and as many as a page of mount options names: 80 and more with our names. Each makes every
+   * look for a name that is not there a little slower.
+   */
+  readonly maxLayers = 32;
   readonly #parts: Parts;
   readonly #guard: DiskGuard;
   readonly #slots = new Slots(CREATES_AT_ONCE);
-  /** One freeze of a sandbox at a time: the first's thaw must not wake what the second still copies. */
-  readonly #held = new Map<string, Promise<unknown>>();
+  readonly #freezer: Freezer;
   readonly #removals: Removals;
 
   private constructor(parts: Parts) {
     this.#parts = parts;
     const { cgroups, options, paths } = parts;
+    this.#freezer = new Freezer(cgroups, (sandboxId) => this.#isAlive(sandboxId));
     this.#removals = new Removals({
-      remove: (sandboxId) => removeSandbox(sandboxId, paths, cgroups),
+      remove: async (sandboxId) => {
+        await this.#freezer.stop(sandboxId);
+        await removeSandbox(sandboxId, paths, cgroups);
+      },
       retryMs: REMOVAL_RETRY_MS,
       onError: (sandboxId, error) =>
         options.log.error('A sandbox could not be removed; it is tried again.', {
@@ -258,42 +270,43 @@ export class LocalEngine implements Engine {
 
   async commit(
     sandboxId: string,
-    part: 'root' | 'workspace',
-    layerId: string,
+    layers: PartLayers,
     { lasting = true }: CommitOptions = {},
-  ): Promise<LayerInfo> {
-    const { layers, paths } = this.#parts;
-    const existing = await layers.find(layerId);
-    if (existing !== undefined) return existing;
+  ): Promise<readonly LayerInfo[]> {
+    const { layers: store, paths } = this.#parts;
+    const signal = this.#freezer.signal(sandboxId);
+    const copies = PARTS.flatMap((part) => {
+      const layerId = layers[part];
+      return layerId === undefined ? [] : [{ layerId, upper: paths.sandbox(sandboxId).upper(part) }];
+    });
+    const existing = await Promise.all(copies.map(({ layerId }) => store.find(layerId)));
+    if (existing.every((layer) => layer !== undefined)) return existing;
     if ((await this.#spec(sandboxId)) === undefined) {
       throw new CodesetError('failed-precondition', 'SESSION_LOST', 'The sandbox is gone.');
     }
-    await this.#keepReserve();
-    return layers.copy(layerId, paths.sandbox(sandboxId).upper(part), lasting, (work) =>
-      this.#frozen(sandboxId, work),
-    );
-  }
-
-  async #frozen<T>(sandboxId: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#held.get(sandboxId) ?? Promise.resolve();
-    const mine = before
-      .catch(() => undefined)
-      .then(async () => {
-        if (!(await this.#isAlive(sandboxId))) return work();
-        try {
-          await this.#parts.cgroups.freeze(sandboxId);
-          return await work();
-        } finally {
-          await this.#parts.cgroups.thaw(sandboxId);
-        }
-      });
-    this.#held.set(sandboxId, mine);
+    await this.#keepReserve(await diskUsage(copies.map(({ upper }) => upper)));
     try {
-      return await mine;
+      return await store.copy(copies, lasting, {
+        signal,
+        during: (work) => this.#freezer.during(sandboxId, work),
+      });
     } catch (error) {
       throw engineFailed('What the sandbox wrote could not be copied.', error);
-    } finally {
-      if (this.#held.get(sandboxId) === mine) this.#held.delete(sandboxId);
+    }
+  }
+
+  async flatten(
+    part: SandboxPart,
+    layers: readonly string[],
+    layerId: string,
+    { lasting = true }: CommitOptions = {},
+  ): Promise<LayerInfo> {
+    await this.#keepReserve();
+    try {
+      const lowers = await this.#parts.maker.lowers(part, layers);
+      return await this.#parts.layers.flatten(layerId, lowers, lasting);
+    } catch (error) {
+      throw engineFailed('The layers could not be made into one.', error);
     }
   }
 
@@ -327,7 +340,7 @@ export class LocalEngine implements Engine {
   /** Sandboxes go on; the run folder goes when there are none. */
   async close(): Promise<void> {
     await this.#guard.close();
-    await Promise.allSettled(this.#held.values());
+    await this.#freezer.idle();
     await this.#removals.close();
     if ((await this.list()).length > 0) return;
     await this.#parts.cgroups.removeParent();
@@ -365,10 +378,10 @@ export class LocalEngine implements Engine {
     if (init !== undefined && (await runs(init))) process.kill(init.pid, 'SIGKILL');
   }
 
-  /** The database needs room when sandboxes have taken the rest. */
-  async #keepReserve(): Promise<void> {
+  /** The database needs room when sandboxes have taken the rest. @param wanted bytes that are about to be written */
+  async #keepReserve(wanted = 0): Promise<void> {
     const { bavail, bsize } = await statfs(this.#parts.paths.dataDir);
-    if (bavail * bsize < (this.#parts.options.reserveBytes ?? 512 * 1024 ** 2)) throw diskFull();
+    if (bavail * bsize - wanted < (this.#parts.options.reserveBytes ?? 512 * 1024 ** 2)) throw diskFull();
   }
 }
 

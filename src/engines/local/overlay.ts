@@ -32,6 +32,11 @@ export function overlayOptions(
     'metacopy=off',
     ...(features.volatile ? ['volatile'] : []),
   ].join(',');
+  return checkedLength(options);
+}
+
+/** mount(2) takes a page, and cuts what is longer without a word. */
+function checkedLength(options: string): string {
   if (options.length > 4000) {
     throw failedPrecondition(
       'ENGINE_UNSUPPORTED',
@@ -39,6 +44,13 @@ export function overlayOptions(
     );
   }
   return options;
+}
+
+/** Options of a mount that only shows a stack. @param lowers lowest first, relative to the data folder; at least two */
+export function readOnlyOverlay(lowers: readonly string[]): string {
+  return checkedLength(
+    `ro,nosuid,nodev,lowerdir=${[...lowers].reverse().join(':')},redirect_dir=follow,index=off,metacopy=off`,
+  );
 }
 
 /** Does what tools do that overlays get wrong where they are half-supported. Throws ENGINE_UNSUPPORTED. */

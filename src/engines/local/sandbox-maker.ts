@@ -1,8 +1,19 @@
-import { chmod, chown, copyFile, lstat, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  copyFile,
+  lstat,
+  mkdir,
+  readFile,
+  rename,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { AGENT_UID, WORKSPACE } from '../../core/environment.js';
-import type { SandboxSpec } from '../../core/ports.js';
+import type { SandboxPart, SandboxSpec } from '../../core/ports.js';
 import { capabilitiesFor, ociConfig, ownerInside, type Bind } from './bundle.js';
 import type { Cgroups } from './cgroups.js';
 import { run, runDetaching } from './command.js';
@@ -82,7 +93,11 @@ export class SandboxMaker {
     await this.#makeFolders(spec, at);
     await writeFile(join(at.run, 'config.json'), JSON.stringify(await this.#config(spec, at)));
     signal?.throwIfAborted();
-    const stack = (part: 'root' | 'workspace'): string => this.#overlay(spec, part);
+    const stack = async (part: SandboxPart): Promise<string> => {
+      const lowers = await this.lowers(part, part === 'root' ? spec.rootLayers : spec.workspaceLayers);
+      const own = `sandboxes/${spec.sandboxId}/${part}`;
+      return overlayOptions(lowers, `${own}/upper`, `${own}/work`, this.#parts.overlay);
+    };
     const log = this.logPath(at);
     const code = await runDetaching(
       'sh',
@@ -91,9 +106,9 @@ export class SandboxMaker {
         LAUNCH,
         'sh',
         paths.dataDir,
-        stack('root'),
+        await stack('root'),
         at.mount('root'),
-        stack('workspace'),
+        await stack('workspace'),
         at.mount('workspace'),
         this.#parts.initPath,
         'listen',
@@ -144,7 +159,7 @@ export class SandboxMaker {
   }
 
   async #makeFolders(spec: SandboxSpec, at: SandboxPaths): Promise<void> {
-    const { hostIdBase, layers, paths } = this.#parts;
+    const { hostIdBase, paths } = this.#parts;
     for (const part of ['root', 'workspace'] as const) {
       await mkdir(at.upper(part), { recursive: true });
       await mkdir(at.work(part));
@@ -153,13 +168,7 @@ export class SandboxMaker {
       await chown(at.work(part), hostIdBase, hostIdBase);
       await chown(at.upper(part), hostIdBase, hostIdBase);
     }
-    const owner = hostIdBase + ownerInside(spec.environment.user, AGENT_UID);
-    const top = spec.workspaceLayers.at(-1);
-    await chown(at.upper('workspace'), owner, owner);
-    await chmod(
-      at.upper('workspace'),
-      top === undefined ? 0o755 : (await lstat(layers.tree(top))).mode & 0o7777,
-    );
+    await this.#giveTop(spec, at.upper('workspace'));
     await mkdir(paths.state, { recursive: true, mode: 0o700 });
     await writeFile(
       at.hosts,
@@ -169,14 +178,27 @@ export class SandboxMaker {
     await writeFile(at.resolvConf, spec.network === 'public' ? resolvConf() : '');
   }
 
-  #overlay(spec: SandboxSpec, part: 'root' | 'workspace'): string {
-    const { layers, overlay, skeleton } = this.#parts;
-    const lowers =
-      part === 'root'
-        ? [`${skeleton}/tree`, ...spec.rootLayers.map((layer) => layers.lower(layer))]
-        : [`${skeleton}/empty`, ...spec.workspaceLayers.map((layer) => layers.lower(layer))];
-    const own = `sandboxes/${spec.sandboxId}/${part}`;
-    return overlayOptions(lowers, `${own}/upper`, `${own}/work`, overlay);
+  /** The workspace's own folder is as the layer below shows it; where none says whose it is, the user's. */
+  async #giveTop(spec: SandboxSpec, upper: string): Promise<void> {
+    const { hostIdBase, layers } = this.#parts;
+    const owner = hostIdBase + ownerInside(spec.environment.user, AGENT_UID);
+    const top = spec.workspaceLayers.at(-1);
+    const below = top === undefined ? undefined : await lstat(layers.tree(top));
+    const copied = top !== undefined && (await layers.find(top))?.copied === true;
+    if (copied && below !== undefined) await chown(upper, below.uid, below.gid);
+    else await chown(upper, owner, owner);
+    await chmod(upper, below === undefined ? 0o755 : below.mode & 0o7777);
+    if (copied && below !== undefined) await utimes(upper, below.atime, below.mtime);
+  }
+
+  /** What a part stands on, lowest first, relative to the data folder. A layer that shows everything hides the rest. */
+  async lowers(part: SandboxPart, layerIds: readonly string[]): Promise<readonly string[]> {
+    const { layers, skeleton } = this.#parts;
+    const found = await Promise.all(layerIds.map((layerId) => layers.find(layerId)));
+    const whole = found.findLastIndex((layer) => layer?.whole === true);
+    const shown = layerIds.slice(Math.max(0, whole)).map((layerId) => layers.lower(layerId));
+    if (whole >= 0) return shown;
+    return [part === 'root' ? `${skeleton}/tree` : `${skeleton}/empty`, ...shown];
   }
 
   async #config(spec: SandboxSpec, at: SandboxPaths): Promise<object> {

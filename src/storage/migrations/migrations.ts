@@ -1,9 +1,11 @@
 import type { Migrations } from '../migrate.js';
 import { first } from './0001-first.js';
 import { sampleNumbers } from './0002-sample-numbers.js';
+import { snapshots } from './0003-snapshots.js';
 
 /** All steps that this program knows. One that was released is never edited: the next one mends it. */
 export const MIGRATIONS: Migrations = {
   '0001-first': first,
   '0002-sample-numbers': sampleNumbers,
+  '0003-snapshots': snapshots,
 };

@@ -1,4 +1,4 @@
-import type { Session } from '../../core/session.js';
+import type { Session, SessionSource } from '../../core/session.js';
 import * as pb from '../../../gen/codeset/v1/session.js';
 import type { Checker } from '../checker.js';
 import { enumTable, type EnumTable } from '../enum-table.js';
@@ -20,7 +20,7 @@ export function sessionToProto(session: Session, depth: 'summary' | 'basic'): pb
     sessionId: session.sessionId,
     state: sessionStates.toProto(session.state),
     error: textTail(session.error, summary ? 1024 : 64 * 1024),
-    source: sourceToProto(session, summary),
+    source: sourceToProto(session.source, summary),
     labels: { ...session.labels },
     env: summary ? {} : { ...session.env },
     resources: resourcesToProto(session.resources),
@@ -33,11 +33,12 @@ export function sessionToProto(session: Session, depth: 'summary' | 'basic'): pb
     expireTime: session.expireTime,
     idleTimeout: session.idleTimeoutMs === 0 ? undefined : durationFromMs(session.idleTimeoutMs),
     endTime: session.endTime,
+    snapshotId: session.snapshotId ?? '',
   };
 }
 
-function sourceToProto(session: Session, summary: boolean): pb.Session['source'] {
-  const { source } = session;
+/** As sessions and snapshots have it. */
+export function sourceToProto(source: SessionSource, summary: boolean): pb.Session['source'] {
   switch (source.kind) {
     case 'sample':
       return { $case: 'sample', value: { sampleId: source.sampleId, version: source.version, dataset: '' } };

@@ -5,7 +5,10 @@ import { Layers } from '../../../../src/engines/local/layers.js';
 import { Paths } from '../../../../src/engines/local/paths.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
-const now = <T>(work: () => Promise<T>): Promise<T> => work();
+const now = {
+  during: <T>(work: () => Promise<T>): Promise<T> => work(),
+  signal: new AbortController().signal,
+};
 
 test('a layer gets its name once it is on the disk; one that need not last is spared that', async () => {
   await using folder = await tempFolder();
@@ -21,9 +24,9 @@ test('a layer gets its name once it is on the disk; one that need not last is sp
   });
   await layers.open();
 
-  await layers.copy('lasting', upper, true, now);
+  await layers.copy([{ layerId: 'lasting', upper }], true, now);
   expect(settled).toEqual([{ names: [expect.stringMatching(/^\.new-lasting-/)], content: 'content' }]);
-  await layers.copy('passing', upper, false, now);
+  await layers.copy([{ layerId: 'passing', upper }], false, now);
   expect(settled).toHaveLength(1);
   expect((await layers.list()).map(({ layerId }) => layerId).sort()).toEqual(['lasting', 'passing']);
 });
@@ -36,6 +39,6 @@ test('a layer that could not be brought to the disk leaves nothing', async () =>
   await layers.open();
   const upper = join(folder.path, 'upper');
   await mkdir(upper);
-  await expect(layers.copy('a', upper, true, now)).rejects.toThrow('an I/O error');
+  await expect(layers.copy([{ layerId: 'a', upper }], true, now)).rejects.toThrow('an I/O error');
   expect(await readdir(paths.layers)).toEqual([]);
 });

@@ -1,0 +1,105 @@
+import type { Engine, Log, Storage } from './ports.js';
+
+/** Layers of this kind belong to snapshots, and go with the last that stands on them. */
+export const SNAPSHOT_LAYER = 'snap-';
+
+/**
+ * Knows which layers are in use, and removes those of snapshots that are not any more. What refers to a layer is on
+ * record (a sample, snapshot, open session or verification) or holds it: whoever is about to put a reference on
+ * record, or reads a layer for a while, holds it meanwhile.
+ */
+export class LayerKeeper {
+  readonly #storage: Storage;
+  readonly #engine: Engine;
+  readonly #log: Log;
+  readonly #holds = new Map<string, number>();
+  /** Layers that may be without use. */
+  readonly #released = new Set<string>();
+  /** Held at some time since the references were read. */
+  readonly #touched = new Set<string>();
+  #sweeping: Promise<void> | undefined;
+
+  constructor(parts: { storage: Storage; engine: Engine; log: Log }) {
+    this.#storage = parts.storage;
+    this.#engine = parts.engine;
+    this.#log = parts.log;
+  }
+
+  /** None of them goes until the hold is disposed. */
+  hold(layers: Iterable<string>): Disposable {
+    const held = new Set(layers);
+    for (const layer of held) {
+      this.#holds.set(layer, (this.#holds.get(layer) ?? 0) + 1);
+      this.#touched.add(layer);
+    }
+    let disposed = false;
+    return {
+      [Symbol.dispose]: () => {
+        if (disposed) return;
+        disposed = true;
+        for (const layer of held) {
+          const left = (this.#holds.get(layer) ?? 1) - 1;
+          if (left > 0) this.#holds.set(layer, left);
+          else this.#holds.delete(layer);
+        }
+        if ([...held].some((layer) => this.#released.has(layer))) this.#sweepSoon();
+      },
+    };
+  }
+
+  /** A reference to them has gone: those of snapshots that nothing uses any more are removed soon. */
+  release(layers: Iterable<string>): void {
+    let some = false;
+    for (const layer of layers) {
+      if (!layer.startsWith(SNAPSHOT_LAYER)) continue;
+      this.#released.add(layer);
+      some = true;
+    }
+    if (some) this.#sweepSoon();
+  }
+
+  /** Resolves when what was released before has been looked at. */
+  async settled(): Promise<void> {
+    while (this.#sweeping !== undefined) await this.#sweeping;
+  }
+
+  /** Every layer that something on record refers to. */
+  async references(): Promise<ReadonlySet<string>> {
+    const [samples, verifications, snapshots, sessions] = await Promise.all([
+      this.#storage.samples.references(),
+      this.#storage.verifications.references(),
+      this.#storage.snapshots.references(),
+      this.#storage.sessions.open(),
+    ]);
+    const layers = new Set([...samples.layers, ...verifications.layers, ...snapshots.layers]);
+    for (const { layers: used } of sessions) {
+      for (const layer of [...used.root, ...used.workspace, used.baseline]) if (layer) layers.add(layer);
+    }
+    return layers;
+  }
+
+  /** Sessions that end by the dozen are looked at together. */
+  #sweepSoon(): void {
+    this.#sweeping ??= new Promise<void>((resolve) => setImmediate(resolve))
+      .then(() => this.#sweep())
+      .catch((error: unknown) => {
+        this.#log.warn('layers of snapshots could not be removed', { error });
+      })
+      .finally(() => (this.#sweeping = undefined));
+  }
+
+  async #sweep(): Promise<void> {
+    for (;;) {
+      const candidates = [...this.#released].filter((layer) => !this.#holds.has(layer));
+      if (candidates.length === 0) return;
+      this.#touched.clear();
+      const used = await this.references();
+      for (const layer of candidates) {
+        // Somebody may have put it on record after the reading: it is looked at again.
+        if (this.#touched.has(layer)) continue;
+        this.#released.delete(layer);
+        if (!used.has(layer)) await this.#engine.deleteLayer(layer);
+      }
+    }
+  }
+}
