@@ -28,6 +28,8 @@ export class EnvironmentBuilder {
   readonly #engine: Engine;
   readonly #workshop: Workshop;
   readonly #shared = new SharedWork<void>();
+  /** Who waits for the work on a layer, and is told of it. */
+  readonly #told = new Map<string, Set<Progress>>();
 
   constructor(engine: Engine, workshop: Workshop) {
     this.#engine = engine;
@@ -47,16 +49,17 @@ export class EnvironmentBuilder {
     await this.#engine.check(environment);
     if (environment.setup.length === 0) return [];
     const layerId = setupLayerId(await this.#engine.fingerprint(environment), environment);
+    const tellAll = this.#tellAll(layerId);
     const make = async (given: AbortSignal): Promise<void> => {
       if (await this.#engine.hasLayer(layerId)) {
-        progress('SETUP', 'This set-up was made before and is shared.');
+        tellAll('SETUP', 'This set-up was made before and is shared.');
         return;
       }
       await using sandbox = await this.#open('setup', environment, [], [], given);
-      await this.#runAll(sandbox, 'SETUP', environment, environment.setup, '/', progress, given);
+      await this.#runAll(sandbox, 'SETUP', environment, environment.setup, '/', tellAll, given);
       await sandbox.commit({ root: layerId });
     };
-    await this.#shared.run(layerId, make, signal);
+    await this.#share(layerId, make, progress, signal);
     return [layerId];
   }
 
@@ -70,17 +73,40 @@ export class EnvironmentBuilder {
     if (environment.prepare.length === 0) return below;
     const rootLayer = prepareLayerId('root', below, environment);
     const workspaceLayer = prepareLayerId('workspace', below, environment);
+    const tellAll = this.#tellAll(workspaceLayer);
     const make = async (given: AbortSignal): Promise<void> => {
       // Both are made at once, the workspace's last: with it, both are there.
       if (await this.#engine.hasLayer(workspaceLayer)) return;
       const { prepare, workdir } = environment;
       await using sandbox = await this.#open('prepare', environment, below.root, below.workspace, given);
-      await this.#runAll(sandbox, 'PREPARE', environment, prepare, workdir, progress, given);
+      await this.#runAll(sandbox, 'PREPARE', environment, prepare, workdir, tellAll, given);
       await this.#giveAway(sandbox, workspaceOwner(environment.user), given);
       await sandbox.commit({ root: rootLayer, workspace: workspaceLayer });
     };
-    await this.#shared.run(workspaceLayer, make, signal);
+    await this.#share(workspaceLayer, make, progress, signal);
     return { root: [...below.root, rootLayer], workspace: [...below.workspace, workspaceLayer] };
+  }
+
+  async #share(
+    layerId: string,
+    make: (signal: AbortSignal) => Promise<void>,
+    progress: Progress,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const told = this.#told.get(layerId) ?? new Set();
+    this.#told.set(layerId, told.add(progress));
+    try {
+      await this.#shared.run(layerId, make, signal);
+    } finally {
+      told.delete(progress);
+      if (told.size === 0) this.#told.delete(layerId);
+    }
+  }
+
+  #tellAll(layerId: string): Progress {
+    return (stage, line) => {
+      for (const progress of this.#told.get(layerId) ?? []) progress(stage, line);
+    };
   }
 
   /** What root made in the workspace becomes its user's. */

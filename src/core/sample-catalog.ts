@@ -27,6 +27,12 @@ export type SampleEvent =
   | { readonly type: 'sample'; readonly sample: SampleVersion }
   | { readonly type: 'stage'; readonly stage: StageEvent };
 
+/** A commit of an uploaded repository, which its bundle's SHA-256 names. */
+interface RepositoryCommit {
+  readonly sha256: string;
+  readonly commit: string;
+}
+
 const MAX_REPOSITORY_BYTES = 8 * 1024 ** 3;
 const MAX_ARCHIVE_BYTES = 8 * 1024 ** 3;
 
@@ -40,6 +46,8 @@ export class SampleCatalog {
   readonly #now: () => number;
   /** One registration per sample id at a time, so that versions follow each other. */
   readonly #registering = new Turns();
+  /** One per request id, and one upload per repository: who comes second finds what the first has made. */
+  readonly #asking = new Turns();
 
   constructor(parts: {
     storage: Storage;
@@ -85,7 +93,13 @@ export class SampleCatalog {
   }
 
   /** Keeps a git bundle under its digest. @throws INVALID_REPOSITORY when git can't read it. */
-  async addRepository(expected: { sha256: string; bytes: number }, bundle: Readable): Promise<void> {
+  addRepository(expected: { sha256: string; bytes: number }, bundle: Readable): Promise<void> {
+    // Else the failed check of one would remove what another has just kept.
+    return this.#asking.run(`repository:${expected.sha256}`, () => this.#addRepository(expected, bundle));
+  }
+
+  async #addRepository(expected: { sha256: string; bytes: number }, bundle: Readable): Promise<void> {
+    const before = await this.#blobs.has(expected.sha256);
     const blob = await this.#blobs.put(bundle, {
       maxBytes: Math.min(expected.bytes, MAX_REPOSITORY_BYTES),
       expectedDigest: expected.sha256,
@@ -93,7 +107,7 @@ export class SampleCatalog {
     try {
       await this.#reader.checkBundle(await this.#blobs.get(blob.digest));
     } catch (error) {
-      await this.#blobs.delete(blob.digest);
+      if (before === undefined) await this.#blobs.delete(blob.digest);
       throw error;
     }
   }
@@ -105,37 +119,52 @@ export class SampleCatalog {
   async register(
     request: {
       readonly requestId: string | undefined;
-      readonly repository: { readonly sha256: string; readonly commit: string } | undefined;
+      readonly repository: RepositoryCommit | undefined;
     },
     tar: Readable,
   ): Promise<{ readonly sample: SampleVersion; readonly created: boolean }> {
     await using upload = await this.#reader.read(tar);
     await this.#checkCodebase(upload, request.repository);
     const digest = digestOf({ content: upload.digest, repository: request.repository });
-    const known = request.requestId && (await this.#storage.samples.findByRequestId(request.requestId));
-    if (known) {
+    // Awaited: the upload is disposed on return.
+    if (request.requestId === undefined) return await this.#inTurn(upload, digest, request.repository);
+    const { requestId, repository } = request;
+    return await this.#asking.run(`request:${requestId}`, () =>
+      this.#once(requestId, upload, digest, repository),
+    );
+  }
+
+  /** A request that was made before gives what it gave. */
+  async #once(
+    requestId: string,
+    upload: SampleUpload,
+    digest: string,
+    repository: RepositoryCommit | undefined,
+  ): Promise<{ readonly sample: SampleVersion; readonly created: boolean }> {
+    const known = await this.#storage.samples.findByRequestId(requestId);
+    if (known !== undefined) {
       if (known.requestDigest === digest) return { sample: known.sample, created: false };
       throw new CodesetError(
         'already-exists',
         'REQUEST_ID_REUSED',
-        `The request id "${request.requestId}" was used for another sample; choose a new one.`,
+        `The request id "${requestId}" was used for another sample; choose a new one.`,
       );
     }
-    const { sampleId } = upload.manifest;
-    const result = await this.#registering.run(sampleId, () =>
-      this.#store(upload, digest, request.repository),
-    );
-    if (request.requestId !== undefined) {
-      const { sample } = result;
-      await this.#storage.samples.rememberRequest(request.requestId, digest, sampleId, sample.version);
-    }
+    const result = await this.#inTurn(upload, digest, repository);
+    const { sampleId, version } = result.sample;
+    await this.#storage.samples.rememberRequest(requestId, digest, sampleId, version);
     return result;
   }
 
-  async #checkCodebase(
+  #inTurn(
     upload: SampleUpload,
-    repository: { readonly sha256: string; readonly commit: string } | undefined,
-  ): Promise<void> {
+    digest: string,
+    repository: RepositoryCommit | undefined,
+  ): Promise<{ readonly sample: SampleVersion; readonly created: boolean }> {
+    return this.#registering.run(upload.manifest.sampleId, () => this.#store(upload, digest, repository));
+  }
+
+  async #checkCodebase(upload: SampleUpload, repository: RepositoryCommit | undefined): Promise<void> {
     if (repository === undefined && !upload.hasCodebase) {
       throw invalidFields(
         [
@@ -164,7 +193,7 @@ export class SampleCatalog {
   async #store(
     upload: SampleUpload,
     digest: string,
-    repository: { readonly sha256: string; readonly commit: string } | undefined,
+    repository: RepositoryCommit | undefined,
   ): Promise<{ sample: SampleVersion; created: boolean }> {
     const { manifest } = upload;
     const latest = await this.#storage.samples.find(manifest.sampleId);

@@ -14,6 +14,8 @@ import type { Fault, Verdict, Verification } from './verification.js';
 import type { WorkSandbox, Workshop } from './work-sandbox.js';
 
 const VERIFICATION_DIR = '/run/codeset-verification';
+/** A word of the command that names a hidden file; anywhere in it, since an interpreter may come first. */
+const HIDDEN_WORD = /^verification\/(?=.)/;
 const REPORT_DIR = '/run/codeset-reports';
 const MAX_REPORT_BYTES = 16 * 1024 * 1024;
 
@@ -176,7 +178,7 @@ export class VerificationJudge {
   async #unfit(sandbox: WorkSandbox, command: string, signal: AbortSignal): Promise<string | undefined> {
     // A program in the workspace is the subject's to keep.
     if (!command.startsWith('verification/')) return undefined;
-    const program = command.replace(/^verification\//, `${VERIFICATION_DIR}/`);
+    const program = command.replace(HIDDEN_WORD, `${VERIFICATION_DIR}/`);
     const looked = await sandbox.run({
       argv: ['/bin/sh', '-c', UNFIT, 'sh', program],
       timeoutMs: 10_000,
@@ -201,11 +203,10 @@ export class VerificationJudge {
       signal,
     });
     if (made.exit.code !== 0) throw new Error(`No report folder: ${made.stderr}`);
-    const [first = '', ...rest] = spec.command;
-    const program = first.replace(/^verification\//, `${VERIFICATION_DIR}/`);
+    const command = spec.command.map((word) => word.replace(HIDDEN_WORD, `${VERIFICATION_DIR}/`));
     const result = await sandbox.run({
       // The shell only joins the two outputs; exec makes the script the process whose exit is told.
-      argv: ['/bin/sh', '-c', 'exec "$@" 2>&1', 'sh', program, ...rest],
+      argv: ['/bin/sh', '-c', 'exec "$@" 2>&1', 'sh', ...command],
       cwd: environment.workdir,
       env: {
         TZ: 'UTC',

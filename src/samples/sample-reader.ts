@@ -106,6 +106,13 @@ function* checkFiles(archive: SampleArchive, manifest: SampleManifest): Iterable
       field: 'sample.yaml: verification.command',
       description: `names ${script}, which is not executable; chmod +x it`,
     };
+  // Read from the workspace instead they would be the subject's.
+  for (const word of manifest.verification.command.slice(1))
+    if (/^verification\/./.test(word) && archive.get(word) === undefined)
+      yield {
+        field: 'sample.yaml: verification.command',
+        description: `names ${word}, which the sample does not hold`,
+      };
   const { dockerfile } = manifest.environment;
   if (dockerfile !== undefined && !hasFile(archive, dockerfile))
     yield {

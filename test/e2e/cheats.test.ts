@@ -20,6 +20,7 @@ interface SampleOptions {
   readonly user?: string;
   readonly workdir?: string;
   readonly interpreter?: string;
+  readonly command?: string;
   readonly grading?: string;
   readonly run: string;
   readonly files?: readonly MemoryFile[];
@@ -38,7 +39,7 @@ environment: ${environment}
 resources: {memory: 256MiB, processes: 64, disk: 256MiB}
 ${options.manifest ?? ''}
 verification:
-  command: [verification/run]
+  command: ${options.command ?? '[verification/run]'}
   timeout: 20s
   protected_paths: [a/tests/, ":(top)x", "sp*t"]
   remove: ["**/conftest.py"]
@@ -203,6 +204,15 @@ open("f" * room, "w")
     expect(verification.message).toContain('/nonexistent/sh');
   }, 60_000);
 });
+
+test('an interpreter is given the hidden script, not what the subject put in its place', async () => {
+  const command = '[/bin/sh, verification/run]';
+  await register(admin, sample('interpreted', { command, run: 'exec as-subject sh ./subject.sh\n' }));
+  const planted = 'mkdir -p verification && echo "exit 0" > verification/run';
+  expect(verdictOf(await judged('interpreted', planted))).toMatch(BLAMED);
+  const { verification } = await judged('interpreted', 'echo "exit 0" > subject.sh');
+  expect(VerificationState[verification.state]).toBe('PASSED');
+}, 60_000);
 
 describe('what the sample protects is put back', () => {
   beforeAll(async () => {

@@ -158,6 +158,15 @@ describe.skipIf(!isRoot)('the local engine', () => {
       expect((await engine.usage('a')).diskBytes).toBeGreaterThan(4 * 1024 ** 2);
     });
 
+    test('a sandbox that makes more files than its disk limit can hold is stopped, however empty they are', async () => {
+      await engine.close();
+      engine = await at.open({ diskSampleMs: 50 });
+      await engine.create(sandboxSpec('a', { resources: { ...DEFAULT_RESOURCES, diskBytes: 1024 ** 2 } }));
+      await sh(engine, 'a', 'seq 2000 | xargs touch; sleep 600').catch(() => undefined);
+      await expect.poll(async () => (await engine.list())[0]?.alive).toBe(false);
+      expect((await failure(engine.connect('a'))).message).toMatch(/its disk limit is 1 MiB/);
+    });
+
     test('nothing new is made when the disk is down to its reserve', async () => {
       await engine.close();
       engine = await at.open({ reserveBytes: 2 ** 60 });

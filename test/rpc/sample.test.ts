@@ -64,6 +64,19 @@ describe('a sample', () => {
     expect(old.sample?.latest).toBe(false);
   });
 
+  it('is registered once by a request id, also by two at the same time with other content', async () => {
+    const contents = ['one', 'two'].map((content) =>
+      addSample([{ path: 'codebase/both.txt', content, executable: false }]),
+    );
+    const before = await admin.samples.getSample({ sample: { sampleId: 'add' } });
+    const results = await Promise.allSettled(
+      contents.map((tar) => admin.samples.registerSample(upload({ requestId: 'both' }, tar))),
+    );
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const after = await admin.samples.getSample({ sample: { sampleId: 'add' } });
+    expect(after.sample?.version).toBe((before.sample?.version ?? 0) + 1);
+  });
+
   it('is found by dataset, text, tag and language, and by nothing else', async () => {
     const ids = async (filter: object) =>
       (await admin.samples.listSamples(filter)).samples.map((s) => s.sampleId);

@@ -597,8 +597,8 @@ export interface Resources {
   /** Processes and threads. Default 256; from 8 to 65536. */
   processes: number;
   /**
-   * What the sandbox may write to disk, in bytes. Default 2 GiB; from 16 MiB to
-   * 16 TiB.
+   * What the sandbox may write to disk, in bytes; each file and folder counts
+   * 1 KiB on top of what it holds. Default 2 GiB; from 16 MiB to 16 TiB.
    */
   diskBytes: bigint;
 }
@@ -620,7 +620,8 @@ export interface VerificationPolicy {
 /** The parts of a sample that no agent and no runner sees. */
 export interface HiddenParts {
   /**
-   * The command that verifies, as argv, relative to the sample's folder.
+   * The command that verifies, as argv. Words that begin with `verification/`
+   * name hidden files; it runs in the workspace.
    * OUTPUT_ONLY.
    */
   command: string[];

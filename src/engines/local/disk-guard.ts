@@ -1,4 +1,7 @@
-import { diskUsage } from './layers.js';
+import { diskUsage, fileCount } from './layers.js';
+
+/** What each file and folder counts on top of its blocks: a million empty ones would use up the disk's inodes. */
+const FILE_BYTES = 1024;
 
 export interface Watched {
   readonly sandboxId: string;
@@ -64,7 +67,7 @@ export class DiskGuard {
       const cpuTimeUs = await this.#options.cpuTimeUs(entry.sandboxId);
       if (cpuTimeUs === entry.cpuTimeUs) continue;
       entry.cpuTimeUs = cpuTimeUs;
-      entry.bytes = await diskUsage(entry.uppers);
+      entry.bytes = (await diskUsage(entry.uppers)) + FILE_BYTES * (await fileCount(entry.uppers));
       if (entry.bytes <= entry.limitBytes || !this.#watched.has(entry.sandboxId)) continue;
       await this.#options.onExceeded(entry.sandboxId, entry.bytes, entry.limitBytes);
     }

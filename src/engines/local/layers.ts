@@ -291,10 +291,18 @@ export function diskFull(): CodesetError {
 }
 
 /** Bytes that the folders take on disk; hard links count once. */
-export async function diskUsage(folders: readonly string[]): Promise<number> {
-  const result = await run('du', ['-s', '-c', '-x', '-B1', '--', ...folders], { timeoutMs: 0 });
-  const total = /^(\d+)\ttotal$/m.exec(result.stdout)?.[1];
-  return total === undefined ? 0 : Number(total);
+export function diskUsage(folders: readonly string[]): Promise<number> {
+  return total(['-B1'], folders);
+}
+
+/** How many files and folders there are in the folders, themselves too; hard links count once. */
+export function fileCount(folders: readonly string[]): Promise<number> {
+  return total(['--inodes'], folders);
+}
+
+async function total(unit: readonly string[], folders: readonly string[]): Promise<number> {
+  const result = await run('du', ['-s', '-c', '-x', ...unit, '--', ...folders], { timeoutMs: 0 });
+  return Number(/^(\d+)\ttotal$/m.exec(result.stdout)?.[1] ?? 0);
 }
 
 export async function removeTree(folder: string): Promise<void> {

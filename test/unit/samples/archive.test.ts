@@ -166,6 +166,12 @@ describe('an uploaded sample', () => {
     expect(script.violations).toEqual([
       { field: 'sample.yaml: verification.command', description: 'names verification/run, which the sample does not hold' },
     ]);
+    const inner = SAMPLE.map((entry) =>
+      entry.name === 'sample.yaml'
+        ? { ...entry, content: `${entry.content}verification: {command: [/bin/sh, verification/other]}\n` }
+        : entry,
+    );
+    expect((await refusal(await tarOf(...inner))).message).toMatch(/names verification\/other, which/);
     const plain = SAMPLE.map((entry) => ({ ...entry, mode: 0o644 }));
     expect((await refusal(await tarOf(...plain))).message).toMatch(/not executable; chmod \+x/);
   });
