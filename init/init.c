@@ -49,6 +49,10 @@ static void remove_exec(struct exec *exec) {
   exec_count--;
   for (int i = 0; i < 2; i++) ring_unmap(&exec->out[i].ring);
   ring_unmap(&exec->in.ring);
+  if (exec->word_fd >= 0) close(exec->word_fd);
+  if (exec->waiting != NULL) free_spawn(exec->waiting);
+  free(exec->waiting);
+  free(exec->turn);
   free(exec->id);
   free(exec->note);
   free(exec);
@@ -204,7 +208,7 @@ static void send_exit(const struct exec *exec) {
   }
   uint8_t p[48];
   bool signalled = WIFSIGNALED(exec->wait_status);
-  put_u32(p, signalled ? 1 : 0);
+  put_u32(p, (signalled ? 1u : 0u) | exec->word.flags << 1);
   put_u32(p + 4, (uint32_t)(signalled ? WTERMSIG(exec->wait_status) : WEXITSTATUS(exec->wait_status)));
   const struct rusage *u = &exec->usage;
   put_u64(p + 8, (uint64_t)u->ru_utime.tv_sec * 1000000 + (uint64_t)u->ru_utime.tv_usec);
@@ -216,17 +220,75 @@ static void send_exit(const struct exec *exec) {
   send_frame(&frame, p);
 }
 
-static void fail_exec(struct exec *exec, uint8_t stage, int problem) {
-  exec->phase = PHASE_FAILED;
-  exec->failed_stage = stage;
-  exec->failed_errno = problem;
+static void turn_moved(const char *turn);
+
+static void close_streams(struct exec *exec) {
   close_slave(exec);
   for (int i = 0; i < 2; i++) {
     end_output(&exec->out[i]);
     exec->out[i].ended = true;
   }
   close_input(exec);
+}
+
+static void fail_exec(struct exec *exec, uint8_t stage, int problem) {
+  exec->phase = PHASE_FAILED;
+  exec->failed_stage = stage;
+  exec->failed_errno = problem;
+  close_streams(exec);
   if (!exec->paused) send_exit(exec);
+  turn_moved(exec->turn);
+}
+
+static void start(struct exec *exec, struct spawn_request *request) {
+  int problem = exec_count > MAX_EXECS ? EAGAIN : spawn_exec(exec, request);
+  exec->id = request->id;
+  request->id = NULL;
+  if (problem != 0) fail_exec(exec, STAGE_RESOURCES, problem);
+  else write_input(exec); /* what came while it waited */
+}
+
+/* Starts whoever waits for it; one that can't be started passes the turn on. */
+static void turn_moved(const char *turn) {
+  static bool moving;
+  if (turn == NULL || moving) return;
+  moving = true;
+  for (struct exec *exec = next_in_turn(turn); exec != NULL; exec = next_in_turn(turn)) {
+    struct spawn_request *request = exec->waiting;
+    exec->waiting = NULL;
+    start(exec, request);
+    free_spawn(request);
+    free(request);
+  }
+  moving = false;
+}
+
+/* It never ran, and ends as if the signal had ended it. */
+static void end_waiting(struct exec *exec, int signal_number) {
+  free_spawn(exec->waiting);
+  free(exec->waiting);
+  exec->waiting = NULL;
+  exec->phase = PHASE_EXITED;
+  exec->wait_status = signal_number;
+  exec->word.flags = WORD_NEVER_RAN;
+  close_streams(exec);
+  if (!exec->paused) send_exit(exec);
+  turn_moved(exec->turn);
+}
+
+static void take_word(struct exec *exec) {
+  struct word word;
+  if (exec->word_fd < 0) return;
+  if (read(exec->word_fd, &word, sizeof word) == (ssize_t)sizeof word) {
+    exec->word = word;
+    exec->word.flags &= WORD_KEPT | WORD_FRESH | WORD_NEVER_RAN;
+    memset(&exec->usage, 0, sizeof exec->usage); /* its own is not the command's */
+    exec->usage.ru_utime.tv_sec = (time_t)(word.cpu_us / 1000000);
+    exec->usage.ru_utime.tv_usec = (suseconds_t)(word.cpu_us % 1000000);
+  }
+  if (exec->shell_killed) exec->word.flags &= ~WORD_KEPT;
+  close(exec->word_fd);
+  exec->word_fd = -1;
 }
 
 /*
@@ -234,6 +296,8 @@ static void fail_exec(struct exec *exec, uint8_t stage, int problem) {
  * an interactive shell runs; a hang-up is for the shell too.
  */
 static int signal_exec(const struct exec *exec, int signal_number) {
+  /* One that has others do its work passes signals on to them, and can't be told of a SIGSTOP otherwise. */
+  if (exec->turn != NULL && signal_number == SIGSTOP) signal_number = STOP_STAND_IN;
   pid_t foreground = exec->terminal ? terminal_foreground(exec->out[0].fd) : 0;
   if (foreground <= 0 || foreground == exec->pid) return signal_group(exec->pid, signal_number);
   switch (signal_number) {
@@ -275,6 +339,7 @@ static void exec_ended(struct exec *exec, int status, const struct rusage *usage
   exec->phase = PHASE_EXITED;
   exec->wait_status = status;
   exec->usage = *usage;
+  take_word(exec);
   close_slave(exec);
   for (int i = 0; i < 2; i++) {
     struct output *out = &exec->out[i];
@@ -291,6 +356,7 @@ static void exec_ended(struct exec *exec, int status, const struct rusage *usage
   exec->draining = exec->terminal && out->fd >= 0 && ring_room(&out->ring) == 0;
   exec->drain_limit = out->ring.end + TERMINAL_HOLDS;
   if (!exec->paused && !exec->draining) send_exit(exec);
+  turn_moved(exec->turn);
 }
 
 void reap_children(void) {
@@ -298,13 +364,27 @@ void reap_children(void) {
   struct rusage usage;
   pid_t pid;
   while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
-    if (kill_tree_done(pid, status)) continue;
+    bool was_helper;
+    char *turn = kill_tree_done(pid, status, &was_helper);
+    turn_moved(turn);
+    free(turn);
+    if (was_helper) continue;
     for (struct exec *exec = all_execs; exec != NULL; exec = exec->next) {
       if (exec->pid != pid || ended(exec)) continue;
       exec_ended(exec, status, &usage);
       break;
     }
   }
+}
+
+/* Keeps the request, and what comes for its stdin, until its turn. */
+static bool wait_for_turn(struct exec *exec, struct spawn_request *request) {
+  exec->waiting = malloc(sizeof *request);
+  if (exec->waiting == NULL) return false;
+  *exec->waiting = *request;
+  memset(request, 0, sizeof *request);
+  exec->in.closed = (exec->waiting->flags & SPAWN_STDIN) == 0;
+  return true;
 }
 
 static void spawn_frame(const struct frame *frame, const uint8_t *payload) {
@@ -318,7 +398,7 @@ static void spawn_frame(const struct frame *frame, const uint8_t *payload) {
     return;
   }
   exec->key = frame->key;
-  exec->status_fd = exec->slave_fd = exec->in.fd = exec->out[0].fd = exec->out[1].fd = -1;
+  exec->status_fd = exec->word_fd = exec->slave_fd = exec->in.fd = exec->out[0].fd = exec->out[1].fd = -1;
   exec->in.closed = true;
   add_exec(exec);
   struct spawn_request request;
@@ -328,13 +408,14 @@ static void spawn_frame(const struct frame *frame, const uint8_t *payload) {
     exec->in.ring.size = request.windows[0];
     exec->out[0].ring.size = request.windows[1];
     exec->out[1].ring.size = request.windows[2];
-    int problem = exec_count > MAX_EXECS ? EAGAIN : spawn_exec(exec, &request);
-    exec->id = request.id;
     exec->note = request.note;
     exec->note_length = request.note_length;
-    request.id = NULL;
+    exec->turn = request.turn == NULL ? NULL : strdup(request.turn);
     request.note = NULL;
-    if (problem != 0) fail_exec(exec, STAGE_RESOURCES, problem);
+    bool waits = request.turn != NULL && exec->turn != NULL && turn_is_taken(exec);
+    if (request.turn != NULL && exec->turn == NULL) fail_exec(exec, STAGE_RESOURCES, ENOMEM);
+    else if (!waits) start(exec, &request);
+    else if (!wait_for_turn(exec, &request)) fail_exec(exec, STAGE_RESOURCES, ENOMEM);
   }
   free_spawn(&request);
 }
@@ -425,10 +506,24 @@ static void answer(uint32_t request_id, int problem) {
   send_frame(&frame, NULL);
 }
 
+static bool alive(const struct exec *exec) {
+  return exec->phase == PHASE_STARTING || exec->phase == PHASE_RUNNING;
+}
+
 static void signal_frame(struct exec *exec, const struct frame *frame) {
   int problem = ESRCH;
-  if (exec != NULL && exec->phase == PHASE_RUNNING) {
-    problem = signal_exec(exec, frame->stream);
+  int number = frame->stream;
+  if (exec != NULL && exec->waiting != NULL) {
+    problem = 0;
+    bool harmless = number == SIGCONT || number == SIGSTOP || number == SIGTSTP || number == SIGWINCH || number == SIGCHLD;
+    if (!harmless) end_waiting(exec, number);
+  } else if (exec != NULL && exec->turn != NULL && number == SIGKILL && alive(exec)) {
+    /* What it runs is not below it, and its shell can't go on without it. */
+    exec->shell_killed = true;
+    problem = kill_tree(exec->id, exec->turn, exec->pid, number, frame->arg);
+    if (problem == 0) return;
+  } else if (exec != NULL && exec->phase == PHASE_RUNNING) {
+    problem = signal_exec(exec, number);
   } else if (exec != NULL && exec->phase == PHASE_STARTING) {
     problem = exec->pending_count < MAX_PENDING_SIGNALS ? 0 : EAGAIN;
     if (problem == 0) exec->pending_signals[exec->pending_count++] = frame->stream;
@@ -437,13 +532,21 @@ static void signal_frame(struct exec *exec, const struct frame *frame) {
 }
 
 /* Reaches what the command left behind too, long after the exec itself is forgotten: the id comes with it. */
-static int kill_tree_frame(const struct exec *exec, const struct frame *frame, const uint8_t *payload) {
+static int kill_tree_frame(struct exec *exec, const struct frame *frame, const uint8_t *payload) {
   char id[256];
   if (frame->length == 0 || frame->length >= sizeof id) return EINVAL;
   memcpy(id, payload, frame->length);
   id[frame->length] = 0;
-  bool alive = exec != NULL && (exec->phase == PHASE_STARTING || exec->phase == PHASE_RUNNING);
-  return kill_tree(id, alive ? exec->pid : 0, frame->stream, frame->arg);
+  if (exec != NULL && exec->waiting != NULL) {
+    end_waiting(exec, frame->stream);
+    answer(frame->arg, 0);
+    return 0;
+  }
+  /* A shell is ended with the command that runs in it, never for one that has ended. */
+  bool running = exec != NULL && alive(exec);
+  const char *shell = running && frame->stream == SIGKILL ? exec->turn : NULL;
+  if (shell != NULL) exec->shell_killed = true;
+  return kill_tree(id, shell, running ? exec->pid : 0, frame->stream, frame->arg);
 }
 
 static void control_frame(struct exec *exec, const struct frame *frame, const uint8_t *payload) {

@@ -95,6 +95,18 @@ struct input {
 
 enum exec_phase { PHASE_STARTING, PHASE_RUNNING, PHASE_EXITED, PHASE_FAILED };
 
+/* What a program that runs in turn may say on its descriptor WORD_FD before it exits. */
+struct word {
+  uint32_t flags;
+  uint32_t reserved;
+  uint64_t cpu_us; /* of what it had others do for it */
+};
+#define WORD_FD 4
+#define STOP_STAND_IN 53 /* comes in place of SIGSTOP */
+#define WORD_KEPT 1u      /* the shell lives on */
+#define WORD_FRESH 2u     /* the shell was started for it */
+#define WORD_NEVER_RAN 4u /* the shell did not get to know of it */
+
 struct exec {
   struct exec *next_by_key;
   struct exec *next; /* all execs, in order of their start */
@@ -111,6 +123,11 @@ struct exec {
   int status_fd;     /* close-on-exec pipe: end of file means the exec succeeded */
   uint8_t failed_stage;
   int failed_errno;
+  char *turn;        /* execs with the same turn run one after another; NULL: whenever it likes */
+  struct spawn_request *waiting; /* not started: its turn has not come */
+  int word_fd;       /* what a program that had a turn says of itself, see struct word */
+  struct word word;
+  bool shell_killed; /* whatever the word says */
   int wait_status;
   struct rusage usage;
   uint64_t end_at_exit[2];
@@ -148,11 +165,13 @@ struct spawn_request {
   struct string_list env;
   struct limit *limits;
   uint32_t limit_count;
+  char *turn; /* with SPAWN_IN_TURN */
 };
 
 #define SPAWN_STDIN 1u    /* stdin is a pipe, else /dev/null */
 #define SPAWN_TERMINAL 2u /* a terminal is its stdin, stdout and stderr */
 #define SPAWN_OR_SHELL 4u /* where argv[0] is not found, /bin/sh takes its place */
+#define SPAWN_IN_TURN 8u  /* one after another among those with the same turn */
 
 struct user {
   uid_t uid;
@@ -219,10 +238,24 @@ void terminal_size(int master, uint16_t *rows, uint16_t *columns);
 pid_t terminal_foreground(int master);
 int terminal_end_of_input(int master, uint8_t last, uint8_t *character);
 
+/* turn.c */
+bool turn_is_taken(const struct exec *exec);
+struct exec *next_in_turn(const char *turn);
+
 /* tree.c */
+struct shell_command {
+  const char *id;     /* its mark */
+  const char *shell;  /* the shell's mark */
+  pid_t leader;       /* the shell */
+  pid_t applet;       /* has the command's mark, and is not meant */
+  uint64_t since;     /* when it began, as start_of tells it */
+};
 int signal_group(pid_t leader, int signal_number);
-int kill_tree(const char *id, pid_t leader, int signal_number, uint32_t request_id);
-bool kill_tree_done(pid_t helper, int status);
+int kill_tree(const char *id, const char *turn, pid_t leader, int signal_number, uint32_t request_id);
+bool turn_is_held(const char *turn);
+uint64_t start_of(pid_t pid);
+int signal_command(const struct shell_command *command, int signal_number);
+char *kill_tree_done(pid_t helper, int status, bool *was_helper);
 int signal_everything(int signal_number);
 void wait_until_stopped(void);
 
@@ -235,5 +268,7 @@ const char *find_program(const char *name, const char *path, char *buffer, size_
 int as_subject_main(int argc, char **argv);
 int fs_main(int argc, char **argv);
 int listen_main(int argc, char **argv);
+int in_shell_main(int argc, char **argv);
+int keep_shell_main(int argc, char **argv);
 
 #endif

@@ -103,6 +103,8 @@ int main(int argc, char **argv) {
   if (strcmp(name, "as-subject") == 0) return as_subject_main(argc - 1, argv + 1);
   if (argc > 1 && strcmp(argv[1], "as-subject") == 0) return as_subject_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "fs") == 0) return fs_main(argc - 2, argv + 2);
+  if (argc > 1 && strcmp(argv[1], "in-shell") == 0) return in_shell_main(argc - 2, argv + 2);
+  if (argc > 1 && strcmp(argv[1], "keep-shell") == 0) return keep_shell_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "listen") == 0) return listen_main(argc - 2, argv + 2);
   int listen_fd = 3;
   bool stdio = argc == 2 && strcmp(argv[1], "--stdio") == 0;

@@ -95,7 +95,9 @@ bool parse_spawn(const uint8_t *payload, uint32_t length, struct spawn_request *
     limit->soft = take_u64(&c);
     limit->hard = take_u64(&c);
   }
-  return !c.bad && c.left == 0 && request->argv.count > 0;
+  if ((request->flags & SPAWN_IN_TURN) != 0) request->turn = take_string(&c);
+  bool turn_is_good = request->turn == NULL || (*request->turn != 0 && strlen(request->turn) < 256);
+  return !c.bad && c.left == 0 && request->argv.count > 0 && turn_is_good;
 }
 
 static void free_list(struct string_list *list) {
@@ -111,5 +113,6 @@ void free_spawn(struct spawn_request *request) {
   free_list(&request->argv);
   free_list(&request->env);
   free(request->limits);
+  free(request->turn);
   memset(request, 0, sizeof *request);
 }

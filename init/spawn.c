@@ -18,6 +18,7 @@ struct pipes {
   int in[2];
   int out[2][2];
   int status[2];
+  int word[2];
   int terminal; /* -1: none; else the command's end of it, in the place of the pipes */
 };
 
@@ -123,10 +124,12 @@ _Noreturn static void run_child(const struct spawn_request *request, const struc
   reset_signals();
   offer_to_oom_killer();
   take_streams(p);
+  int word = p->word[1] < 0 ? -1 : fcntl(p->word[1], F_DUPFD, WORD_FD + 1);
   /* init's descriptors are all above 2, so the status pipe can take 3 without hiding one still needed. */
   if (status != 3 && dup3(status, 3, O_CLOEXEC) < 0) fail(status, STAGE_RESOURCES, errno);
   status = 3;
-  close_all_from(4);
+  if (word >= 0 && dup2(word, WORD_FD) < 0) fail(status, STAGE_RESOURCES, errno);
+  close_all_from(word >= 0 ? WORD_FD + 1 : WORD_FD);
   struct user user;
   int problem = resolve_user(request->user, &user);
   if (problem != 0) fail(status, STAGE_USER, problem);
@@ -148,6 +151,12 @@ _Noreturn static void run_child(const struct spawn_request *request, const struc
     request->argv.items[0] = "sh";
   }
   if (program == NULL) fail(status, STAGE_EXEC, errno);
+  if (request->turn != NULL) {
+    /* A signal that comes with the start waits until the program can pass it on. */
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+  }
   execve(program, request->argv.items, env);
   if (errno == ENOEXEC) {
     /* A script without a first line naming its interpreter: every shell runs it by itself. */
@@ -175,6 +184,7 @@ static void close_pipes(struct pipes *p) {
   close_pair(p->out[0]);
   close_pair(p->out[1]);
   close_pair(p->status);
+  close_pair(p->word);
   if (p->terminal >= 0) close(p->terminal);
   p->terminal = -1;
 }
@@ -184,6 +194,7 @@ static void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_
 /* Returns 0 or an errno; what was opened until then is in `p` and in `master`. */
 static int open_streams(const struct spawn_request *request, struct pipes *p, int *master) {
   if (pipe2(p->status, O_CLOEXEC) != 0) return errno;
+  if (request->turn != NULL && pipe2(p->word, O_CLOEXEC | O_NONBLOCK) != 0) return errno;
   if ((request->flags & SPAWN_TERMINAL) != 0) {
     return open_terminal(request->rows, request->columns, master, &p->terminal);
   }
@@ -209,7 +220,7 @@ static void keep_output(struct exec *exec, int which, int fd) {
 }
 
 int spawn_exec(struct exec *exec, const struct spawn_request *request) {
-  struct pipes p = {{-1, -1}, {{-1, -1}, {-1, -1}}, {-1, -1}, -1};
+  struct pipes p = {{-1, -1}, {{-1, -1}, {-1, -1}}, {-1, -1}, {-1, -1}, -1};
   int master = -1, input = -1;
   int problem = open_streams(request, &p, &master);
   /* epoll knows a descriptor once: the terminal's second direction gets one of its own. */
@@ -235,7 +246,8 @@ int spawn_exec(struct exec *exec, const struct spawn_request *request) {
   keep_input(exec, master >= 0 ? input : p.in[1]);
   keep_output(exec, 0, master >= 0 ? master : p.out[0][0]);
   keep_output(exec, 1, p.out[1][0]);
-  p.status[0] = p.in[1] = p.out[0][0] = p.out[1][0] = p.terminal = -1;
+  exec->word_fd = p.word[0];
+  p.status[0] = p.word[0] = p.in[1] = p.out[0][0] = p.out[1][0] = p.terminal = -1;
   close_pipes(&p);
   return 0;
 }

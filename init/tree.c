@@ -23,13 +23,15 @@ struct process {
   pid_t parent;
   pid_t session;
   char state;
-  signed char mark; /* 1: ours, 0: none or unreadable, -1: another exec's */
+  signed char mark; /* 1: the exec's, 2: its shell's, 0: none or unreadable, -1: another's */
+  uint64_t started; /* clock ticks since the machine's start */
   bool chosen;
 };
 
 static struct {
   pid_t pid;
   uint32_t request_id;
+  char *turn; /* nothing else may have it before the helper is done */
 } helpers[MAX_HELPERS];
 
 int signal_group(pid_t leader, int signal_number) { return kill(-leader, signal_number) == 0 ? 0 : errno; }
@@ -40,7 +42,7 @@ static void sleep_ms(long ms) {
 }
 
 static bool read_stat(pid_t pid, struct process *process) {
-  char path[64], text[512];
+  char path[64], text[1024];
   snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
@@ -51,7 +53,12 @@ static bool read_stat(pid_t pid, struct process *process) {
   /* The name stands in parentheses and may hold any byte: what follows the last one can be trusted. */
   char *rest = strrchr(text, ')');
   int parent, group, session;
-  if (rest == NULL || sscanf(rest + 1, " %c %d %d %d", &process->state, &parent, &group, &session) != 4) return false;
+  unsigned long long started = 0;
+  if (rest == NULL || sscanf(rest + 1, " %c %d %d %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+                             &process->state, &parent, &group, &session, &started) != 5) {
+    return false;
+  }
+  process->started = started;
   process->pid = pid;
   process->parent = parent;
   process->session = session;
@@ -61,7 +68,7 @@ static bool read_stat(pid_t pid, struct process *process) {
 }
 
 /* Looks for the mark in a process's environment with that process's own ids: init may lack CAP_SYS_PTRACE. */
-static signed char read_mark(pid_t pid, const char *id) {
+static signed char read_mark(pid_t pid, const char *id, const char *shell) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%d", (int)pid);
   struct stat st;
@@ -90,7 +97,8 @@ static signed char read_mark(pid_t pid, const char *id) {
   signed char mark = 0;
   for (char *at = text; at < text + size; at += strlen(at) + 1) {
     if (strncmp(at, EXEC_MARK "=", sizeof EXEC_MARK) != 0) continue;
-    mark = strcmp(at + sizeof EXEC_MARK, id) == 0 ? 1 : -1;
+    const char *value = at + sizeof EXEC_MARK;
+    mark = strcmp(value, id) == 0 ? 1 : shell != NULL && strcmp(value, shell) == 0 ? 2 : -1;
     break;
   }
   free(text);
@@ -111,13 +119,13 @@ static int list_processes(struct process *list, int limit) {
   return count;
 }
 
-/* Marks, session and descent; returns how many were chosen. */
-static int choose(struct process *list, int count, const char *id, pid_t leader) {
+/* Marks, session and descent; returns how many were chosen. `shell` is a second mark, or NULL. */
+static int choose(struct process *list, int count, const char *id, const char *shell, pid_t leader) {
   int chosen = 0;
   for (int i = 0; i < count; i++) {
     struct process *p = &list[i];
-    p->mark = read_mark(p->pid, id);
-    p->chosen = p->mark == 1 || (p->mark == 0 && leader > 0 && (p->pid == leader || p->session == leader));
+    p->mark = read_mark(p->pid, id, shell);
+    p->chosen = p->mark > 0 || (p->mark == 0 && leader > 0 && (p->pid == leader || p->session == leader));
     chosen += p->chosen;
   }
   for (bool again = true; again;) {
@@ -134,12 +142,12 @@ static int choose(struct process *list, int count, const char *id, pid_t leader)
 }
 
 /* First everything is stopped, until nothing new appears: what can't run can't fork away from the kill. */
-static void end_tree(const char *id, pid_t leader, int signal_number) {
+static void end_tree(const char *id, const char *shell, pid_t leader, int signal_number) {
   struct process *list = calloc(MAX_PROCESSES, sizeof *list);
   if (list == NULL) return;
   for (int pass = 0, before = -1; signal_number == SIGKILL && pass < 50; pass++) {
     int count = list_processes(list, MAX_PROCESSES);
-    int chosen = choose(list, count, id, leader);
+    int chosen = choose(list, count, id, shell, leader);
     bool running = false;
     for (int i = 0; i < count; i++) {
       if (!list[i].chosen || list[i].state == 'T') continue;
@@ -152,7 +160,7 @@ static void end_tree(const char *id, pid_t leader, int signal_number) {
   }
   for (int pass = 0; pass < 200; pass++) {
     int count = list_processes(list, MAX_PROCESSES);
-    int chosen = choose(list, count, id, leader);
+    int chosen = choose(list, count, id, shell, leader);
     for (int i = 0; i < count; i++) {
       if (list[i].chosen) kill(list[i].pid, signal_number);
     }
@@ -162,33 +170,105 @@ static void end_tree(const char *id, pid_t leader, int signal_number) {
   free(list);
 }
 
-/* Runs in a helper process: reading another process's environment may block on what that process does. */
-int kill_tree(const char *id, pid_t leader, int signal_number, uint32_t request_id) {
+bool turn_is_held(const char *turn) {
+  for (int i = 0; i < MAX_HELPERS; i++) {
+    if (helpers[i].turn != NULL && strcmp(helpers[i].turn, turn) == 0) return true;
+  }
+  return false;
+}
+
+/*
+ * Runs in a helper process: reading another process's environment may block on what that process does. With a
+ * `turn` everything of that mark is meant too: the shell that the exec runs in.
+ */
+int kill_tree(const char *id, const char *turn, pid_t leader, int signal_number, uint32_t request_id) {
   int slot = 0;
   while (slot < MAX_HELPERS && helpers[slot].pid != 0) slot++;
   if (slot == MAX_HELPERS) return EAGAIN;
+  char *copy = turn == NULL ? NULL : strdup(turn);
+  if (turn != NULL && copy == NULL) return ENOMEM;
   pid_t pid = fork();
-  if (pid < 0) return errno;
+  if (pid < 0) {
+    free(copy);
+    return errno;
+  }
   if (pid == 0) {
     prctl(PR_SET_DUMPABLE, 0);
-    end_tree(id, leader, signal_number);
+    end_tree(id, turn, leader, signal_number);
     _exit(0);
   }
   helpers[slot].pid = pid;
   helpers[slot].request_id = request_id;
+  helpers[slot].turn = copy;
   return 0;
 }
 
-/* Answers the request whose helper has ended; false when the process was none. */
-bool kill_tree_done(pid_t helper, int status) {
+/* Answers the request whose helper has ended; returns the turn that it held, for the caller to free, or NULL. */
+char *kill_tree_done(pid_t helper, int status, bool *was_helper) {
+  *was_helper = false;
   for (int i = 0; i < MAX_HELPERS; i++) {
     if (helpers[i].pid != helper) continue;
     helpers[i].pid = 0;
     struct frame frame = {.type = F_DONE, .arg = helpers[i].request_id, .offset = status == 0 ? 0 : EINTR};
     send_frame(&frame, NULL);
-    return true;
+    *was_helper = true;
+    char *turn = helpers[i].turn;
+    helpers[i].turn = NULL;
+    return turn;
   }
-  return false;
+  return NULL;
+}
+
+/* When a process started, in a unit that only comparing needs; 0 when it is gone. */
+uint64_t start_of(pid_t pid) {
+  struct process process;
+  return read_stat(pid, &process) ? process.started : 0;
+}
+
+static const struct process *find_process(const struct process *list, int count, pid_t pid) {
+  for (int i = 0; i < count; i++) {
+    if (list[i].pid == pid) return &list[i];
+  }
+  return NULL;
+}
+
+/* The clock's ticks are coarse; within one, process ids grow. */
+static bool is_younger(const struct process *p, const struct shell_command *c) {
+  return p->started > c->since || (p->started == c->since && p->pid > c->applet);
+}
+
+/*
+ * A subshell has its shell's mark, whichever command made it: the command's are those that are younger than it
+ * and that no subshell of an earlier command has made. One whose parents are gone is taken by its age.
+ */
+static bool is_of_command(const struct process *list, int count, const struct process *p, const struct shell_command *c) {
+  if (p->mark == 1) return true;
+  if (p->mark == -1 || !is_younger(p, c)) return false;
+  for (pid_t up = p->parent; up > 1;) {
+    if (up == c->leader) return true;
+    const struct process *parent = find_process(list, count, up);
+    if (parent == NULL) break;
+    if (parent->mark == 1) return true;
+    if (parent->mark == -1 || !is_younger(parent, c)) return false;
+    up = parent->parent;
+  }
+  return p->mark == 2;
+}
+
+/* To all that a command of a shell has started, but not to the shell and its keeper. Returns how many got it. */
+int signal_command(const struct shell_command *command, int signal_number) {
+  struct process *list = calloc(MAX_PROCESSES, sizeof *list);
+  if (list == NULL) return 0;
+  int count = list_processes(list, MAX_PROCESSES);
+  int reached = 0;
+  for (int i = 0; i < count; i++) list[i].mark = read_mark(list[i].pid, command->id, command->shell);
+  for (int i = 0; i < count; i++) {
+    if (list[i].pid == command->leader || list[i].pid == command->applet) continue;
+    if (!is_of_command(list, count, &list[i], command)) continue;
+    reached += kill(list[i].pid, signal_number) == 0;
+  }
+  free(list);
+  return reached;
 }
 
 /* Only PID 1 may: for anyone else `-1` means every process of the machine. */

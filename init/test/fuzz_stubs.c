@@ -31,6 +31,7 @@ int spawn_exec(struct exec *exec, const struct spawn_request *request) {
   }
   exec->pid = 1 << 30;
   exec->phase = PHASE_RUNNING;
+  exec->word_fd = -1;
   /* Half of the terminals are real ones, with their command gone. */
   exec->terminal = (request->flags & SPAWN_TERMINAL) != 0;
   exec->in.eofs = -1;
@@ -58,14 +59,20 @@ int signal_group(pid_t leader, int signal_number) {
   return 0;
 }
 
-int kill_tree(const char *id, pid_t leader, int signal_number, uint32_t request_id) {
-  (void)leader, (void)signal_number, (void)request_id;
+bool turn_is_held(const char *turn) {
+  (void)turn;
+  return false;
+}
+
+int kill_tree(const char *id, const char *turn, pid_t leader, int signal_number, uint32_t request_id) {
+  (void)turn, (void)leader, (void)signal_number, (void)request_id;
   return id[0] == 'b' ? 11 : 0;
 }
 
-bool kill_tree_done(pid_t helper, int status) {
+char *kill_tree_done(pid_t helper, int status, bool *was_helper) {
   (void)helper, (void)status;
-  return false;
+  *was_helper = false;
+  return NULL;
 }
 
 int signal_everything(int signal_number) {

@@ -49,7 +49,7 @@ export interface ExecSpec {
   readonly shell: string | undefined;
   /** Added to, and stronger than, the session's environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Absolute, or relative to the session's workdir; '' is the workdir. */
+  /** Absolute, or relative to the session's workdir; '' is the workdir, in a shell where that stands. */
   readonly cwd: string;
   /** '' is the session's user. */
   readonly user: string;
@@ -70,6 +70,8 @@ export interface ExecSpec {
   readonly maxOutputBytes: number;
   /** How long it goes on without a reader; undefined: as the service has it. */
   readonly leaseMs: number | undefined;
+  /** The remembering shell that it runs in, after those that came before it; '' is none. */
+  readonly shellName: string;
 }
 
 /** A spec that an earlier version of the service stored, with what came later as it was then. */
@@ -82,10 +84,11 @@ export function completeSpec(stored: Partial<ExecSpec> & Omit<ExecSpec, NewField
     idleTimeoutMs: stored.idleTimeoutMs ?? 0,
     maxOutputBytes: stored.maxOutputBytes ?? 0,
     leaseMs: stored.leaseMs,
+    shellName: stored.shellName ?? '',
   };
 }
 
-type NewFields = 'argv' | 'shell' | 'tty' | 'idleTimeoutMs' | 'maxOutputBytes' | 'leaseMs';
+type NewFields = 'argv' | 'shell' | 'tty' | 'idleTimeoutMs' | 'maxOutputBytes' | 'leaseMs' | 'shellName';
 
 /** How an exec ended. Exactly one of code and signal for EXITED and SIGNALLED. */
 export interface ExecExit {
@@ -97,6 +100,8 @@ export interface ExecExit {
   /** User plus system time, microseconds. */
   readonly cpuTimeUs: number;
   readonly peakMemoryBytes: number;
+  /** What its shell remembered is lost. */
+  readonly shellReset: boolean;
 }
 
 /** A snapshot of an exec for lists and for storage. */

@@ -17,6 +17,7 @@ import { SIGKILL, signalNumber } from './linux.js';
 import type { OutputRecord } from './output-record.js';
 import type { ExitReport, KnownExec, LinkTarget } from './link-target.js';
 import type { SandboxLink } from './sandbox-link.js';
+import type { Shells } from './shells.js';
 import { StdinChannel } from './stdin-channel.js';
 
 /** What the execs of one sandbox share. */
@@ -24,6 +25,7 @@ export interface ExecContext {
   readonly ownerId: string;
   readonly link: SandboxLink;
   readonly journal: Journal;
+  readonly shells: Shells;
   /** Milliseconds that an exec without a holder goes on. */
   readonly leaseMs: number;
   /** `flush` of this exec is due soon. */
@@ -51,6 +53,7 @@ export class Exec implements LinkTarget {
   #state: ExecState = 'STARTING';
   #exit: ExecExit | undefined;
   #report: ExitReport | undefined;
+  #shellReset = false;
   #ending = false;
   #stopReason: StopReason | undefined;
   readonly #followers = new Followers();
@@ -114,7 +117,8 @@ export class Exec implements LinkTarget {
     if (this.#spawnFrame !== undefined) this.#context.link.spawn(this.key, this.#spawnFrame);
     this.#context.journal.append({ t: 'start', key: this.key, spec: this.spec, time: this.#createTime });
     this.#context.due(this);
-    this.#limits.begin(this.#createTime);
+    // In a shell its time begins with its turn.
+    if (this.spec.shellName === '') this.#limits.begin(this.#createTime);
   }
 
   /** Whether init has it since an earlier life of the service. */
@@ -122,8 +126,11 @@ export class Exec implements LinkTarget {
     return this.#adopted;
   }
 
-  /** Takes up a command that runs on since an earlier life of the service. */
-  adopt(known: KnownExec, held: boolean): void {
+  /**
+   * Takes up a command that runs on since an earlier life of the service.
+   * @param since when its turn came, if it has come.
+   */
+  adopt(known: KnownExec, held: boolean, since: number = this.#createTime): void {
     this.#adopted = true;
     this.#context.link.register(this.key, this);
     this.#recorder.adopt();
@@ -131,9 +138,10 @@ export class Exec implements LinkTarget {
     this.#wasHeld = held;
     if (this.#exit !== undefined) return;
     this.#terminal = changed(known.terminal, this.spec.tty);
-    this.#startTime ??= this.#createTime;
+    const queued = this.spec.shellName !== '' && !known.started;
+    if (!queued) this.#startTime ??= since;
     if (known.started && this.#state === 'STARTING') this.#state = 'RUNNING';
-    this.#limits.begin(this.#createTime);
+    if (!queued) this.#limits.begin(since);
     if (held) this.#limits.startLease();
   }
 
@@ -160,6 +168,7 @@ export class Exec implements LinkTarget {
     this.#state = 'RUNNING';
     this.#spawnFrame = undefined;
     this.#startTime ??= Date.now();
+    if (this.spec.shellName !== '') this.#limits.begin(this.#startTime);
     this.#context.changed(this);
     this.#followers.wake();
   }
@@ -191,8 +200,10 @@ export class Exec implements LinkTarget {
       this.#recorder.acknowledgeExit();
       return;
     }
-    this.started();
+    // One that ended before its turn came was never started.
+    if (report.shell !== undefined) this.started();
     this.#report = report;
+    this.#shellReset = this.#context.shells.ended(this.spec, report.shell);
     this.#settle();
   }
 
@@ -237,6 +248,7 @@ export class Exec implements LinkTarget {
       message: ended ? '' : message,
       cpuTimeUs: 0,
       peakMemoryBytes: 0,
+      shellReset: this.spec.shellName !== '',
     });
   }
 
@@ -359,19 +371,19 @@ export class Exec implements LinkTarget {
     this.#ending = true;
     const killed = report.signal === SIGKILL || report.code === 128 + SIGKILL;
     if (this.#stopReason !== undefined || killed) void this.#endSlowly(report, killed);
-    else this.#finish(exitOfReport(report, undefined));
+    else this.#finish(exitOfReport(report, undefined, this.#shellReset));
   }
 
   async #endSlowly(report: ExitReport, killed: boolean): Promise<void> {
     if (this.#stopReason === 'SESSION_ENDED') {
-      this.#finish(exitOfReport(report, this.#stopReason));
+      this.#finish(exitOfReport(report, this.#stopReason, this.#shellReset));
     } else if (this.#stopReason !== undefined) {
       // What it started must be gone when its end is told.
       await this.#kill();
-      this.#finish(exitOfReport(report, this.#stopReason));
+      this.#finish(exitOfReport(report, this.#stopReason, this.#shellReset));
     } else if (killed) {
       const outOfMemory = await this.#context.outOfMemory().catch(() => false);
-      this.#finish(exitOfReport(report, outOfMemory ? 'OUT_OF_MEMORY' : undefined));
+      this.#finish(exitOfReport(report, outOfMemory ? 'OUT_OF_MEMORY' : undefined, this.#shellReset));
     }
   }
 

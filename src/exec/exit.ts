@@ -8,7 +8,11 @@ const STAGE_CHDIR = 4;
 const STAGE_EXEC = 5;
 
 /** @param reason when something other than the command itself brought the end. */
-export function exitOfReport(report: ExitReport, reason: ExitReason | undefined): ExecExit {
+export function exitOfReport(
+  report: ExitReport,
+  reason: ExitReason | undefined,
+  shellReset = false,
+): ExecExit {
   return {
     reason: reason ?? (report.signal === undefined ? 'EXITED' : 'SIGNALLED'),
     code: report.code,
@@ -16,6 +20,7 @@ export function exitOfReport(report: ExitReport, reason: ExitReason | undefined)
     message: '',
     cpuTimeUs: report.cpuTimeUs,
     peakMemoryBytes: report.peakMemoryBytes,
+    shellReset,
   };
 }
 
@@ -41,5 +46,6 @@ export function exitOfFailedStart(
     message: `${what}: ${stage === STAGE_USER && errno === ENOENT ? 'no such user' : errnoText(errno)}.`,
     cpuTimeUs: 0,
     peakMemoryBytes: 0,
+    shellReset: false,
   };
 }

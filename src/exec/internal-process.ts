@@ -176,6 +176,7 @@ export class DirectProcess implements InternalProcess, LinkTarget {
       message,
       cpuTimeUs: 0,
       peakMemoryBytes: 0,
+      shellReset: false,
     });
     this.#gone();
   }

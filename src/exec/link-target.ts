@@ -1,6 +1,10 @@
 import type { TerminalSize } from '../core/exec.js';
 import { readOffset } from './frames.js';
 
+const FLAG_SIGNALLED = 1;
+const FLAG_SHELL_KEPT = 2;
+const FLAG_SHELL_FRESH = 4;
+const FLAG_NEVER_RAN = 8;
 const PHASE_RUNNING = 1;
 const PHASE_EXITED = 2;
 
@@ -13,6 +17,16 @@ export interface ExitReport {
   readonly peakMemoryBytes: number;
   /** How far stdout and stderr went at the moment of the exit. */
   readonly outputEnds: readonly [number, number];
+  /** Of a command in a shell: undefined when it ended before its turn came. */
+  readonly shell: ShellReport | undefined;
+}
+
+/** What became of the shell that a command ran in. */
+export interface ShellReport {
+  /** It lives on. */
+  readonly kept: boolean;
+  /** It was started for this command. */
+  readonly fresh: boolean;
 }
 
 /** What init knows of an exec when a link opens. */
@@ -70,7 +84,9 @@ function parseSize(payload: Buffer, at: number): TerminalSize | undefined {
 
 /** The payload of an EXITED frame. */
 export function parseExit(payload: Buffer): ExitReport {
-  const signalled = payload.readUInt32LE(0) === 1;
+  const flags = payload.readUInt32LE(0);
+  const signalled = (flags & FLAG_SIGNALLED) !== 0;
+  const neverRan = (flags & FLAG_NEVER_RAN) !== 0;
   const status = payload.readUInt32LE(4);
   return {
     code: signalled ? undefined : status,
@@ -78,5 +94,8 @@ export function parseExit(payload: Buffer): ExitReport {
     cpuTimeUs: readOffset(payload, 8) + readOffset(payload, 16),
     peakMemoryBytes: readOffset(payload, 24),
     outputEnds: [readOffset(payload, 32), readOffset(payload, 40)],
+    shell: neverRan
+      ? undefined
+      : { kept: (flags & FLAG_SHELL_KEPT) !== 0, fresh: (flags & FLAG_SHELL_FRESH) !== 0 },
   };
 }

@@ -30,6 +30,7 @@ import { RecordWriter } from './record-writer.js';
 import type { KnownExec } from './link-target.js';
 import { SandboxLink } from './sandbox-link.js';
 import { SegmentLog } from './segment-log.js';
+import { programOf, shellKey, Shells } from './shells.js';
 import { encodeSpawn } from './spawn-frame.js';
 import { canonical, checkSpec, requireFits, resolveCwd } from './spec-checks.js';
 
@@ -38,8 +39,6 @@ export interface RecordedExecsSettings {
   readonly leaseMs: number;
 }
 
-/** What a terminal is said to be to whom nobody told. */
-const DEFAULT_TERM = 'xterm-256color';
 /** Commands that run at one time in one sandbox. */
 const MAX_RUNNING = 1024;
 /** How long `end` waits for what it killed. */
@@ -51,6 +50,7 @@ export class RecordedExecs implements SandboxExecs {
   readonly #options: ExecHostOptions;
   readonly #link: SandboxLink;
   readonly #journal: Journal;
+  readonly #shells = new Shells();
   readonly #context: ExecContext;
   readonly #execs = new Map<string, Exec>();
   readonly #byKey = new Map<number, Exec>();
@@ -81,6 +81,7 @@ export class RecordedExecs implements SandboxExecs {
       ownerId: options.ownerId,
       link: this.#link,
       journal: this.#journal,
+      shells: this.#shells,
       leaseMs: settings.leaseMs,
       due: (exec) => this.#writer.due(exec),
       outOfMemory: () => this.#outOfMemory(),
@@ -119,7 +120,8 @@ export class RecordedExecs implements SandboxExecs {
     const { cwd, user } = this.#options.defaults;
     const spec = {
       ...asked,
-      cwd: resolveCwd(cwd, asked.cwd),
+      // In a shell that is where the command before it has left it.
+      cwd: asked.shellName !== '' && asked.cwd === '' ? '' : resolveCwd(cwd, asked.cwd),
       user: asked.user === '' ? user : asked.user,
     };
     const before = this.#execs.get(spec.execId);
@@ -145,16 +147,8 @@ export class RecordedExecs implements SandboxExecs {
     const key = this.#nextKey++;
     const time = Date.now();
     const frame = encodeSpawn({
+      ...programOf(spec, this.#options),
       execId: spec.execId,
-      argv: spec.argv ?? ['bash', '-c', spec.shell ?? ''],
-      orShell: spec.argv === undefined,
-      env: {
-        ...(spec.tty === undefined ? {} : { TERM: DEFAULT_TERM }),
-        ...this.#options.defaults.env,
-        ...spec.env,
-        ...this.#options.secretEnv,
-      },
-      cwd: spec.cwd,
       user: spec.user,
       stdin: spec.stdin,
       tty: spec.tty,
@@ -227,6 +221,7 @@ export class RecordedExecs implements SandboxExecs {
       user: spec.user === '' ? this.#options.defaults.user : spec.user,
       stdin: spec.stdin,
       tty: undefined,
+      turn: '',
       note: '',
     });
     requireFits(frame);
@@ -346,6 +341,7 @@ export class RecordedExecs implements SandboxExecs {
       exec.records[0].adopt(Buffer.from(entry.output[0], 'base64'));
       exec.records[1].adopt(Buffer.from(entry.output[1], 'base64'));
     }
+    this.#shells.restore(exec.spec, entry.exit, entry.started !== 0);
     exec.restoreExit(entry.exit, entry.started || undefined, entry.ended, entry.terminal);
   }
 
@@ -366,7 +362,7 @@ export class RecordedExecs implements SandboxExecs {
       }
     }
     if (exec !== undefined) {
-      exec.adopt(known, this.#held.has(known.key));
+      exec.adopt(known, this.#held.has(known.key), this.#turnOf(exec));
       return;
     }
     // One of our own commands, whose caller is gone.
@@ -377,6 +373,19 @@ export class RecordedExecs implements SandboxExecs {
     );
     this.#internal.add(process);
     process.kill();
+  }
+
+  /** When the turn of a command that an earlier life of the service started came, as late as it may have been. */
+  #turnOf(exec: Exec): number | undefined {
+    if (exec.spec.shellName === '') return undefined;
+    let before: ExecInfo | undefined;
+    for (const [key, other] of this.#byKey) {
+      if (key < exec.key && other.spec.shellName !== '' && shellKey(other.spec) === shellKey(exec.spec)) {
+        if (before === undefined || other.info().createTime >= before.createTime) before = other.info();
+      }
+    }
+    if (before === undefined) return undefined;
+    return Math.max(exec.info().createTime.getTime(), before.endTime?.getTime() ?? Date.now());
   }
 
   // ------------------------------------------------------------ bookkeeping

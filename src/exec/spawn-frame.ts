@@ -13,6 +13,8 @@ export interface SpawnRequest {
   readonly tty: TerminalSize | undefined;
   /** Where argv[0] is not installed, /bin/sh takes its place. */
   readonly orShell: boolean;
+  /** Execs with the same turn run one after another; '' is none. */
+  readonly turn: string;
   /** Handed back by init when a new link opens. */
   readonly note: string;
 }
@@ -25,6 +27,7 @@ export const STDIN_WINDOW = 256 * 1024;
 const FLAG_STDIN = 1;
 const FLAG_TERMINAL = 2;
 const FLAG_OR_SHELL = 4;
+const FLAG_IN_TURN = 8;
 
 /** The payload of a SPAWN frame. */
 export function encodeSpawn(request: SpawnRequest): Buffer {
@@ -34,13 +37,15 @@ export function encodeSpawn(request: SpawnRequest): Buffer {
   strings.push(env.length);
   for (const [name, value] of env) strings.push(`${name}=${value}`);
   strings.push(0); // no rlimits
+  if (request.turn !== '') strings.push(request.turn);
   let size = 20;
   for (const item of strings) size += 4 + (typeof item === 'string' ? Buffer.byteLength(item) : 0);
   const buffer = Buffer.allocUnsafe(size);
   const flags =
     (request.stdin ? FLAG_STDIN : 0) |
     (request.tty === undefined ? 0 : FLAG_TERMINAL) |
-    (request.orShell ? FLAG_OR_SHELL : 0);
+    (request.orShell ? FLAG_OR_SHELL : 0) |
+    (request.turn === '' ? 0 : FLAG_IN_TURN);
   buffer.writeUInt32LE(flags, 0);
   buffer.writeUInt32LE(STDIN_WINDOW, 4);
   buffer.writeUInt32LE(OUTPUT_WINDOW, 8);

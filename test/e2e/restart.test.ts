@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
-import { chmod, readFile, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SampleState } from '../../gen/codeset/v1/sample.js';
 import { SessionState } from '../../gen/codeset/v1/session.js';
 import { VerificationState } from '../../gen/codeset/v1/verification.js';
-import { connect, type TestClient } from '../rpc/client.js';
-import { startChild, type Child } from '../support/child.js';
 import { compiledScript, type CompiledScript } from '../support/compiled-script.js';
 import { driveExec } from '../support/exec-call.js';
 import { extent } from '../support/extent.js';
+import { live as liveOf, type Life } from '../support/life.js';
 import { addSample, hostSession, register, session, sh } from '../support/service.js';
 import { tempFolder, type TempFolder } from '../support/temp-folder.js';
 
@@ -23,30 +22,8 @@ afterAll(async () => {
   await script?.[Symbol.asyncDispose]();
 });
 
-interface Life extends AsyncDisposable {
-  readonly child: Child;
-  readonly client: TestClient;
-}
-
 /** One life of the service, ended by SIGKILL. */
-async function live(folder: TempFolder): Promise<Life> {
-  await chmod(folder.path, 0o711);
-  const dataDir = join(folder.path, 'data');
-  const child = startChild(script.path, [dataDir, join(folder.path, 'run')]);
-  const first = await child.lines.next();
-  if (first.done === true) throw new Error('The service did not start.');
-  const address = first.value;
-  const key = (await readFile(join(dataDir, 'admin.key'), 'utf8')).trim();
-  const client = connect(address, key);
-  return {
-    child,
-    client,
-    [Symbol.asyncDispose]: async () => {
-      client[Symbol.dispose]();
-      await child.kill();
-    },
-  };
-}
+const live = (folder: TempFolder): Promise<Life> => liveOf(script, folder);
 
 /** Ends every session, so that the folder can go. */
 async function clearUp(folder: TempFolder): Promise<void> {

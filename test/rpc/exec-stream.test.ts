@@ -15,7 +15,15 @@ afterEach(async () => {
 const STARTED: ExecEvent = { type: 'started', execId: 'e1', stdinOffset: 0 };
 const EXITED: ExecEvent = {
   type: 'exited',
-  exit: { reason: 'EXITED', code: 3, signal: undefined, message: '', cpuTimeUs: 1500, peakMemoryBytes: 4096 },
+  exit: {
+    reason: 'EXITED',
+    code: 3,
+    signal: undefined,
+    message: '',
+    cpuTimeUs: 1500,
+    peakMemoryBytes: 4096,
+    shellReset: false,
+  },
   stdoutBytes: 5,
   stderrBytes: 0,
   truncated: false,

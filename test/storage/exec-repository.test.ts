@@ -10,6 +10,7 @@ const EXIT: ExecExit = {
   message: '',
   cpuTimeUs: 1200,
   peakMemoryBytes: 4096,
+  shellReset: false,
 };
 
 describe('execs', () => {

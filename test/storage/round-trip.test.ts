@@ -162,6 +162,7 @@ const exec: fc.Arbitrary<ExecInfo> = record({
     idleTimeoutMs: count,
     maxOutputBytes: count,
     leaseMs: fc.option(count, { nil: undefined }),
+    shellName: text,
   }),
   state: fc.constantFrom('STARTING', 'RUNNING', 'EXITED', 'LOST'),
   exit: fc.option(
@@ -172,6 +173,7 @@ const exec: fc.Arbitrary<ExecInfo> = record({
       message: text,
       cpuTimeUs: count,
       peakMemoryBytes: count,
+      shellReset: fc.boolean(),
     }),
     { nil: undefined },
   ),

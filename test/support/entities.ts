@@ -158,6 +158,7 @@ export function anExec(sessionId: string, change: Partial<ExecInfo> = {}): ExecI
       idleTimeoutMs: 0,
       maxOutputBytes: 0,
       leaseMs: undefined,
+      shellName: '',
     },
     state: 'RUNNING',
     exit: undefined,

@@ -360,7 +360,31 @@ export interface ExecSpec {
    * After a restart of the service it counts anew. 0 s ends it at once; at
    * most 1 hour. Default 10 s.
    */
-  lease: Duration | undefined;
+  lease:
+    | Duration
+    | undefined;
+  /**
+   * The remembering shell that the command runs in, `[A-Za-z0-9._-]{1,64}`.
+   * Commands that name one shell (and have one user) run one after another, in
+   * the order in which they were accepted, in the same bash, or sh where the
+   * environment has no bash. What a command changes in it lasts: directory,
+   * variables, functions, aliases, options, umask, an activated environment. A
+   * shell begins with the first command that names it, in the session's workdir,
+   * and ends with the session, or when a command ends it; see
+   * ExecResult.shell_reset.
+   *
+   * Each command still has its own outputs, status, stdin and id. While it waits
+   * for its turn it is STARTING, can be signalled and cancelled, and neither
+   * `timeout` nor `idle_timeout` runs. `argv` is a command of the shell too: `cd` and
+   * functions work. `env` and `workdir` last as by `export` and `cd`; without
+   * `workdir` the command runs where the shell stands. SIGINT, SIGTERM, SIGHUP,
+   * SIGQUIT and SIGABRT reach what the command started and make the shell give
+   * it up, with status 128 and the signal's number; the others reach only what
+   * it started. SIGKILL, or a command that outlives its `kill_grace`, ends the
+   * shell. Job control and history are off. Not with `tty` (INVALID_FIELD).
+   * Default: none, a process of its own.
+   */
+  shell: string;
 }
 
 export interface ExecSpec_EnvEntry {
@@ -403,7 +427,10 @@ export interface Exec {
     /** A line for `/bin/sh -c`; in lists cut to 4 KiB. */
     { $case: "shellLine"; value: string }
     | undefined;
-  /** The working directory. OUTPUT_ONLY, IMMUTABLE. */
+  /**
+   * The working directory; empty when it is where the `shell` stands.
+   * OUTPUT_ONLY, IMMUTABLE.
+   */
   workdir: string;
   /** The user. OUTPUT_ONLY, IMMUTABLE. */
   user: string;
@@ -436,7 +463,11 @@ export interface Exec {
    * The size of its terminal, as the last resize left it. Absent without a
    * terminal. OUTPUT_ONLY.
    */
-  tty: TerminalSize | undefined;
+  tty:
+    | TerminalSize
+    | undefined;
+  /** The remembering shell that it runs in; empty: none. OUTPUT_ONLY, IMMUTABLE. */
+  shell: string;
 }
 
 /** How a command ended. */
@@ -459,7 +490,7 @@ export interface ExecResult {
   message: string;
   /**
    * User and system time of the command and of those children that it waited
-   * for. OUTPUT_ONLY.
+   * for; in a shell, in steps of 10 ms. OUTPUT_ONLY.
    */
   cpuTime:
     | Duration
@@ -469,6 +500,14 @@ export interface ExecResult {
    * unknown. OUTPUT_ONLY.
    */
   peakMemoryBytes: bigint;
+  /**
+   * Whether what its `shell` remembered is lost: the command ended the shell
+   * (`exit`, `exec`, a failure under `set -e`) or had to be killed, or the shell
+   * had died since the command before and this one ran in a new one. The next
+   * command begins in a new shell, or in the one that this command got. Always
+   * false for a command that ended before its turn came. OUTPUT_ONLY.
+   */
+  shellReset: boolean;
 }
 
 /**
@@ -505,6 +544,7 @@ function createBaseExecSpec(): ExecSpec {
     idleTimeout: undefined,
     maxOutputBytes: 0n,
     lease: undefined,
+    shell: "",
   };
 }
 
@@ -559,6 +599,9 @@ export const ExecSpec: MessageFns<ExecSpec> = {
     }
     if (message.lease !== undefined) {
       Duration.encode(message.lease, writer.uint32(122).fork()).join();
+    }
+    if (message.shell !== "") {
+      writer.uint32(130).string(message.shell);
     }
     return writer;
   },
@@ -699,6 +742,14 @@ export const ExecSpec: MessageFns<ExecSpec> = {
             message.lease = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.shell = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -766,6 +817,7 @@ export const ExecSpec: MessageFns<ExecSpec> = {
         ? BigInt(object.max_output_bytes)
         : 0n,
       lease: isSet(object.lease) ? Duration.fromJSON(object.lease) : undefined,
+      shell: isSet(object.shell) ? globalThis.String(object.shell) : "",
     };
   },
 
@@ -821,6 +873,9 @@ export const ExecSpec: MessageFns<ExecSpec> = {
     if (message.lease !== undefined) {
       obj.lease = Duration.toJSON(message.lease);
     }
+    if (message.shell !== "") {
+      obj.shell = message.shell;
+    }
     return obj;
   },
 
@@ -874,6 +929,7 @@ export const ExecSpec: MessageFns<ExecSpec> = {
     message.lease = (object.lease !== undefined && object.lease !== null)
       ? Duration.fromPartial(object.lease)
       : undefined;
+    message.shell = object.shell ?? "";
     return message;
   },
 };
@@ -1131,6 +1187,7 @@ function createBaseExec(): Exec {
     stdoutBytes: 0n,
     stderrBytes: 0n,
     tty: undefined,
+    shell: "",
   };
 }
 
@@ -1188,6 +1245,9 @@ export const Exec: MessageFns<Exec> = {
     }
     if (message.tty !== undefined) {
       TerminalSize.encode(message.tty, writer.uint32(122).fork()).join();
+    }
+    if (message.shell !== "") {
+      writer.uint32(130).string(message.shell);
     }
     return writer;
   },
@@ -1325,6 +1385,14 @@ export const Exec: MessageFns<Exec> = {
             message.tty = TerminalSize.decode(reader, reader.uint32());
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.shell = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1387,6 +1455,7 @@ export const Exec: MessageFns<Exec> = {
         ? BigInt(object.stderr_bytes)
         : 0n,
       tty: isSet(object.tty) ? TerminalSize.fromJSON(object.tty) : undefined,
+      shell: isSet(object.shell) ? globalThis.String(object.shell) : "",
     };
   },
 
@@ -1436,6 +1505,9 @@ export const Exec: MessageFns<Exec> = {
     if (message.tty !== undefined) {
       obj.tty = TerminalSize.toJSON(message.tty);
     }
+    if (message.shell !== "") {
+      obj.shell = message.shell;
+    }
     return obj;
   },
 
@@ -1477,12 +1549,13 @@ export const Exec: MessageFns<Exec> = {
       ? BigInt(object.stderrBytes)
       : 0n;
     message.tty = (object.tty !== undefined && object.tty !== null) ? TerminalSize.fromPartial(object.tty) : undefined;
+    message.shell = object.shell ?? "";
     return message;
   },
 };
 
 function createBaseExecResult(): ExecResult {
-  return { reason: 0, status: undefined, message: "", cpuTime: undefined, peakMemoryBytes: 0n };
+  return { reason: 0, status: undefined, message: "", cpuTime: undefined, peakMemoryBytes: 0n, shellReset: false };
 }
 
 export const ExecResult: MessageFns<ExecResult> = {
@@ -1509,6 +1582,9 @@ export const ExecResult: MessageFns<ExecResult> = {
         throw new globalThis.Error("value provided for field message.peakMemoryBytes of type int64 too large");
       }
       writer.uint32(48).int64(message.peakMemoryBytes);
+    }
+    if (message.shellReset !== false) {
+      writer.uint32(56).bool(message.shellReset);
     }
     return writer;
   },
@@ -1574,6 +1650,14 @@ export const ExecResult: MessageFns<ExecResult> = {
             message.peakMemoryBytes = reader.int64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.shellReset = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1607,6 +1691,11 @@ export const ExecResult: MessageFns<ExecResult> = {
         : isSet(object.peak_memory_bytes)
         ? BigInt(object.peak_memory_bytes)
         : 0n,
+      shellReset: isSet(object.shellReset)
+        ? globalThis.Boolean(object.shellReset)
+        : isSet(object.shell_reset)
+        ? globalThis.Boolean(object.shell_reset)
+        : false,
     };
   },
 
@@ -1628,6 +1717,9 @@ export const ExecResult: MessageFns<ExecResult> = {
     }
     if (message.peakMemoryBytes !== 0n) {
       obj.peakMemoryBytes = message.peakMemoryBytes.toString();
+    }
+    if (message.shellReset !== false) {
+      obj.shellReset = message.shellReset;
     }
     return obj;
   },
@@ -1659,6 +1751,7 @@ export const ExecResult: MessageFns<ExecResult> = {
     message.peakMemoryBytes = (object.peakMemoryBytes !== undefined && object.peakMemoryBytes !== null)
       ? BigInt(object.peakMemoryBytes)
       : 0n;
+    message.shellReset = object.shellReset ?? false;
     return message;
   },
 };

@@ -16,6 +16,7 @@ import { durationFromMs, textHead } from './time.js';
 const DEFAULT_KILL_GRACE_MS = 2 * SECOND;
 /** The kernel's limit for one argument, its NUL included. */
 const MAX_ARG_BYTES = 128 * KIB - 1;
+const SHELL_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const SHOWN_COMMAND_BYTES = 4 * KIB;
 const DEFAULT_TERMINAL: TerminalSize = { rows: 24, columns: 80 };
 const MAX_TERMINAL = 10_000;
@@ -90,6 +91,9 @@ export function execSpecFromProto(
   }
   const execId = check.requestId(`${field}.exec_id`, value.execId);
   const tty = value.tty === undefined ? undefined : terminalFromProto(check, `${field}.tty`, value.tty);
+  if (tty !== undefined && value.shell !== '') {
+    check.fail(`${field}.shell`, 'has no terminal: leave out either `tty` or `shell`');
+  }
   const longest = { min: 1, max: 7 * DAY };
   return {
     named: execId !== undefined,
@@ -116,6 +120,11 @@ export function execSpecFromProto(
       idleTimeoutMs: check.duration(`${field}.idle_timeout`, value.idleTimeout, longest) ?? 0,
       maxOutputBytes: check.offset(`${field}.max_output_bytes`, value.maxOutputBytes),
       leaseMs: check.duration(`${field}.lease`, value.lease, { min: 0, max: HOUR }),
+      shellName: check.text(`${field}.shell`, value.shell, {
+        max: 64,
+        pattern: SHELL_NAME,
+        expected: '1 to 64 letters, digits, or any of . _ -',
+      }),
     },
   };
 }
@@ -143,6 +152,7 @@ export function execToProto(exec: ExecInfo, depth: 'summary' | 'full'): pb.Exec 
     workdir: exec.spec.cwd,
     user: exec.spec.user,
     detach: exec.spec.detach,
+    shell: exec.spec.shellName,
     createTime: exec.createTime,
     startTime: exec.startTime,
     endTime: exec.endTime,
@@ -181,6 +191,7 @@ export function exitToProto(exit: ExecExit): pb.ExecResult {
     message: textHead(exit.message, 4 * KIB),
     cpuTime: durationFromMs(exit.cpuTimeUs / 1000),
     peakMemoryBytes: BigInt(exit.peakMemoryBytes),
+    shellReset: exit.shellReset,
   };
 }
 

@@ -147,6 +147,7 @@ export function command(argv: readonly string[], more: Partial<ExecSpec> = {}): 
     idleTimeoutMs: 0,
     maxOutputBytes: 0,
     leaseMs: undefined,
+    shellName: '',
     ...more,
   };
 }

@@ -18,6 +18,7 @@ const spec: ExecSpec = {
   idleTimeoutMs: 0,
   maxOutputBytes: 0,
   leaseMs: 10_000,
+  shellName: '',
 };
 
 test('a spec that was kept as JSON is the same as before', () => {

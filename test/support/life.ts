@@ -1,0 +1,31 @@
+import { chmod, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { connect, type TestClient } from '../rpc/client.js';
+import { startChild, type Child } from './child.js';
+import type { CompiledScript } from './compiled-script.js';
+import type { TempFolder } from './temp-folder.js';
+
+export interface Life extends AsyncDisposable {
+  readonly child: Child;
+  readonly client: TestClient;
+}
+
+/** One life of the service (`test/e2e/children/serve.ts`, compiled), ended by SIGKILL. */
+export async function live(script: CompiledScript, folder: TempFolder): Promise<Life> {
+  await chmod(folder.path, 0o711);
+  const dataDir = join(folder.path, 'data');
+  const child = startChild(script.path, [dataDir, join(folder.path, 'run')]);
+  const first = await child.lines.next();
+  if (first.done === true) throw new Error('The service did not start.');
+  const address = first.value;
+  const key = (await readFile(join(dataDir, 'admin.key'), 'utf8')).trim();
+  const client = connect(address, key);
+  return {
+    child,
+    client,
+    [Symbol.asyncDispose]: async () => {
+      client[Symbol.dispose]();
+      await child.kill();
+    },
+  };
+}
