@@ -131,6 +131,8 @@ export type ExecEvent =
       readonly stream: OutputStream;
       readonly offset: number;
       readonly data: Uint8Array;
+      /** Where `data` lies, when that is memory for reuse. */
+      readonly lent?: Lent;
     }
   | { readonly type: 'gap'; readonly stream: OutputStream; readonly from: number; readonly to: number }
   | {
@@ -141,6 +143,14 @@ export type ExecEvent =
       /** True when the record dropped bytes of either stream. */
       readonly truncated: boolean;
     };
+
+/** Memory for one use at a time. Who has no more use for it may give it back, and may as well forget it. */
+export interface Lent {
+  /** `front` bytes that are free to be written, then the data. */
+  readonly memory: Uint8Array;
+  readonly front: number;
+  giveBack(): void;
+}
 
 /** Output of a finished command, bounded: the head and the tail of a stream. */
 export interface BoundedOutput {

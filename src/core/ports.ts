@@ -139,8 +139,9 @@ export interface Engine {
   /**
    * A new connection to the sandbox's init; it replaces the one before. Throws SESSION_LOST when the sandbox
    * or its init is gone for good; any other error may pass.
+   * @param received may get what comes, in place of `data` events; the chunk is good during the call only.
    */
-  connect(sandboxId: string): Promise<Duplex>;
+  connect(sandboxId: string, received?: (chunk: Buffer) => void): Promise<Duplex>;
   /**
    * Copies what the sandbox wrote into a new layer for each part that is named, all as of one moment for which it
    * is frozen. Idempotent by layer ids. All of them are made or none. Answers in the order root, workspace.
@@ -177,7 +178,8 @@ export interface ExecHostOptions {
   /** Session or sandbox that the execs belong to; names the folder of their records. */
   readonly ownerId: string;
   /** Opens a connection to init; see Engine.connect for what its errors mean. */
-  readonly dial: () => Promise<Duplex>;
+  /** `Engine.connect`. */
+  readonly dial: (received: (chunk: Buffer) => void) => Promise<Duplex>;
   /** For commands that say nothing else. `env` includes PATH and HOME. */
   readonly defaults: {
     readonly env: Readonly<Record<string, string>>;

@@ -112,7 +112,7 @@ export class SessionSandboxes {
     const environment = await this.environment(session);
     const execs = await this.#execHost.open({
       ownerId: session.sessionId,
-      dial: () => this.#engine.connect(session.sandboxId),
+      dial: (received) => this.#engine.connect(session.sandboxId, received),
       defaults: {
         env: commandEnv(this.#engine, environment, session.network, session.user, session.env),
         cwd: session.workdir,

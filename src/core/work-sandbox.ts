@@ -67,7 +67,7 @@ export class Workshop {
     try {
       const execs = await this.#execHost.open({
         ownerId: sandboxId,
-        dial: () => this.#engine.connect(sandboxId),
+        dial: (received) => this.#engine.connect(sandboxId, received),
         defaults: {
           env: commandEnv(this.#engine, spec.environment, spec.network, 'root'),
           cwd: spec.environment.workdir,

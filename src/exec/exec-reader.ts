@@ -3,6 +3,7 @@ import type { ExecEvent, OutputStream } from '../core/exec.js';
 import type { AttachOptions } from '../core/ports.js';
 import type { Follower } from './exec-followers.js';
 import type { Exec } from './exec.js';
+import { lend, PIECE_BYTES } from './lent-memory.js';
 
 const STREAMS: readonly [OutputStream, OutputStream] = ['stdout', 'stderr'];
 
@@ -55,15 +56,21 @@ export async function* readExec(
         const from = at[stream];
         if (ends !== undefined && from >= ends[stream]) continue;
         const record = exec.records[stream];
-        const result = record.readMemory(from) ?? (await record.readDisk(from));
+        if (from >= record.end) continue;
+        const { lent, data } = lend();
+        // Not beyond what the exit tells: the rest is the next reader's.
+        const room = data.subarray(0, ends === undefined ? PIECE_BYTES : ends[stream] - from);
+        const result = record.readMemory(from, room) ?? (await record.readDisk(from, room));
+        if (result.type !== 'data') lent.giveBack();
         if (result.type === 'none') continue;
         moved = true;
         if (result.type === 'gap') {
           at[stream] = result.to;
           yield { type: 'gap', stream: STREAMS[stream], from, to: result.to };
         } else {
-          at[stream] = from + result.data.length;
-          yield { type: 'output', stream: STREAMS[stream], offset: from, data: result.data };
+          at[stream] = from + result.length;
+          const piece = data.subarray(0, result.length);
+          yield { type: 'output', stream: STREAMS[stream], offset: from, data: piece, lent };
         }
         follower.taken[stream] = at[stream];
         if (follower.slows) exec.acknowledge(stream);

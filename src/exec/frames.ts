@@ -73,7 +73,7 @@ export function writeOffset(buffer: Buffer, value: number, at: number): void {
 
 /**
  * Gets each frame. OUTPUT comes in pieces as its bytes arrive, each with its own offset; every other frame
- * whole. A payload is a view of the received chunk: who keeps a small one copies it.
+ * whole. A payload is a view of the received chunk: who keeps it copies it.
  */
 export type FrameSink = (
   type: number,

@@ -129,7 +129,7 @@ export class DirectProcess implements InternalProcess, LinkTarget {
     else if (this.#discards) {
       this.#consumed += piece.length;
       this.#acknowledge();
-    } else if (this.#exit === undefined) this.#queue.push(piece);
+    } else if (this.#exit === undefined) this.#queue.push(Buffer.from(piece));
     this.#wake?.();
     this.#settle();
   }

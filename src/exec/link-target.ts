@@ -47,7 +47,7 @@ export interface KnownExec {
 export interface LinkTarget {
   started(pid: number): void;
   startFailed(stage: number, errno: number): void;
-  /** `data` is a view of a larger buffer. Bytes below what was had already may come again. */
+  /** `data` is good during the call only. Bytes below what was had already may come again. */
   output(stream: 0 | 1, offset: number, data: Buffer): void;
   outputEnd(stream: 0 | 1, total: number): void;
   exited(report: ExitReport): void;

@@ -1,19 +1,15 @@
 import type { BoundedOutput } from '../core/exec.js';
+import { RecentBytes } from './recent-bytes.js';
 import type { SegmentLog } from './segment-log.js';
+import { OUTPUT_WINDOW } from './spawn-frame.js';
 
-interface Chunk {
-  readonly offset: number;
-  readonly data: Uint8Array;
-}
-
-/** Recorded bytes that stay in memory too, for readers that keep up. */
-const RECENT_BYTES = 1024 * 1024;
+/** Stays in memory, for readers that keep up: at least what init sends before it is told that it is recorded. */
+const RECENT_BYTES = 2 * OUTPUT_WINDOW;
 /** This much waiting starts a write at once; less waits for the owner's next `flush`. */
 const FLUSH_BYTES = 192 * 1024;
-const READ_BYTES = 64 * 1024;
 
 export type ReadResult =
-  | { readonly type: 'data'; readonly data: Uint8Array }
+  | { readonly type: 'data'; readonly length: number }
   /** Dropped; the record goes on at `to`. */
   | { readonly type: 'gap'; readonly to: number }
   /** Nothing there yet. */
@@ -27,18 +23,13 @@ export class OutputRecord {
   readonly #log: SegmentLog;
   readonly #onRecorded: () => void;
   readonly #onFailure: (error: unknown) => void;
-  /** Contiguous, up to `end`. */
-  #chunks: Chunk[] = [];
-  /** Index of the first chunk that is still held; the array is trimmed now and then. */
-  #first = 0;
-  #held = 0;
-  #end: number;
+  #recent: RecentBytes;
   #recorded: number;
   #ended = false;
   #writing = false;
   #flushed: (() => void)[] = [];
   #failed = false;
-  #adopted: Uint8Array | undefined;
+  #adopted = false;
 
   /**
    * @param onRecorded called when more is on disk.
@@ -46,14 +37,15 @@ export class OutputRecord {
    */
   constructor(log: SegmentLog, onRecorded: () => void, onFailure: (error: unknown) => void) {
     this.#log = log;
-    this.#end = this.#recorded = log.end;
+    this.#recorded = log.end;
+    this.#recent = new RecentBytes(RECENT_BYTES, log.end);
     this.#onRecorded = onRecorded;
     this.#onFailure = onFailure;
   }
 
   /** Bytes received. */
   get end(): number {
-    return this.#end;
+    return this.#recent.end;
   }
 
   /** Bytes that outlive this process. */
@@ -74,18 +66,13 @@ export class OutputRecord {
     return this.#log.onDisk || this.#writing;
   }
 
-  /** False when everything came before already. */
+  /** Copies what is new of it. False when everything came before already. */
   append(offset: number, data: Buffer): boolean {
-    const skip = this.#end - offset;
-    if (skip < 0) throw new Error(`a hole in the output: ${offset} after ${this.#end}`);
+    const skip = this.end - offset;
+    if (skip < 0) throw new Error(`a hole in the output: ${offset} after ${this.end}`);
     if (skip >= data.length) return false;
-    let piece: Uint8Array = skip === 0 ? data : data.subarray(skip);
-    // A short view must not hold the whole buffer that the socket was read into.
-    if (piece.length * 2 < piece.buffer.byteLength) piece = Uint8Array.prototype.slice.call(piece);
-    this.#chunks.push({ offset: this.#end, data: piece });
-    this.#held += piece.length;
-    this.#end += piece.length;
-    if (!this.#failed && this.#end - this.#recorded >= FLUSH_BYTES) void this.#write();
+    this.#recent.append(skip === 0 ? data : data.subarray(skip), this.#recorded);
+    if (!this.#failed && this.end - this.#recorded >= FLUSH_BYTES) void this.#write();
     return true;
   }
 
@@ -96,7 +83,7 @@ export class OutputRecord {
 
   /** Resolves when everything received so far is on disk, or the disk has refused it. */
   flush(): Promise<void> {
-    if (this.#recorded === this.#end) return Promise.resolve();
+    if (this.#recorded === this.end) return Promise.resolve();
     return new Promise((resolve) => {
       this.#flushed.push(resolve);
       void this.#write();
@@ -105,54 +92,42 @@ export class OutputRecord {
 
   /** The whole stream, when it is in memory and short enough for the journal. */
   short(limit: number): Buffer | undefined {
-    if (this.#end > limit || this.onDisk) return undefined;
-    return Buffer.concat(this.#chunks.slice(this.#first).map((chunk) => chunk.data));
+    if (this.end > limit || this.onDisk) return undefined;
+    return Buffer.concat(this.#recent.views(0, this.end));
   }
 
   /** The owner has put what `short` gave into its journal. */
   recordedElsewhere(): void {
-    this.#recorded = this.#end;
+    this.#recorded = this.end;
   }
 
   /** Content that an earlier life of the service put into the journal. */
   adopt(content: Uint8Array): void {
-    this.#adopted = content;
-    this.#chunks = [{ offset: 0, data: content }];
-    this.#held = this.#end = this.#recorded = content.length;
+    this.#adopted = true;
+    this.#recent = new RecentBytes(RECENT_BYTES, 0);
+    this.#recent.append(content, 0);
+    this.#recorded = content.length;
   }
 
-  /** From memory, without waiting; undefined when it takes `readDisk`. */
-  readMemory(offset: number): ReadResult | undefined {
-    if (offset >= this.#end) return { type: 'none' };
-    const first = this.#chunks[this.#first];
-    if (first === undefined || offset < first.offset) return undefined;
-    let low = this.#first;
-    let high = this.#chunks.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if ((this.#chunks[middle]?.offset ?? Infinity) <= offset) low = middle;
-      else high = middle - 1;
-    }
-    const chunk = this.#chunks[low];
-    if (chunk === undefined) return undefined;
-    return {
-      type: 'data',
-      data: offset === chunk.offset ? chunk.data : chunk.data.subarray(offset - chunk.offset),
-    };
+  /** From memory into `into`, without waiting; undefined when it takes `readDisk`. */
+  readMemory(offset: number, into: Uint8Array): ReadResult | undefined {
+    if (offset >= this.end) return { type: 'none' };
+    if (offset < this.#recent.start) return undefined;
+    return { type: 'data', length: this.#recent.read(offset, into) };
   }
 
-  async readDisk(offset: number, max: number = READ_BYTES): Promise<ReadResult> {
-    const data = offset < this.#recorded ? await this.#log.read(offset, max) : undefined;
-    if (data !== undefined) return { type: 'data', data };
+  async readDisk(offset: number, into: Uint8Array): Promise<ReadResult> {
+    const length = offset < this.#recorded ? await this.#log.read(offset, into) : undefined;
+    if (length !== undefined) return { type: 'data', length };
     if (this.#log.has(offset)) return { type: 'none' };
-    const first = this.#chunks[this.#first]?.offset ?? this.#end;
-    const to = Math.min(this.#log.firstAfter(offset), offset < first ? first : this.#end);
+    const first = this.#recent.start;
+    const to = Math.min(this.#log.firstAfter(offset), offset < first ? first : this.end);
     return to > offset ? { type: 'gap', to } : { type: 'none' };
   }
 
   /** Head and tail, together at most `limit` bytes. */
   async bounded(limit: number): Promise<BoundedOutput> {
-    const total = this.#end;
+    const total = this.end;
     if (total <= limit) {
       const head = await this.#range(0, total);
       return { head, tail: Buffer.alloc(0), tailOffset: head.length, totalBytes: total };
@@ -165,53 +140,43 @@ export class OutputRecord {
 
   /** Gives memory back once the command has ended and everything is on disk; closes the file. */
   async release(): Promise<void> {
-    if (this.#adopted === undefined && this.#log.onDisk && this.#recorded === this.#end) {
-      this.#chunks = [];
-      this.#first = this.#held = 0;
-    }
-    if (!this.#writing) await this.#log.close();
+    if (this.#writing) return;
+    if (!this.#adopted && this.#log.onDisk && this.#recorded === this.end) this.#recent.clear();
+    await this.#log.close();
   }
 
   /** What is there of [from, to): from the first byte that is kept. */
   async #range(from: number, to: number): Promise<Buffer> {
-    const pieces: Uint8Array[] = [];
+    const range = Buffer.allocUnsafe(to - from);
+    let have = 0;
     let at = from;
     while (at < to) {
-      const result = this.readMemory(at) ?? (await this.readDisk(at, to - at));
+      const room = range.subarray(have, have + to - at);
+      const result = this.readMemory(at, room) ?? (await this.readDisk(at, room));
       if (result.type === 'none') break;
       if (result.type === 'gap') {
-        if (pieces.length > 0) break;
+        if (have > 0) break;
         at = result.to;
         continue;
       }
-      const piece = result.data.subarray(0, to - at);
-      pieces.push(piece);
-      at += piece.length;
+      have += result.length;
+      at += result.length;
     }
-    return Buffer.concat(pieces);
+    return range.subarray(0, have);
   }
 
   async #write(): Promise<void> {
     if (this.#writing) return;
     this.#writing = true;
     try {
-      while (this.#recorded < this.#end) {
-        const pieces: Uint8Array[] = [];
-        let index = this.#chunks.length - 1;
-        while (index > this.#first && (this.#chunks[index]?.offset ?? 0) > this.#recorded) index--;
-        for (let i = index; i < this.#chunks.length && pieces.length < 512; i++) {
-          const chunk = this.#chunks[i];
-          if (chunk === undefined) break;
-          const done = this.#recorded - chunk.offset;
-          pieces.push(done > 0 ? chunk.data.subarray(done) : chunk.data);
-        }
+      while (this.#recorded < this.end) {
         try {
-          await this.#log.append(pieces);
+          // What is not recorded stays where it is, so that the views are good until this is done.
+          await this.#log.append(this.#recent.views(this.#recorded, this.end));
         } finally {
           this.#recorded = this.#log.end;
         }
         this.#failed = false;
-        this.#trim();
         this.#onRecorded();
       }
     } catch (error) {
@@ -223,20 +188,6 @@ export class OutputRecord {
       const flushed = this.#flushed;
       this.#flushed = [];
       for (const done of flushed) done();
-    }
-  }
-
-  /** Drops from memory what is on disk and no longer recent. */
-  #trim(): void {
-    while (this.#held > RECENT_BYTES) {
-      const chunk = this.#chunks[this.#first];
-      if (chunk === undefined || chunk.offset + chunk.data.length > this.#recorded) break;
-      this.#held -= chunk.data.length;
-      this.#first++;
-    }
-    if (this.#first > 64 && this.#first * 2 > this.#chunks.length) {
-      this.#chunks.splice(0, this.#first);
-      this.#first = 0;
     }
   }
 }

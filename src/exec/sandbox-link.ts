@@ -14,7 +14,8 @@ import {
 import { parseExit, parseKnown, type KnownExec, type LinkTarget } from './link-target.js';
 
 export interface SandboxLinkOptions {
-  readonly dial: () => Promise<Duplex>;
+  /** May hand what comes to `received`, good during the call only, in place of `data` events. */
+  readonly dial: (received: (chunk: Buffer) => void) => Promise<Duplex>;
   /** An exec that no target was registered for; who registers one now gets its frames. */
   readonly onUnknown: (known: KnownExec) => void;
   /** Called once, when the sandbox is gone for good. */
@@ -191,8 +192,11 @@ export class SandboxLink {
 
   async #connect(): Promise<void> {
     let stream: Duplex;
+    // Init speaks as soon as it is connected, which may be before the dialer has told.
+    const early: Buffer[] = [];
+    let received = (chunk: Buffer): void => void early.push(Buffer.from(chunk));
     try {
-      stream = await this.#options.dial();
+      stream = await this.#options.dial((chunk) => received(chunk));
     } catch (error) {
       if (error instanceof CodesetError && error.reason === 'SESSION_LOST') this.#lose(error.message);
       else this.#connectLater();
@@ -209,7 +213,7 @@ export class SandboxLink {
       // A frame's handler may have closed the link.
       if (this.#stream === stream) this.#frame(type, channel, key, arg, offset, payload);
     });
-    stream.on('data', (chunk: Buffer) => {
+    received = (chunk) => {
       if (this.#stream !== stream) return;
       this.#heard = Date.now();
       try {
@@ -217,11 +221,14 @@ export class SandboxLink {
       } catch {
         this.#broken(stream);
       }
-    });
+    };
+    stream.on('data', (chunk: Buffer) => received(chunk));
     stream.on('error', () => this.#broken(stream));
     stream.on('end', () => this.#broken(stream));
     stream.on('close', () => this.#broken(stream));
     stream.write(encodeHeader(Send.HELLO, 0, 0, 0, PROTOCOL_VERSION));
+    for (const chunk of early) received(chunk);
+    if (this.#stream !== stream) return;
     const period = this.#options.heartbeatMs ?? HEARTBEAT_MS;
     this.#heartbeat = setInterval(() => {
       if (Date.now() - this.#heard > 3 * period) this.#broken(stream);

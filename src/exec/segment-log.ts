@@ -79,10 +79,10 @@ export class SegmentLog {
   }
 
   /**
-   * Recorded bytes from `offset` on, at most `max`. Undefined: they were dropped; `firstAfter` tells where the
-   * record goes on. `offset` must be below `end`.
+   * Recorded bytes from `offset` on into `into`; how many. Undefined: they were dropped; `firstAfter` tells where
+   * the record goes on. `offset` must be below `end`.
    */
-  async read(offset: number, max: number): Promise<Buffer | undefined> {
+  async read(offset: number, into: Uint8Array): Promise<number | undefined> {
     const index = this.#segments.findLastIndex((first) => first <= offset);
     const first = this.#segments[index];
     if (first === undefined) return undefined;
@@ -90,11 +90,13 @@ export class SegmentLog {
     const file = await open(this.#path(first), 'r').catch(() => undefined);
     if (file === undefined) return undefined;
     try {
-      const limit = Math.min(max, Math.min(next ?? this.#end, first + this.#retention.segmentBytes) - offset);
+      const limit = Math.min(
+        into.length,
+        Math.min(next ?? this.#end, first + this.#retention.segmentBytes) - offset,
+      );
       if (limit <= 0) return undefined;
-      const buffer = Buffer.allocUnsafe(limit);
-      const { bytesRead } = await file.read(buffer, 0, limit, offset - first);
-      return bytesRead === 0 ? undefined : buffer.subarray(0, bytesRead);
+      const { bytesRead } = await file.read(into, 0, limit, offset - first);
+      return bytesRead === 0 ? undefined : bytesRead;
     } finally {
       await file.close();
     }

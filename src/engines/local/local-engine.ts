@@ -46,6 +46,9 @@ interface Parts {
   readonly fingerprint: string;
 }
 
+/** Whatever any link receives is read into this and handed on at once, one link after another. */
+const RECEIVED = Buffer.allocUnsafeSlow(256 * 1024);
+
 /** Sandboxes straight from an OCI runtime on this machine, no daemon. */
 export class LocalEngine implements Engine {
   readonly name = 'local';
@@ -243,9 +246,12 @@ export class LocalEngine implements Engine {
     });
   }
 
-  async connect(sandboxId: string): Promise<Duplex> {
+  async connect(sandboxId: string, received?: (chunk: Buffer) => void): Promise<Duplex> {
     const at = this.#parts.paths.sandbox(sandboxId);
-    const socket = connectSocket(at.socket);
+    const socket = connectSocket({
+      path: at.socket,
+      ...(received === undefined ? {} : { onread: { buffer: RECEIVED, callback: hand(received) } }),
+    });
     try {
       await new Promise<void>((resolve, reject) => {
         socket.once('connect', resolve);
@@ -396,4 +402,12 @@ function engineFailed(message: string, cause: unknown): CodesetError {
   if (code === 'ENOSPC' || code === 'EDQUOT' || /No space left on device/.test(String(cause)))
     return diskFull();
   return new CodesetError('internal', 'ENGINE_FAILED', message, { cause });
+}
+
+/** True: go on reading. */
+function hand(received: (chunk: Buffer) => void): (length: number) => boolean {
+  return (length) => {
+    received(RECEIVED.subarray(0, length));
+    return true;
+  };
 }
