@@ -1,14 +1,16 @@
-import type { CallContext } from 'nice-grpc-common';
 import { CodesetError, notFound } from '../core/errors.js';
 import type { Principal } from '../core/key.js';
 
-/** What the middleware adds to each call. `signal` also aborts when the service stops. */
 export interface Caller {
   readonly principal: Principal;
   readonly requestId: string;
 }
 
-export type Context = CallContext & Caller;
+/** What a handler is told of its call. */
+export interface Context extends Caller {
+  /** Aborts when the client goes or the service stops. */
+  readonly signal: AbortSignal;
+}
 
 /**
  * An AGENT sees its own session and no other: another's id is as unknown to it as one that never was.

@@ -1,7 +1,6 @@
-import { BinaryReader } from '@bufbuild/protobuf/wire';
-import type { ServiceDefinition } from 'nice-grpc';
 import { CodesetError, invalidFields } from '../core/errors.js';
 import { MIB } from './checker.js';
+import { framed } from './framed-message.js';
 
 /** What grpc-js lets in; beyond it the answer has no details, so that our own limit lies below. */
 export const RECEIVE_LIMIT = 16 * MIB;
@@ -26,10 +25,10 @@ export function readable<T>(message: T): T {
 interface MessageType {
   encode(message: never): { finish(): Uint8Array };
   decode(input: Uint8Array): unknown;
-  fromPartial(object: never): unknown;
+  fromPartial?(object: never): unknown;
 }
 
-interface GeneratedService {
+export interface GeneratedService {
   readonly name: string;
   readonly fullName: string;
   readonly methods: Readonly<
@@ -41,39 +40,41 @@ interface GeneratedService {
         readonly requestStream: boolean;
         readonly responseType: MessageType;
         readonly responseStream: boolean;
-        readonly options: object;
       }
     >
   >;
 }
 
+/** A method as grpc-js wants it. */
+export interface Method {
+  readonly path: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+  requestSerialize(message: unknown): Buffer;
+  requestDeserialize(bytes: Buffer): unknown;
+  responseSerialize(message: unknown): Buffer;
+  responseDeserialize(bytes: Buffer): unknown;
+}
+
 /**
- * A generated service definition with codecs of ours: a message that is malformed or too large becomes a
- * BadMessage instead of grpc-js's INTERNAL, and an answer is handed on without a copy.
- *
- * @param serializers by method, for answers that have a faster way; undefined falls back to the generated one.
- * @returns the same type, since only the codecs differ.
+ * The methods of a generated service with codecs of ours: a message that is malformed or too large becomes a
+ * BadMessage instead of grpc-js's INTERNAL.
  */
-export function withCodecs<S extends GeneratedService>(
-  service: S,
-  serializers: Partial<Record<keyof S['methods'], (message: never) => Uint8Array | undefined>> = {},
-): S {
-  const definition: Record<string, unknown> = {};
+export function methodsOf(service: GeneratedService): Readonly<Record<string, Method>> {
+  const methods: Record<string, Method> = {};
   for (const [key, method] of Object.entries(service.methods)) {
-    const fast = serializers[key];
-    definition[key] = {
+    methods[key] = {
       path: `/${service.fullName}/${method.name}`,
       requestStream: method.requestStream,
       responseStream: method.responseStream,
-      requestDeserialize: (bytes: Uint8Array) => decode(method.requestType, bytes),
-      responseDeserialize: (bytes: Uint8Array) => method.responseType.decode(bytes),
-      requestSerialize: (message: never) => encode(method.requestType, message),
-      responseSerialize: (message: never) =>
-        handOver(fast?.(message) ?? encode(method.responseType, message)),
-      options: method.options,
-    } satisfies ServiceDefinition[string];
+      requestDeserialize: (bytes) => decode(method.requestType, bytes),
+      responseDeserialize: (bytes) => method.responseType.decode(bytes),
+      requestSerialize: (message) => encode(method.requestType, message as never),
+      responseSerialize: (message) =>
+        framed(message) ? message.body : encode(method.responseType, message as never),
+    };
   }
-  return definition as unknown as S;
+  return methods;
 }
 
 function decode(type: MessageType, bytes: Uint8Array): unknown {
@@ -88,7 +89,7 @@ function decode(type: MessageType, bytes: Uint8Array): unknown {
     );
   }
   try {
-    return type.decode(new BinaryReader(bytes) as never);
+    return type.decode(bytes);
   } catch (error) {
     const violation = { field: '', description: 'The message is not of the type that this call takes.' };
     const invalid = invalidFields([violation]);
@@ -101,15 +102,8 @@ function decode(type: MessageType, bytes: Uint8Array): unknown {
   }
 }
 
-function encode(type: MessageType, message: never): Uint8Array {
-  return type.encode(type.fromPartial(message) as never).finish();
-}
-
-/**
- * nice-grpc makes a Buffer of what a serialiser returns by `Buffer.from`, which copies arrays and not
- * ArrayBuffers. Where the array is all of its memory, the memory itself is handed over.
- */
-function handOver(bytes: Uint8Array): Uint8Array {
-  const whole = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength;
-  return whole ? (bytes.buffer as unknown as Uint8Array) : bytes;
+function encode(type: MessageType, message: never): Buffer {
+  const whole = type.fromPartial === undefined ? message : (type.fromPartial(message) as never);
+  const bytes = type.encode(whole).finish();
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

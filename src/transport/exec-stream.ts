@@ -5,7 +5,6 @@ import type { AttachOptions, SandboxExecs, StdinWriter } from '../core/ports.js'
 import { mustOwnSession, type Context } from './call-context.js';
 import { Checker, MIB } from './checker.js';
 import {
-  asBuffer,
   execSpecFromProto,
   exitToProto,
   outputStreams,
@@ -13,6 +12,8 @@ import {
   signalFromProto,
   terminalFromProto,
 } from './convert/exec.js';
+import { frameOutput } from './exec-output-codec.js';
+import type { FramedMessage } from './framed-message.js';
 import { invalidStream } from './upload.js';
 import type { SessionUseCases } from './use-cases.js';
 
@@ -39,7 +40,7 @@ export async function* execStream(
   sessions: SessionUseCases,
   requests: AsyncIterable<ExecRequest>,
   context: Context,
-): AsyncGenerator<ExecResponse, void, undefined> {
+): AsyncGenerator<ExecResponse | FramedMessage, void, undefined> {
   const messages = requests[Symbol.asyncIterator]();
   const first = await messages.next();
   const opening = open(first.done === true ? undefined : first.value);
@@ -205,7 +206,7 @@ class ExecInput {
   }
 }
 
-function toResponse(event: ExecEvent): ExecResponse {
+function toResponse(event: ExecEvent): ExecResponse | FramedMessage {
   switch (event.type) {
     case 'started':
       return {
@@ -215,16 +216,7 @@ function toResponse(event: ExecEvent): ExecResponse {
         },
       };
     case 'output':
-      return {
-        frame: {
-          $case: 'output',
-          value: {
-            stream: outputStreams.toProto(event.stream),
-            offset: BigInt(event.offset),
-            data: asBuffer(event.data),
-          },
-        },
-      };
+      return frameOutput(event);
     case 'gap':
       return {
         frame: {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Server } from 'nice-grpc';
 import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
+import type { GrpcHost } from './grpc-host.js';
 
 /** From src/transport and, compiled, from dist/src/transport or a folder of dist/. */
 const PLACES = ['../../gen/codeset.binpb', '../../../gen/codeset.binpb', '../../../../gen/codeset.binpb'];
@@ -21,10 +21,9 @@ function descriptorSet(): Uint8Array {
  *
  * @param names every service to be listed; each has to be in the descriptor set, or listing breaks as a whole.
  */
-export function addReflection(server: Pick<Server, 'add'>, names: readonly string[]): void {
+export function addReflection(host: GrpcHost, names: readonly string[]): void {
   const implementation = ServerReflection(descriptorSet(), [...names]);
-  server.add(ServerReflectionService, implementation);
+  host.add({ serverReflectionInfo: ServerReflectionService.serverReflectionInfo }, implementation);
   const method = ServerReflectionService.serverReflectionInfo;
-  const alpha = { serverReflectionInfo: { ...method, path: method.path.replace(V1, V1ALPHA) } };
-  server.add(alpha as typeof ServerReflectionService, implementation);
+  host.add({ serverReflectionInfo: { ...method, path: method.path.replace(V1, V1ALPHA) } }, implementation);
 }

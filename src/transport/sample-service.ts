@@ -1,12 +1,12 @@
-import type { ServiceImplementation } from 'nice-grpc';
 import { SampleServiceDefinition } from '../../gen/codeset/v1/sample_service.js';
 import { SampleView } from '../../gen/codeset/v1/sample.js';
 import type { SampleFilter } from '../core/ports.js';
 import type { SampleVersion } from '../core/sample.js';
-import { mustBeAdmin, type Caller } from './call-context.js';
+import { mustBeAdmin } from './call-context.js';
 import { Checker } from './checker.js';
 import { datasetToProto, sampleNameFromProto, sampleToProto, stageToProto } from './convert/sample.js';
 import { decodePageToken, encodePageToken } from './page-token.js';
+import type { Service } from './service-types.js';
 import { inPieces, openUpload } from './upload.js';
 import type { SampleName } from '../core/sample-catalog.js';
 import type { SampleUseCases } from './use-cases.js';
@@ -15,7 +15,7 @@ const SHA256 = /^[0-9a-f]{64}$/;
 const COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 const MAX_REPOSITORY_BYTES = 8 * 1024 ** 3;
 
-type SampleService = ServiceImplementation<typeof SampleServiceDefinition, Caller>;
+type SampleService = Service<typeof SampleServiceDefinition>;
 
 export function sampleService(samples: SampleUseCases): SampleService {
   async function isLatest(sample: SampleVersion): Promise<boolean> {

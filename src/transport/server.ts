@@ -1,21 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createServer } from 'nice-grpc';
-import { errorDetailsServerMiddleware } from 'nice-grpc-error-details';
 import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-server-health';
 import { SampleServiceDefinition } from '../../gen/codeset/v1/sample_service.js';
 import { SessionServiceDefinition } from '../../gen/codeset/v1/session_service.js';
 import { VerificationServiceDefinition } from '../../gen/codeset/v1/verification_service.js';
 import type { Log } from '../core/ports.js';
 import { clearStaleSocket, closeToOthers, parseListenAddress, targetOf } from './address.js';
-import { RECEIVE_LIMIT, withCodecs } from './codec.js';
+import { methodsOf, RECEIVE_LIMIT, type GeneratedService } from './codec.js';
 import { execCalls } from './exec-calls.js';
-import { encodeExecOutput } from './exec-output-codec.js';
 import { fileCalls } from './file-calls.js';
-import { callMiddleware } from './middleware/call.js';
+import { GrpcHost } from './grpc-host.js';
+import { CallGate } from './middleware/call-gate.js';
 import { OpenCalls } from './middleware/open-calls.js';
 import { addReflection } from './reflection.js';
 import { sampleService } from './sample-service.js';
 import { sessionCalls } from './session-service.js';
+import type { Served, Service } from './service-types.js';
 import { snapshotCalls } from './snapshot-calls.js';
 import type { UseCases } from './use-cases.js';
 import { verificationService } from './verification-service.js';
@@ -68,19 +67,21 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const { useCases, log } = options;
   const calls = new OpenCalls();
   const health = HealthState();
-  const server = createServer(CHANNEL_OPTIONS)
-    .use(errorDetailsServerMiddleware)
-    .use(callMiddleware({ keys: options.auth ? useCases.keys : undefined, calls, log }));
+  const gate = new CallGate({ keys: options.auth ? useCases.keys : undefined, calls, log });
+  const server = new GrpcHost(CHANNEL_OPTIONS, gate);
+  const serve = <D extends GeneratedService & Served>(definition: D, service: Service<D>): void =>
+    server.add(methodsOf(definition), service);
 
-  server.add(withCodecs(SampleServiceDefinition), sampleService(useCases.samples));
-  server.add(withCodecs(SessionServiceDefinition, { exec: encodeExecOutput }), {
+  serve(SampleServiceDefinition, sampleService(useCases.samples));
+  serve(SessionServiceDefinition, {
     ...sessionCalls(useCases.sessions),
     ...execCalls(useCases.sessions),
     ...fileCalls(useCases.files),
     ...snapshotCalls(useCases.snapshots),
   });
-  server.add(withCodecs(VerificationServiceDefinition), verificationService(useCases.verifications));
-  server.add(HealthDefinition, HealthServiceImpl(health));
+  serve(VerificationServiceDefinition, verificationService(useCases.verifications));
+  // Of a call's context it looks at the signal alone.
+  server.add(methodsOf(HealthDefinition), HealthServiceImpl(health));
   addReflection(server, [...SERVICES, ...PROTOCOLS]);
 
   const setHealthy = (healthy: boolean): void => {

@@ -1,16 +1,15 @@
-import type { ServiceImplementation } from 'nice-grpc';
 import type { CreateSessionRequest, SessionServiceDefinition } from '../../gen/codeset/v1/session_service.js';
 import type { SessionFilter } from '../core/session.js';
-import type { Caller } from './call-context.js';
 import { Checker, LIFETIME } from './checker.js';
 import { environmentFromProto, networkFromProto, resourcesFromProto } from './convert/environment.js';
 import { sampleNameFromProto, stageToProto } from './convert/sample.js';
 import { sessionStates, sessionToProto, statesFromProto } from './convert/session.js';
 import { decodePageToken, encodePageToken } from './page-token.js';
 import type { SessionRequest } from '../core/session-planner.js';
+import type { Service } from './service-types.js';
 import type { SessionUseCases } from './use-cases.js';
 
-export type SessionService = ServiceImplementation<typeof SessionServiceDefinition, Caller>;
+export type SessionService = Service<typeof SessionServiceDefinition>;
 type SessionCalls = Pick<
   SessionService,
   | 'createSession'

@@ -1,22 +1,17 @@
-import type {
-  ForkSessionRequest,
-  ForkSessionResponse,
-  SessionServiceDefinition,
-} from '../../gen/codeset/v1/session_service.js';
-import type { ServiceImplementation } from 'nice-grpc';
+import type { ForkSessionRequest, ForkSessionResponse } from '../../gen/codeset/v1/session_service.js';
 import { CodesetError } from '../core/errors.js';
 import { mayTryAgain, type ForkRequest, type ForkResult } from '../core/session-forks.js';
 import type { SnapshotFilter } from '../core/snapshot.js';
-import type { Caller } from './call-context.js';
 import { Checker, LIFETIME } from './checker.js';
 import { sessionToProto } from './convert/session.js';
 import { snapshotToProto } from './convert/snapshot.js';
 import { durationFromMs } from './convert/time.js';
 import { decodePageToken, encodePageToken } from './page-token.js';
+import type { SessionService } from './session-service.js';
 import type { SnapshotUseCases } from './use-cases.js';
 
 type SnapshotCalls = Pick<
-  ServiceImplementation<typeof SessionServiceDefinition, Caller>,
+  SessionService,
   'forkSession' | 'createSnapshot' | 'getSnapshot' | 'listSnapshots' | 'deleteSnapshot'
 >;
 

@@ -1,3 +1,5 @@
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
+import { Metadata, type ServiceError } from '@grpc/grpc-js';
 import { ServerError, Status } from 'nice-grpc-common';
 import {
   BadRequest,
@@ -62,6 +64,31 @@ export function toServerError(error: unknown, requestId: string): ServerError {
       RequestInfo.fromPartial({ requestId }),
     ],
   );
+}
+
+/** The form in which grpc-js sends it, with its details where rich clients look for them. */
+export function toStatus(error: ServerError): Pick<ServiceError, 'code' | 'details' | 'metadata'> {
+  const metadata = new Metadata();
+  if (error instanceof RichServerError && error.extra.length > 0) {
+    metadata.set('grpc-status-details-bin', Buffer.from(encodeStatus(error)));
+  }
+  return { code: error.code, details: error.details, metadata };
+}
+
+const DETAIL_TYPES = { BadRequest, ErrorInfo, RequestInfo, ResourceInfo, RetryInfo };
+
+/** `google.rpc.Status`: code, message, details. */
+function encodeStatus(error: RichServerError): Uint8Array {
+  const writer = new BinaryWriter().uint32(8).int32(error.code).uint32(18).string(error.details);
+  for (const detail of error.extra) {
+    const type = Object.values(DETAIL_TYPES).find(({ $type }) => $type === detail.$type);
+    if (type === undefined) throw new Error(`${detail.$type} is no detail of ours`);
+    const value = type.encode(detail as never).finish();
+    // google.protobuf.Any: the type's name, the bytes.
+    writer.uint32(26).fork();
+    writer.uint32(10).string(`type.googleapis.com/${detail.$type}`).uint32(18).bytes(value).join();
+  }
+  return writer.finish();
 }
 
 function details(error: CodesetError): ErrorDetails[] {

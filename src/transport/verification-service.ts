@@ -1,11 +1,9 @@
-import type { ServiceImplementation } from 'nice-grpc';
 import { VerificationScope } from '../../gen/codeset/v1/sample.js';
 import type {
   StartVerificationRequest,
   VerificationServiceDefinition,
 } from '../../gen/codeset/v1/verification_service.js';
 import type { VerificationFilter } from '../core/verification.js';
-import type { Caller } from './call-context.js';
 import { Checker, MIB } from './checker.js';
 import { asBuffer } from './convert/exec.js';
 import { sampleNameFromProto, scopes } from './convert/sample.js';
@@ -13,13 +11,14 @@ import { statesFromProto } from './convert/session.js';
 import { verificationStates, verificationToProto } from './convert/verification.js';
 import { decodePageToken, encodePageToken } from './page-token.js';
 import type { VerificationRequest } from '../core/verification-runner.js';
+import type { Service } from './service-types.js';
 import type { VerificationUseCases } from './use-cases.js';
 
 const MAX_DIFF_BYTES = 3 * MIB;
 
 export function verificationService(
   verifications: VerificationUseCases,
-): ServiceImplementation<typeof VerificationServiceDefinition, Caller> {
+): Service<typeof VerificationServiceDefinition> {
   function idOf(request: { readonly verificationId: string }): string {
     const check = new Checker();
     check.id('verification_id', request.verificationId);

@@ -1,4 +1,3 @@
-import type { CallContext } from 'nice-grpc-common';
 import { CodesetError } from '../../core/errors.js';
 import type { Principal } from '../../core/key.js';
 import type { KeyUseCases } from '../use-cases.js';
@@ -8,9 +7,8 @@ export const EVERYBODY: Principal = { role: 'ADMIN', keyId: 'no-auth', sessionId
 
 const MAX_SECRET_BYTES = 512;
 
-/** @throws KEY_MISSING, KEY_INVALID */
-export async function authenticate(keys: KeyUseCases, metadata: CallContext['metadata']): Promise<Principal> {
-  const header = metadata.get('authorization');
+/** @param header of the call's metadata. @throws KEY_MISSING, KEY_INVALID */
+export async function authenticate(keys: KeyUseCases, header: string | undefined): Promise<Principal> {
   if (header === undefined || header === '') {
     throw new CodesetError(
       'unauthenticated',

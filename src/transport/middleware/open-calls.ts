@@ -11,44 +11,91 @@ export function shuttingDown(): CodesetError {
   );
 }
 
-/** One call: its signal aborts when the client goes or the service stops. */
-export interface OpenCall extends Disposable {
-  readonly signal: AbortSignal;
+/** One call, and what may cut it short: its client goes, or the service stops. */
+export class OpenCall implements Disposable {
+  /** Whether the answer is a stream, and so may last for ever. */
+  readonly streams: boolean;
+  readonly #onEnd: (call: OpenCall) => void;
+  /** Made when somebody asks for its signal: most calls are over before anybody does. */
+  #controller: AbortController | undefined;
+  #waiting: Set<() => void> | undefined;
+  #cut: 'no' | 'gone' | 'stopped' = 'no';
+  #over = false;
+
+  constructor(streams: boolean, onEnd: (call: OpenCall) => void) {
+    this.streams = streams;
+    this.#onEnd = onEnd;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#cut !== 'no') this.#controller.abort();
+    return this.#controller.signal;
+  }
+
+  /** Whether its signal has aborted. */
+  get aborted(): boolean {
+    return this.#cut !== 'no';
+  }
+
   /** Whether it was the service that ended it. */
-  readonly stopped: boolean;
+  get stopped(): boolean {
+    return this.#cut === 'stopped';
+  }
+
+  /** Whether the client went before the call was over. */
+  get clientGone(): boolean {
+    return this.#cut === 'gone';
+  }
+
+  /** Calls back when it is cut short, at once when it was. */
+  onAbort(callback: () => void): void {
+    if (this.aborted) callback();
+    else (this.#waiting ??= new Set()).add(callback);
+  }
+
+  offAbort(callback: () => void): void {
+    this.#waiting?.delete(callback);
+  }
+
+  /** Only the first reason counts, and none once the call is over. */
+  cut(reason: 'gone' | 'stopped'): void {
+    if (this.#over || this.aborted) return;
+    this.#cut = reason;
+    this.#controller?.abort();
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    for (const callback of waiting ?? []) callback();
+  }
+
+  [Symbol.dispose](): void {
+    this.#over = true;
+    this.#onEnd(this);
+  }
 }
 
 /** Knows the calls in flight, so that a stop can let short ones finish and end the rest. */
 export class OpenCalls {
-  /** Each call with whether it streams its answer, and so may last for ever. */
-  readonly #open = new Map<AbortController, boolean>();
+  readonly #open = new Set<OpenCall>();
   readonly #changed = new Set<() => void>();
   #stopping = false;
+  readonly #ended = (call: OpenCall): void => {
+    if (this.#open.delete(call) && this.#changed.size > 0) for (const wake of [...this.#changed]) wake();
+  };
 
   get count(): number {
     return this.#open.size;
   }
 
-  /** @throws SHUTTING_DOWN once `stop` was called. */
-  begin(client: AbortSignal, streams: boolean): OpenCall {
+  begin(streams: boolean): OpenCall {
+    const call = new OpenCall(streams, this.#ended);
+    this.#open.add(call);
+    return call;
+  }
+
+  /** @throws SHUTTING_DOWN once `refuse` was called. */
+  admit(): void {
     if (this.#stopping) throw shuttingDown();
-    const controller = new AbortController();
-    const abort = (): void => controller.abort();
-    client.addEventListener('abort', abort);
-    if (client.aborted) abort();
-    this.#open.set(controller, streams);
-    let stopped = false;
-    controller.signal.addEventListener('abort', () => (stopped = !client.aborted));
-    return {
-      signal: controller.signal,
-      get stopped() {
-        return stopped;
-      },
-      [Symbol.dispose]: () => {
-        client.removeEventListener('abort', abort);
-        if (this.#open.delete(controller)) for (const wake of [...this.#changed]) wake();
-      },
-    };
   }
 
   /** New calls are refused from here on. */
@@ -58,13 +105,15 @@ export class OpenCalls {
 
   /** Ends what is still open; each sees its signal abort. */
   abort(): void {
-    for (const controller of [...this.#open.keys()]) controller.abort();
+    for (const call of [...this.#open]) call.cut('stopped');
   }
 
   /** Resolves when no call is open, or no short one, or after `ms`. */
   async settle(ms: number, which: 'all' | 'short' = 'all'): Promise<void> {
-    const done = (): boolean =>
-      which === 'all' ? this.#open.size === 0 : ![...this.#open.values()].includes(false);
+    const done = (): boolean => {
+      for (const call of this.#open) if (which === 'all' || !call.streams) return false;
+      return true;
+    };
     if (done()) return;
     await new Promise<void>((resolve) => {
       const finish = (): void => {
