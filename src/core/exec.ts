@@ -149,7 +149,7 @@ export interface Lent {
   /** `front` bytes that are free to be written, then the data. */
   readonly memory: Uint8Array;
   readonly front: number;
-  giveBack(): void;
+  readonly giveBack: () => void;
 }
 
 /** Output of a finished command, bounded: the head and the tail of a stream. */
