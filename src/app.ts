@@ -91,10 +91,20 @@ export class App implements AsyncDisposable {
     await rm(scratch, { recursive: true, force: true });
     const reader = new FileSampleReader(scratch);
     const keys = new KeyRing(storage.keys, now);
-    const preparer = new SamplePreparer({ storage, blobs, engine, reader, builder, trees, log, now });
-    const catalog = new SampleCatalog({ storage, blobs, reader, preparer, log, now });
     const keeper = new LayerKeeper({ storage, engine, log });
     cleanup.defer(() => keeper.settled());
+    const preparer = new SamplePreparer({
+      storage,
+      blobs,
+      engine,
+      reader,
+      builder,
+      trees,
+      keeper,
+      log,
+      now,
+    });
+    const catalog = new SampleCatalog({ storage, blobs, reader, preparer, keeper, log, now });
     const snapshots = new Snapshots({ storage, keeper, log });
     const sandboxes = new SessionSandboxes({ engine, execHost, storage, secrets, catalog, builder, log });
     const sessions = new SessionManager({

@@ -4,7 +4,7 @@ import type { Environment, Resources } from './environment.js';
 import { WORKSPACE } from './environment.js';
 import { failedPrecondition } from './errors.js';
 import { SharedWork } from './keyed.js';
-import { prepareLayerId, setupLayerId } from './layer-plan.js';
+import { prepared, setupLayerId, type LayerStacks } from './layer-plan.js';
 import type { Engine } from './ports.js';
 import { workspaceOwner } from './trees.js';
 import { SandboxSpent, type WorkResult, type WorkSandbox, type Workshop } from './work-sandbox.js';
@@ -66,25 +66,26 @@ export class EnvironmentBuilder {
   /** Runs `prepare` in the workspace and returns the layers with its results on top. Otherwise as `setup`. */
   async prepare(
     environment: Environment,
-    below: { readonly root: readonly string[]; readonly workspace: readonly string[] },
+    below: LayerStacks,
     progress: Progress,
     signal?: AbortSignal,
-  ): Promise<{ readonly root: readonly string[]; readonly workspace: readonly string[] }> {
-    if (environment.prepare.length === 0) return below;
-    const rootLayer = prepareLayerId('root', below, environment);
-    const workspaceLayer = prepareLayerId('workspace', below, environment);
-    const tellAll = this.#tellAll(workspaceLayer);
+  ): Promise<LayerStacks> {
+    const made = prepared(environment, below);
+    const root = made.root.at(-1);
+    const workspace = made.workspace.at(-1);
+    if (made === below || root === undefined || workspace === undefined) return below;
+    const tellAll = this.#tellAll(workspace);
     const make = async (given: AbortSignal): Promise<void> => {
       // Both are made at once, the workspace's last: with it, both are there.
-      if (await this.#engine.hasLayer(workspaceLayer)) return;
+      if (await this.#engine.hasLayer(workspace)) return;
       const { prepare, workdir } = environment;
       await using sandbox = await this.#open('prepare', environment, below.root, below.workspace, given);
       await this.#runAll(sandbox, 'PREPARE', environment, prepare, workdir, tellAll, given);
       await this.#giveAway(sandbox, workspaceOwner(environment.user), given);
-      await sandbox.commit({ root: rootLayer, workspace: workspaceLayer });
+      await sandbox.commit({ root, workspace });
     };
-    await this.#share(workspaceLayer, make, progress, signal);
-    return { root: [...below.root, rootLayer], workspace: [...below.workspace, workspaceLayer] };
+    await this.#share(workspace, make, progress, signal);
+    return made;
   }
 
   async #share(

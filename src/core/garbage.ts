@@ -2,6 +2,8 @@ import type { LayerKeeper } from './layer-keeper.js';
 import type { BlobStore, Engine, ExecHost, Log, SecretStore, Storage } from './ports.js';
 import { sessionEnded } from './session.js';
 
+/** A set-up is expensive and may be wanted again: it stays this long after it was made though nothing uses it. */
+const SETUP_GRACE_MS = 7 * 24 * 60 * 60_000;
 /** An uploaded repository waits this long for the samples that will name it. */
 const UPLOAD_GRACE_MS = 24 * 60 * 60_000;
 
@@ -73,9 +75,9 @@ export class Garbage {
       this.#storage.samples.references(),
       this.#storage.verifications.references(),
     ]);
-    for (const { layerId } of await this.#engine.listLayers()) {
-      // A set-up is expensive and may be wanted by the next sample; its layer stays.
-      if (layers.has(layerId) || layerId.startsWith('setup-')) continue;
+    for (const { layerId, createTime } of await this.#engine.listLayers()) {
+      const young = this.#now() - createTime.getTime() < SETUP_GRACE_MS;
+      if (layers.has(layerId) || (layerId.startsWith('setup-') && young)) continue;
       await this.#engine.deleteLayer(layerId);
     }
     for await (const blob of this.#blobs.list()) {

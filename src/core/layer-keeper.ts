@@ -3,8 +3,18 @@ import type { Engine, Log, Storage } from './ports.js';
 /** Layers of this kind belong to snapshots, and go with the last that stands on them. */
 export const SNAPSHOT_LAYER = 'snap-';
 
+/** What goes with its last use. A set-up is expensive and may be wanted by the next sample: it stays a while. */
+const GOES = new RegExp(`^(${SNAPSHOT_LAYER}|codebase-|prepare-|baseline-|hidden-)`);
+
+/** Keeps layers from going. */
+export interface LayerHold extends Disposable {
+  readonly held: ReadonlySet<string>;
+  /** Holds these too. */
+  add(layers: Iterable<string>): void;
+}
+
 /**
- * Knows which layers are in use, and removes those of snapshots that are not any more. What refers to a layer is on
+ * Knows which layers are in use, and removes those of samples and snapshots that are not any more. What refers to a layer is on
  * record (a sample, snapshot, open session or verification) or holds it: whoever is about to put a reference on
  * record, or reads a layer for a while, holds it meanwhile.
  */
@@ -26,14 +36,21 @@ export class LayerKeeper {
   }
 
   /** None of them goes until the hold is disposed. */
-  hold(layers: Iterable<string>): Disposable {
-    const held = new Set(layers);
-    for (const layer of held) {
-      this.#holds.set(layer, (this.#holds.get(layer) ?? 0) + 1);
-      this.#touched.add(layer);
-    }
+  hold(layers: Iterable<string>): LayerHold {
+    const held = new Set<string>();
     let disposed = false;
+    const add = (more: Iterable<string>): void => {
+      for (const layer of more) {
+        if (disposed || held.has(layer)) continue;
+        held.add(layer);
+        this.#holds.set(layer, (this.#holds.get(layer) ?? 0) + 1);
+        this.#touched.add(layer);
+      }
+    };
+    add(layers);
     return {
+      held,
+      add,
       [Symbol.dispose]: () => {
         if (disposed) return;
         disposed = true;
@@ -47,11 +64,11 @@ export class LayerKeeper {
     };
   }
 
-  /** A reference to them has gone: those of snapshots that nothing uses any more are removed soon. */
+  /** A reference to them has gone: those that nothing uses any more are removed soon, set-ups excepted. */
   release(layers: Iterable<string>): void {
     let some = false;
     for (const layer of layers) {
-      if (!layer.startsWith(SNAPSHOT_LAYER)) continue;
+      if (!GOES.test(layer)) continue;
       this.#released.add(layer);
       some = true;
     }
@@ -83,7 +100,7 @@ export class LayerKeeper {
     this.#sweeping ??= new Promise<void>((resolve) => setImmediate(resolve))
       .then(() => this.#sweep())
       .catch((error: unknown) => {
-        this.#log.warn('layers of snapshots could not be removed', { error });
+        this.#log.warn('layers without use could not be removed', { error });
       })
       .finally(() => (this.#sweeping = undefined));
   }

@@ -14,13 +14,21 @@ export function setupLayerId(fingerprint: string, environment: Environment): str
   return `setup-${digestOf(key).slice(0, 40)}`;
 }
 
-export function prepareLayerId(
-  part: 'root' | 'workspace',
-  below: { readonly root: readonly string[]; readonly workspace: readonly string[] },
-  environment: Environment,
-): string {
+/** Layers of a sandbox's root and workspace, lowest first. */
+export interface LayerStacks {
+  readonly root: readonly string[];
+  readonly workspace: readonly string[];
+}
+
+/** What an environment's `prepare` makes of the layers that it runs on; the last of each are its own. */
+export function prepared(environment: Environment, below: LayerStacks): LayerStacks {
   const { prepare, setupNetwork, env, user, workdir } = environment;
-  return `prepare-${part}-${digestOf({ below, prepare, setupNetwork, env, user, workdir }).slice(0, 40)}`;
+  if (prepare.length === 0) return below;
+  const digest = digestOf({ below, prepare, setupNetwork, env, user, workdir }).slice(0, 40);
+  return {
+    root: [...below.root, `prepare-root-${digest}`],
+    workspace: [...below.workspace, `prepare-workspace-${digest}`],
+  };
 }
 
 export function baselineLayerId(workspace: readonly string[]): string {

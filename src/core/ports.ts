@@ -78,6 +78,7 @@ export interface SandboxSpec {
 export interface LayerInfo {
   readonly layerId: string;
   readonly bytes: number;
+  readonly createTime: Date;
 }
 
 /** The layers that parts of a sandbox become. */

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { digestOf } from './digest.js';
 import { CodesetError, failedPrecondition, invalidFields, notFound } from './errors.js';
 import { Turns } from './keyed.js';
+import type { LayerKeeper } from './layer-keeper.js';
 import type {
   BlobStore,
   Log,
@@ -42,6 +43,7 @@ export class SampleCatalog {
   readonly #blobs: BlobStore;
   readonly #reader: SampleReader;
   readonly #preparer: SamplePreparer;
+  readonly #keeper: LayerKeeper;
   readonly #log: Log;
   readonly #now: () => number;
   /** One registration per sample id at a time, so that versions follow each other. */
@@ -54,6 +56,7 @@ export class SampleCatalog {
     blobs: BlobStore;
     reader: SampleReader;
     preparer: SamplePreparer;
+    keeper: LayerKeeper;
     log: Log;
     now: () => number;
   }) {
@@ -61,6 +64,7 @@ export class SampleCatalog {
     this.#blobs = parts.blobs;
     this.#reader = parts.reader;
     this.#preparer = parts.preparer;
+    this.#keeper = parts.keeper;
     this.#log = parts.log;
     this.#now = parts.now;
   }
@@ -296,7 +300,18 @@ export class SampleCatalog {
       const doomed = version === undefined ? await this.#storage.samples.versions(sample.sampleId) : [sample];
       await Promise.all(doomed.map((one) => this.#preparer.cancel(one)));
       await this.#storage.samples.delete(sample.sampleId, version);
+      await this.#letGo(doomed);
     });
     this.#log.info('sample removed', { sampleId: sample.sampleId, version });
+  }
+
+  /** What nothing else stands on. An uploaded repository waits a while for other samples that will name it. */
+  async #letGo(removed: readonly SampleVersion[]): Promise<void> {
+    const used = await this.#storage.samples.references();
+    for (const { archiveBlob, layers } of removed) {
+      const { root, workspace, baseline, hidden } = layers;
+      this.#keeper.release([...root, ...workspace, baseline, hidden].filter((layer) => layer !== undefined));
+      if (!used.blobs.has(archiveBlob)) await this.#blobs.delete(archiveBlob);
+    }
   }
 }

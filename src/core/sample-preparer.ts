@@ -3,7 +3,8 @@ import type { EnvironmentBuilder } from './environment-builder.js';
 import { CodesetError } from './errors.js';
 import { EventLog } from './event-log.js';
 import { SharedWork, Slots } from './keyed.js';
-import { baselineLayerId, codebaseLayerId, hiddenLayerId } from './layer-plan.js';
+import type { LayerHold, LayerKeeper } from './layer-keeper.js';
+import { baselineLayerId, codebaseLayerId, hiddenLayerId, prepared } from './layer-plan.js';
 import type { BlobStore, Codebase, Engine, Log, SampleReader, Storage } from './ports.js';
 import type { SampleVersion, StageEvent } from './sample.js';
 import type { Trees } from './trees.js';
@@ -25,6 +26,7 @@ export class SamplePreparer {
   readonly #reader: SampleReader;
   readonly #builder: EnvironmentBuilder;
   readonly #trees: Trees;
+  readonly #keeper: LayerKeeper;
   readonly #log: Log;
   readonly #now: () => number;
   readonly #running = new Map<string, Preparation>();
@@ -39,6 +41,7 @@ export class SamplePreparer {
     reader: SampleReader;
     builder: EnvironmentBuilder;
     trees: Trees;
+    keeper: LayerKeeper;
     log: Log;
     now: () => number;
   }) {
@@ -48,6 +51,7 @@ export class SamplePreparer {
     this.#reader = parts.reader;
     this.#builder = parts.builder;
     this.#trees = parts.trees;
+    this.#keeper = parts.keeper;
     this.#log = parts.log;
     this.#now = parts.now;
   }
@@ -115,19 +119,42 @@ export class SamplePreparer {
     signal.throwIfAborted();
     const { environment } = sample.manifest;
     await this.#engine.check(environment);
+    // Until it is on record what it stands on; some of them are shared with other samples, which may be removed.
+    using layers = this.#keeper.hold([]);
+    try {
+      await this.#makeLayers(sample, layers, tell, signal);
+    } catch (error) {
+      this.#keeper.release(layers.held);
+      throw error;
+    }
+    tell('DONE', 'Ready.');
+    this.#log.info('sample ready', { sampleId: sample.sampleId, version: sample.version });
+  }
+
+  async #makeLayers(
+    sample: SampleVersion,
+    layers: LayerHold,
+    tell: (stage: StageEvent['stage'], message: string) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { environment } = sample.manifest;
     tell('CODEBASE', 'Taking the codebase at its base commit, and nothing later.');
-    const { layer: codebase, commit } = await this.#codebase(sample, signal);
+    const { layer: codebase, commit } = await this.#codebase(sample, layers, signal);
     const setup = await this.#builder.setup(environment, tell, signal);
     const below = { root: setup, workspace: [codebase] };
+    const planned = prepared(environment, below);
+    layers.add([...planned.root, ...planned.workspace]);
     const made = await this.#builder.prepare(environment, below, tell, signal);
     tell('SANDBOX', 'Recording the baseline that differences are taken from.');
     const baseline = baselineLayerId(made.workspace);
+    layers.add([baseline]);
     const record = async (given: AbortSignal): Promise<void> => {
       if (await this.#engine.hasLayer(baseline)) return;
       await this.#trees.makeBaseline(made.workspace, baseline, given);
     };
     await this.#baselines.run(baseline, record, signal);
     const hidden = hiddenLayerId(sample.digest);
+    layers.add([hidden]);
     if (!(await this.#engine.hasLayer(hidden))) {
       await using upload = await this.#reader.read(await this.#blobs.get(sample.archiveBlob));
       await this.#engine.importLayer(hidden, upload.hidden());
@@ -137,11 +164,13 @@ export class SamplePreparer {
       baseCommit: commit,
       layers: { root: made.root, workspace: made.workspace, baseline, hidden },
     });
-    tell('DONE', 'Ready.');
-    this.#log.info('sample ready', { sampleId: sample.sampleId, version: sample.version });
   }
 
-  async #codebase(sample: SampleVersion, signal: AbortSignal): Promise<{ layer: string; commit: string }> {
+  async #codebase(
+    sample: SampleVersion,
+    layers: LayerHold,
+    signal: AbortSignal,
+  ): Promise<{ layer: string; commit: string }> {
     const { history, environment } = sample.manifest;
     const uid = workspaceOwner(environment.user);
     const source =
@@ -149,6 +178,7 @@ export class SamplePreparer {
         ? `folder:${sample.archiveBlob}`
         : `bundle:${sample.repositoryBlob}:${sample.baseCommit}`;
     const layer = codebaseLayerId(source, history, uid);
+    layers.add([layer]);
     // A repository's commit is known and its layer shared; a folder's commit is made with its layer.
     if (sample.repositoryBlob !== undefined && history === 'past' && (await this.#engine.hasLayer(layer))) {
       return { layer, commit: sample.baseCommit };

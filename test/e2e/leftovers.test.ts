@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { SessionState } from '../../gen/codeset/v1/session.js';
-import { hostSession, startService } from '../support/service.js';
+import {
+  addSample,
+  hostSession,
+  register,
+  session,
+  sh,
+  startService,
+  type TestService,
+} from '../support/service.js';
 import { tempFolder } from '../support/temp-folder.js';
 
 const run = promisify(execFile);
@@ -31,8 +39,8 @@ test('a session whose sandbox can not be removed is closed all the same, and the
   await mkdir(busy);
   await run('mount', ['-t', 'tmpfs', 'busy', busy]);
   try {
-    const { session } = await service.admin.sessions.closeSession({ sessionId });
-    expect(session?.state).toBe(SessionState.CLOSED);
+    const { session: closed } = await service.admin.sessions.closeSession({ sessionId });
+    expect(closed?.state).toBe(SessionState.CLOSED);
     expect(await readdir(sandboxes)).toEqual([box]);
   } finally {
     await run('umount', [busy]);
@@ -40,4 +48,30 @@ test('a session whose sandbox can not be removed is closed all the same, and the
   }
   await using next = await startService({}, folder);
   expect(await readdir(join(next.dataDir, 'sandboxes'))).toEqual([]);
+});
+
+/** Kinds of layers, and how many blobs there are. */
+async function kept(service: TestService): Promise<{ layers: readonly string[]; blobs: number }> {
+  const names = await readdir(join(service.dataDir, 'layers'));
+  const blobs = await readdir(join(service.dataDir, 'blobs'), { recursive: true, withFileTypes: true });
+  const kinds = names.filter((name) => !name.startsWith('.')).map((name) => name.replace(/-[^-]*$/, ''));
+  return { layers: kinds.sort(), blobs: blobs.filter((entry) => entry.isFile()).length };
+}
+
+test('a removed version takes from the disk what it alone stood on, the last one all of it', async () => {
+  await using service = await startService();
+  const { samples } = service.admin;
+  const sample = { sampleId: 'add' };
+  await register(service.admin, addSample());
+  const one = { layers: ['baseline', 'codebase', 'hidden'], blobs: 1 };
+  expect(await kept(service)).toEqual(one);
+  await register(service.admin, addSample([{ path: 'codebase/more', content: 'x', executable: false }]));
+  expect((await kept(service)).layers).toHaveLength(6);
+  await samples.deleteSample({ sample: { ...sample, version: 1 } });
+  await expect.poll(() => kept(service)).toEqual(one);
+  const id = await session(service.admin);
+  expect((await sh(service.admin, id.id, 'cat more')).stdout).toBe('x');
+  await service.admin.sessions.closeSession({ sessionId: id.id });
+  await samples.deleteSample({ sample });
+  await expect.poll(() => kept(service)).toEqual({ layers: [], blobs: 0 });
 });

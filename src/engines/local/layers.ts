@@ -70,8 +70,9 @@ export class Layers {
     if (known !== undefined) return known;
     try {
       const text = await readFile(join(this.#paths.layer(layerId), 'layer.json'), 'utf8');
-      const stored = JSON.parse(text) as { bytes: number; copied?: boolean; whole?: boolean };
-      const layer = { layerId, copied: false, whole: false, ...stored };
+      const stored = JSON.parse(text) as { bytes: number; made?: number; copied?: boolean; whole?: boolean };
+      const { bytes, made = 0, copied = false, whole = false } = stored;
+      const layer = { layerId, bytes, createTime: new Date(made), copied, whole };
       this.#known.set(layerId, layer);
       return layer;
     } catch (error) {
@@ -206,8 +207,9 @@ export class Layers {
       for (const [i, layerId] of layerIds.entries()) {
         const folder = temporary[i] ?? '';
         const bytes = await diskUsage([join(folder, 'tree')]);
-        await writeFile(join(folder, 'layer.json'), `${JSON.stringify({ bytes, ...kind })}\n`);
-        layers.push({ layerId, bytes, copied: false, whole: false, ...kind });
+        const made = Date.now();
+        await writeFile(join(folder, 'layer.json'), `${JSON.stringify({ bytes, made, ...kind })}\n`);
+        layers.push({ layerId, bytes, createTime: new Date(made), copied: false, whole: false, ...kind });
       }
       if (lasting && temporary[0] !== undefined) await this.#settle(temporary[0]);
       // One that is there from a life that was killed between two renames is not of this moment.
@@ -285,7 +287,7 @@ export function diskFull(): CodesetError {
   return new CodesetError(
     'resource-exhausted',
     'DISK_FULL',
-    "The service's disk is full: close sessions, make room in its data folder, or remove samples (what they took is free after the next start).",
+    "The service's disk is full: close sessions, remove samples, or make room in its data folder.",
     { retryAfterMs: 30_000 },
   );
 }
