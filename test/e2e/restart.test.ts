@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ExecState } from '../../gen/codeset/v1/exec.js';
 import { SampleState } from '../../gen/codeset/v1/sample.js';
 import { SessionState } from '../../gen/codeset/v1/session.js';
 import { VerificationState } from '../../gen/codeset/v1/verification.js';
@@ -120,6 +121,64 @@ test(
       ).toBe(true);
       const boxes = await readdir(join(folder.path, 'data/sandboxes'));
       expect(boxes.length).toBe(sessions.filter(({ state }) => state === SessionState.READY).length);
+    }
+    await clearUp(folder);
+  },
+);
+
+test(
+  'a shell, its command and those that wait for it outlive kills of the service, in order and once',
+  { timeout: 120_000 },
+  async () => {
+    await using folder = await tempFolder();
+    let sessionId = '';
+    const shellLine = (value: string) => ({ $case: 'shellLine' as const, value });
+    const ids = ['first', ...Array.from({ length: 10 }, (_, i) => `queued-${i}`)];
+    {
+      await using life = await live(folder);
+      const { sessions } = life.client;
+      sessionId = await hostSession(life.client);
+      const spec = { shell: 'main', detach: true };
+      await sessions.runCommand({ sessionId, spec: { ...spec, command: shellLine('order=begun; cd /tmp') } });
+      const held = 'echo go; while [ ! -e /tmp/go ]; do sleep 0.01; done; order="$order first"; echo done';
+      const calls = ids.map((execId, i) => {
+        const command = shellLine(i === 0 ? held : `order="$order ${i}"; echo $order`);
+        const timeout = i === 0 ? undefined : { seconds: 60, nanos: 0 };
+        return sessions.runCommand({ sessionId, spec: { ...spec, execId, command, timeout } });
+      });
+      const ended = Promise.allSettled(calls);
+      for (const execId of ids) {
+        while ((await sessions.getExec({ sessionId, execId }).catch(() => undefined)) === undefined);
+      }
+      await life.child.kill();
+      await ended;
+    }
+    {
+      await using life = await live(folder);
+      const { exec } = await life.client.sessions.getExec({ sessionId, execId: 'queued-0' });
+      expect([exec?.state, exec?.startTime, exec?.shell]).toEqual([ExecState.STARTING, undefined, 'main']);
+      const cancel = { sessionId, execId: 'queued-4', signal: 'SIGTERM' };
+      await life.client.sessions.signalExec(cancel);
+      await sh(life.client, sessionId, 'touch /tmp/go');
+      // Somewhere among them.
+      await life.client.sessions.waitExec({ sessionId, execId: 'queued-1' });
+      await life.child.kill();
+    }
+    {
+      await using life = await live(folder);
+      const seen: string[] = [];
+      for (const execId of ids) {
+        const { exec, stdout } = await life.client.sessions.waitExec({ sessionId, execId });
+        expect(exec?.result?.shellReset).toBe(false);
+        seen.push(stdout?.head.toString().trim().split(/\s/).at(-1) ?? '');
+      }
+      expect(seen).toEqual(['done', '1', '2', '3', '4', '', '6', '7', '8', '9', '10']);
+      const { exec, stdout } = await life.client.sessions.runCommand({
+        sessionId,
+        spec: { shell: 'main', command: shellLine('echo $order; pwd') },
+      });
+      expect(stdout?.head.toString()).toBe('begun first 1 2 3 4 6 7 8 9 10\n/tmp\n');
+      expect(exec?.result?.shellReset).toBe(false);
     }
     await clearUp(folder);
   },
