@@ -194,14 +194,11 @@ static int connect_to_keeper(void) {
 
 /* ---------------------------------------------------------------- the command's life */
 
-static void pass_signals(int signal_fd, int keeper, bool taken) {
+static void pass_signals(int signal_fd, int keeper) {
   struct signalfd_siginfo info;
   while (read(signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
     struct shell_signal message = {(int32_t)(info.ssi_signo == STOP_STAND_IN ? SIGSTOP : info.ssi_signo)};
-    bool harmless = message.number == SIGCONT || message.number == SIGSTOP || message.number == SIGTSTP ||
-                    message.number == SIGWINCH || message.number == SIGCHLD || message.number == SIGURG;
     if (message.number == SIGCHLD) continue;
-    if (!taken && !harmless) leave(message.number); /* nothing of it has run */
     if (send(keeper, &message, sizeof message, MSG_NOSIGNAL) < 0) return;
   }
 }
@@ -212,7 +209,8 @@ static bool run_at(int keeper, int signal_fd, const struct shell_request *reques
   bool taken = false;
   while (true) {
     struct pollfd wait[2] = {{.fd = keeper, .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
-    if (poll(wait, 2, -1) < 0 && errno != EINTR) give_up("waiting for the shell", errno);
+    /* Signals wait until somebody takes them. */
+    if (poll(wait, taken ? 2 : 1, -1) < 0 && errno != EINTR) give_up("waiting for the shell", errno);
     if (wait[0].revents != 0) {
       struct shell_reply reply;
       ssize_t n = recv(keeper, &reply, sizeof reply, 0);
@@ -231,7 +229,7 @@ static bool run_at(int keeper, int signal_fd, const struct shell_request *reques
       if (!reply.began) dprintf(2, "codeset: the shell ended before the command could begin\n");
       leave(reply.wait_status);
     }
-    if (wait[1].revents != 0) pass_signals(signal_fd, keeper, taken);
+    if (taken && wait[1].revents != 0) pass_signals(signal_fd, keeper);
   }
 }
 

@@ -174,6 +174,13 @@ static void spawn_requests_are_parsed_and_every_cut_is_refused(void) {
   payload[length] = 0;
   CHECK(!parse_spawn(payload, length + 1, &request));
   free_spawn(&request);
+  put_u32(payload, SPAWN_STDIN | SPAWN_IN_TURN);
+  CHECK(!parse_spawn(payload, length, &request));
+  free_spawn(&request);
+  uint32_t longer = length + (uint32_t)add_string(payload + length, "shell/x/");
+  CHECK(parse_spawn(payload, longer, &request) && strcmp(request.turn, "shell/x/") == 0);
+  free_spawn(&request);
+  put_u32(payload, SPAWN_STDIN);
   put_u32(payload + 4, 1);
   CHECK(!parse_spawn(payload, length, &request));
   free_spawn(&request);
@@ -570,6 +577,147 @@ static void the_subject_gets_its_user_no_capabilities_and_a_folder_of_its_own(vo
   report(__func__, good);
 }
 
+/* ---------------------------------------------------------------- shells */
+
+/* EXITED's flags of an exec in turn. */
+#define BY_SIGNAL 1u
+#define KEPT 2u
+#define FRESH 4u
+#define NEVER_RAN 8u
+
+static char shell_turn[64];
+
+static void new_shell(void) {
+  static int count;
+  snprintf(shell_turn, sizeof shell_turn, "shell/test-%d-%d/", (int)getpid(), ++count);
+}
+
+static void run_in_shell(uint32_t key, const char *line) {
+  static uint8_t payload[64 << 10];
+  char name[64];
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(shell_turn + 6, "/"), shell_turn + 6);
+  const char *argv[] = {init_path, "in-shell", name, "--mark", shell_turn, "--start-in", "/", "--word", "--line", line, NULL};
+  uint32_t length = make_spawn(payload, "", "/", 65536, SPAWN_IN_TURN, argv);
+  length += (uint32_t)add_string(payload + length, shell_turn);
+  send_to_init(F_SPAWN, 0, key, 0, 0, payload, length);
+}
+
+static char shell_output[4096];
+
+/* The next exec that ends, its code or signal and its flags; what came until then is in shell_output. */
+static bool next_exit(uint32_t *key, uint32_t *flags, uint32_t *code) {
+  size_t size = 0;
+  while (next_frame()) {
+    if (got.frame.type == F_OUTPUT && size + got.frame.length < sizeof shell_output) {
+      memcpy(shell_output + size, got.payload, got.frame.length);
+      size += got.frame.length;
+    }
+    shell_output[size] = 0;
+    if (got.frame.type != F_EXITED) continue;
+    *key = got.frame.key;
+    *flags = get_u32(got.payload);
+    *code = get_u32(got.payload + 4);
+    return true;
+  }
+  return false;
+}
+
+static void commands_in_turn_share_a_shell_one_after_another(void) {
+  bool good = begin();
+  new_shell();
+  uint32_t key, flags, code;
+  run_in_shell(1, "x=1; cd /usr; sleep 0.1; (exit 5)");
+  run_in_shell(2, "printf '%s %s %s' $? $x $PWD; x=2");
+  run_in_shell(3, "printf '%s' $x; exit 4");
+  run_in_shell(4, "printf '[%s]' $x; exit");
+  CHECK(next_exit(&key, &flags, &code) && key == 1 && flags == (KEPT | FRESH) && code == 5);
+  CHECK(next_exit(&key, &flags, &code) && key == 2 && flags == KEPT && code == 0);
+  CHECK(strcmp(shell_output, "5 1 /usr") == 0);
+  CHECK(next_exit(&key, &flags, &code) && key == 3 && flags == 0 && code == 4);
+  CHECK(strcmp(shell_output, "2") == 0);
+  CHECK(next_exit(&key, &flags, &code) && key == 4 && flags == FRESH && code == 0);
+  CHECK(strcmp(shell_output, "[]") == 0);
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+static void one_that_waits_is_ended_by_a_signal_and_never_runs(void) {
+  bool good = begin();
+  new_shell();
+  uint32_t key, flags, code;
+  run_in_shell(1, "x=1; echo go; sleep 60");
+  CHECK(until(F_OUTPUT));
+  run_in_shell(2, "echo never");
+  run_in_shell(3, "echo never");
+  run_in_shell(4, "printf '%s' $x; exit");
+  send_to_init(F_SIGNAL, SIGTERM, 2, 7, 0, NULL, 0);
+  CHECK(next_exit(&key, &flags, &code) && key == 2 && flags == (BY_SIGNAL | NEVER_RAN) && code == SIGTERM);
+  send_to_init(F_KILL_TREE, SIGKILL, 3, 8, 0, "exe_test_3", 10);
+  CHECK(next_exit(&key, &flags, &code) && key == 3 && flags == (BY_SIGNAL | NEVER_RAN) && code == SIGKILL);
+  send_to_init(F_SIGNAL, SIGTERM, 1, 9, 0, NULL, 0);
+  CHECK(next_exit(&key, &flags, &code) && key == 1 && flags == (KEPT | FRESH) && code == 128 + SIGTERM);
+  CHECK(next_exit(&key, &flags, &code) && key == 4 && flags == 0 && code == 0 && strcmp(shell_output, "1") == 0);
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+static void a_kill_takes_the_shell_and_the_next_waits_until_it_is_gone(void) {
+  bool good = begin();
+  new_shell();
+  uint32_t key, flags, code;
+  static const uint8_t kinds[] = {F_KILL_TREE, F_SIGNAL};
+  for (uint32_t i = 0; i < 2; i++) {
+    run_in_shell(1 + 2 * i, "x=1; trap '' TERM; echo go; (while :; do :; done) & while :; do :; done");
+    run_in_shell(2 + 2 * i, "printf '[%s]' $x; exit");
+    CHECK(until(F_OUTPUT));
+    send_to_init(kinds[i], SIGKILL, 1 + 2 * i, 5, 0, "exe_test", kinds[i] == F_KILL_TREE ? 8 : 0);
+    CHECK(next_exit(&key, &flags, &code) && key == 1 + 2 * i && flags == BY_SIGNAL && code == SIGKILL);
+    CHECK(next_exit(&key, &flags, &code) && key == 2 + 2 * i && flags == FRESH && strcmp(shell_output, "[]") == 0);
+  }
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+static void stop_and_continue_reach_what_a_shell_runs(void) {
+  bool good = begin();
+  new_shell();
+  uint32_t key, flags, code;
+  run_in_shell(1, "sh -c 'echo $$; kill -STOP $$; echo woken'; exit");
+  CHECK(until(F_OUTPUT));
+  pid_t stopped = (pid_t)atoi((char *)got.payload);
+  char path[64], text[512] = "";
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)stopped);
+  for (int i = 0; i < 1000 && strstr(text, ") T ") == NULL; i++) {
+    int fd = open(path, O_RDONLY);
+    ssize_t n = read(fd, text, sizeof text - 1);
+    text[n < 0 ? 0 : n] = 0;
+    close(fd);
+    usleep(1000);
+  }
+  send_to_init(F_SIGNAL, SIGCONT, 1, 5, 0, NULL, 0);
+  CHECK(next_exit(&key, &flags, &code) && code == 0 && strcmp(shell_output, "woken\n") == 0);
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
+static void wrong_uses_of_in_shell_are_refused(void) {
+  bool good = begin();
+  const char *wrong[][6] = {
+      {init_path, "in-shell", NULL},
+      {init_path, "in-shell", "name", "--mark", "m", NULL},
+      {init_path, "in-shell", "name", "--env", "novalue", NULL},
+      {init_path, "in-shell", "name", "--nonsense", "x", NULL},
+      {init_path, "in-shell", "", "--mark", "m", NULL},
+  };
+  uint32_t key, flags, code;
+  for (uint32_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    spawn(i + 1, "", "/", 65536, 0, wrong[i]);
+    CHECK(next_exit(&key, &flags, &code) && flags == 0 && code == 125);
+  }
+  CHECK(stop_init());
+  report(__func__, good);
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) return 2;
   init_path = realpath(argv[1], NULL);
@@ -594,6 +742,11 @@ int main(int argc, char **argv) {
   control_c_and_signals_reach_the_foreground();
   all_output_of_a_terminal_comes_before_its_exit();
   a_child_that_lives_on_keeps_the_terminal_and_does_not_delay_the_exit();
+  commands_in_turn_share_a_shell_one_after_another();
+  one_that_waits_is_ended_by_a_signal_and_never_runs();
+  a_kill_takes_the_shell_and_the_next_waits_until_it_is_gone();
+  stop_and_continue_reach_what_a_shell_runs();
+  wrong_uses_of_in_shell_are_refused();
   files_are_written_read_listed_moved_and_removed();
   the_subject_gets_its_user_no_capabilities_and_a_folder_of_its_own();
   char command[128];
