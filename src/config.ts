@@ -28,6 +28,8 @@ export interface ClientConfig {
   readonly dataDir: string;
   /** Colour is not wanted, whatever the terminal. */
   readonly noColor: boolean;
+  /** What kind of terminal this is, `xterm-256color`; undefined when nobody says. */
+  readonly term: string | undefined;
 }
 
 // Variables that carry our prefix and are no settings: what sandboxes, agents under `eval` and our tests get.
@@ -104,6 +106,7 @@ export function loadClientConfig(sources: ConfigSources = {}): ClientConfig {
     apiKey: pick('apiKey'),
     dataDir: resolve(sources.cwd ?? process.cwd(), folder),
     noColor: (env['NO_COLOR'] ?? '') !== '',
+    term: env['TERM'] === '' ? undefined : env['TERM'],
   });
 }
 

@@ -1,12 +1,12 @@
 import { Command } from 'commander';
-import { ExecCall } from '../client/exec-call.js';
 import type { Cli } from './context.js';
-import { withCommonOptions } from './options.js';
+import { reconnectOption, withCommonOptions } from './options.js';
 import { execErrorStatus, streamExec } from './run-exec.js';
 
 interface AttachOptions {
   readonly interactive?: boolean;
   readonly statusFile?: string;
+  readonly reconnect: number;
 }
 
 export function attachCommand(cli: Cli): Command {
@@ -14,16 +14,22 @@ export function attachCommand(cli: Cli): Command {
     .description('take part in a command that was started: its outputs from their beginning, its exit status')
     .argument('<SESSION>', 'its id')
     .argument('<EXEC>', "the command's id")
-    .option('-i, --interactive', "send this process's stdin")
-    .option('--status-file <FILE>', 'write how it ended there, as JSON');
+    .option(
+      '-i, --interactive',
+      "send this process's stdin; this terminal becomes the command's, if it has one",
+    )
+    .option('--status-file <FILE>', 'write how it ended there, as JSON')
+    .addOption(reconnectOption());
   return command.action((sessionId: string, execId: string, options: AttachOptions) =>
     cli.run(
       command,
       async (context) => {
-        const connection = await context.connect();
-        const call = new ExecCall(connection, { $case: 'attach', value: { sessionId, execId } });
-        return streamExec(context, call, {
+        const connection = await context.connect(options.reconnect);
+        const { exec } = await connection.sessions.getExec({ sessionId, execId });
+        const opening = { $case: 'attach' as const, value: { sessionId, execId } };
+        return streamExec(context, connection, opening, {
           input: options.interactive === true,
+          tty: exec?.tty !== undefined,
           statusFile: options.statusFile,
         });
       },

@@ -6,13 +6,27 @@ import { readAdminKey } from '../storage/admin-key.js';
 import { DONE, OUTPUT_CLOSED, sentenceOf, statusOf, USAGE } from './exit-status.js';
 import { Output, OutputClosed } from './output.js';
 
+/** A signal that this program may be sent. SIGCONT: it was stopped and goes on. */
+export type CliSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGCONT';
+
+/** An output, which may be a terminal: that has a size and emits `resize`. */
+export type CliOutput = Writable & {
+  readonly isTTY?: boolean;
+  readonly rows?: number;
+  readonly columns?: number;
+};
+
 /** What the process around the command line gives it. */
 export interface CliIo {
-  readonly stdin: Readable & { readonly isTTY?: boolean };
-  readonly stdout: Writable & { readonly isTTY?: boolean };
-  readonly stderr: Writable & { readonly isTTY?: boolean };
-  /** Calls `handler` at each SIGINT and SIGTERM instead of ending. @returns a function that ends this. */
-  onSignal(handler: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
+  readonly stdin: Readable & {
+    readonly isTTY?: boolean;
+    readonly fd?: number;
+    setRawMode?(raw: boolean): unknown;
+  };
+  readonly stdout: CliOutput;
+  readonly stderr: CliOutput;
+  /** Calls `handler` at each signal instead of what the system does with it. @returns a function that ends this. */
+  onSignal(handler: (signal: CliSignal) => void): () => void;
 }
 
 export interface CommonOptions {
@@ -47,10 +61,13 @@ export class CommandContext {
     return this.io.stderr.isTTY === true;
   }
 
-  /** The connection of this command, closed when it ends. */
-  async connect(): Promise<Connection> {
+  /**
+   * The connection of this command, closed when it ends.
+   * @param reconnectTimeoutMs for how long it is tried again when it broke, in milliseconds.
+   */
+  async connect(reconnectTimeoutMs?: number): Promise<Connection> {
     const apiKey = this.config.apiKey ?? (await readAdminKey(this.config.dataDir));
-    this.#connection ??= new Connection({ address: this.config.address, apiKey });
+    this.#connection ??= new Connection({ address: this.config.address, apiKey, reconnectTimeoutMs });
     return this.#connection;
   }
 

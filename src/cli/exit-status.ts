@@ -1,4 +1,4 @@
-import { CodesetClientError } from '../client/errors.js';
+import { CodesetClientError, DisconnectedError } from '../client/errors.js';
 import { ConfigError } from '../config.js';
 import { CodesetError } from '../core/errors.js';
 
@@ -51,6 +51,10 @@ export function statusOf(error: unknown): number {
 
 /** What to tell a person; the first line is a sentence. */
 export function sentenceOf(error: unknown, address: string): string {
+  if (error instanceof DisconnectedError) {
+    const { sessionId, execId } = error;
+    return `The server at ${address} was not back in time. The command may run on: \`codeset attach ${sessionId} ${execId}\` takes it up.`;
+  }
   if (error instanceof CodesetClientError && error.unreachable) {
     return `There is no server at ${address}: start one with \`codeset serve\`, or name another with --address.`;
   }

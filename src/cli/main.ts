@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { runCli } from './program.js';
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGCONT'] as const;
 const { stdin, stdout, stderr } = process;
 // A reader that has gone (`| head`) is no defect; whoever writes finds out by himself.
 for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
@@ -10,8 +11,10 @@ const status = await runCli(process.argv.slice(2), {
   stdout,
   stderr,
   onSignal: (handler) => {
-    process.on('SIGINT', handler).on('SIGTERM', handler);
-    return () => process.off('SIGINT', handler).off('SIGTERM', handler);
+    for (const signal of SIGNALS) process.on(signal, handler);
+    return () => {
+      for (const signal of SIGNALS) process.off(signal, handler);
+    };
   },
 });
 // Pipes are written behind our back: the process ends by itself once they are.

@@ -1,5 +1,8 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { wireDuration, type WireDuration } from '../client/wire-duration.js';
 import { parseDuration, parseSize } from '../samples/quantities.js';
+
+export type { WireDuration } from '../client/wire-duration.js';
 
 /** The options that every command which talks to a server has. */
 export function withCommonOptions(command: Command): Command {
@@ -24,17 +27,22 @@ export function many(text: string, before: readonly string[] = []): string[] {
   return [...before, text];
 }
 
-/** As the wire has durations. */
-export interface WireDuration {
-  readonly seconds: bigint;
-  readonly nanos: number;
-}
-
 /** `90s`, `1h30m`; a plain number counts seconds. */
 export function duration(text: string): WireDuration {
+  return wireDuration(milliseconds(text));
+}
+
+function milliseconds(text: string): number {
   const ms = parseDuration(/^\d+(\.\d+)?$/.test(text) ? `${text}s` : text);
   if (ms === undefined) throw new InvalidArgumentError('Expected a duration such as 90s, 5m or 1h30m.');
-  return { seconds: BigInt(Math.floor(ms / 1000)), nanos: (ms % 1000) * 1_000_000 };
+  return ms;
+}
+
+/** For commands that stream an exec; in milliseconds. */
+export function reconnectOption(): Option {
+  return new Option('--reconnect <DURATION>', 'for how long a connection that broke is tried again')
+    .argParser(milliseconds)
+    .default(30_000, '30s');
 }
 
 /** `512MiB`. */

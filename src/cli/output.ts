@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { protoJson, type JsonType, type MessageOf } from '../client/proto-json.js';
+import type { JsonType, MessageOf } from '../client/proto-json.js';
 
 export type Colour = 'red' | 'green' | 'yellow' | 'dim' | 'bold';
 
@@ -34,13 +34,19 @@ export class Output {
     await writeBytes(this.#options.stdout, data);
   }
 
-  async errorBytes(data: Uint8Array): Promise<void> {
-    await writeBytes(this.#options.stderr, data);
+  /**
+   * Bytes as they are, on stdout or stderr. @returns undefined, or what resolves when there is room for more.
+   * @throws OutputClosed
+   */
+  write(data: Uint8Array, to: 'stdout' | 'stderr'): Promise<void> | undefined {
+    return writeBytes(this.#options[to], data);
   }
 
   /** One document, or with `pretty` false one line of a stream. */
-  message<T extends JsonType>(type: T, message: MessageOf<T>, pretty = true): Promise<void> {
-    return this.document(protoJson(type, message), pretty);
+  async message<T extends JsonType>(type: T, message: MessageOf<T>, pretty = true): Promise<void> {
+    // Loaded when wanted: without it other commands start in four fifths of the time.
+    const { protoJson } = await import('../client/proto-json.js');
+    await this.document(protoJson(type, message), pretty);
   }
 
   document(value: unknown, pretty = true): Promise<void> {

@@ -12,6 +12,7 @@ import { withCommonOptions } from './options.js';
 import { sampleCommand } from './sample/sample.js';
 import { serveCommand } from './serve.js';
 import { sessionCommand } from './session/session.js';
+import { shellCommand } from './shell.js';
 import { verifyCommand } from './verify.js';
 
 const EXIT_STATUSES = `
@@ -47,6 +48,7 @@ export function programOf(cli: Cli): Command {
     sessionCommand(cli),
     execCommand(cli),
     attachCommand(cli),
+    shellCommand(cli),
     verifyCommand(cli),
     cpCommand(cli),
     diffCommand(cli),

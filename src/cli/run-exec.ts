@@ -1,60 +1,38 @@
 import { writeFile } from 'node:fs/promises';
-import type { ExecCall } from '../client/exec-call.js';
+import type { Connection } from '../client/connection.js';
 import { CodesetClientError } from '../client/errors.js';
-import { protoJson } from '../client/proto-json.js';
-import type { ExecExited } from '../client/types.js';
+import { ExecCall, type ExecOpening } from '../client/exec-call.js';
+import type { ExecExited, ExecResponse } from '../client/types.js';
 import { exitReason, isStderr } from '../client/words.js';
 import type { CommandContext } from './context.js';
-import { OutputClosed } from './output.js';
+import { ExecSignals } from './exec-signals.js';
 import { EXEC_FAILED, statusOf, statusOfCommand, USAGE, type CommandEnd } from './exit-status.js';
+import { LocalTerminal, type RawMode } from './local-terminal.js';
+import { OutputClosed } from './output.js';
 
-const PIECE = 64 * 1024;
-const SIGINTS_TO_LEAVE = 3;
+const CTRL_C = 0x03;
 
-/** Streams a command to this process's outputs, and its input and signals to the command. @returns the exit status. */
+export interface StreamOptions {
+  /** Whether this process's stdin is the command's. */
+  readonly input: boolean;
+  /** Whether the command has a terminal. */
+  readonly tty: boolean;
+  /** Where to write how it ended, as JSON. */
+  readonly statusFile?: string | undefined;
+}
+
+/** Streams a command to this process's outputs, and its input, signals and size to the command. @returns the exit status. */
 export async function streamExec(
   context: CommandContext,
-  call: ExecCall,
-  options: { readonly input: boolean; readonly statusFile?: string | undefined },
+  connection: Connection,
+  opening: ExecOpening,
+  options: StreamOptions,
 ): Promise<number> {
-  const { io, out } = context;
-  let interrupts = 0;
-  const ended = new AbortController();
-  const release = io.onSignal((signal) => {
-    interrupts += signal === 'SIGINT' ? 1 : 0;
-    // A command that does not listen must not hold the person.
-    if (interrupts >= SIGINTS_TO_LEAVE) call.cancel();
-    else call.signal(signal).catch(() => undefined);
-  });
-  let execId = '';
+  const stream = new ExecStream(context, connection, opening, options);
   try {
-    for await (const response of call.responses()) {
-      const { frame } = response;
-      if (out.json) await out.message('ExecResponse', response, false);
-      if (frame?.$case === 'started') {
-        execId = frame.value.execId;
-        if (options.input) sendInput(context, call, ended.signal);
-      } else if (frame?.$case === 'output' && !out.json) {
-        await (isStderr(frame.value.stream) ? out.errorBytes(frame.value.data) : out.bytes(frame.value.data));
-      } else if (frame?.$case === 'gap' && !out.json) {
-        const { fromOffset, toOffset, stream } = frame.value;
-        out.note(
-          `codeset: ${toOffset - fromOffset} bytes of ${isStderr(stream) ? 'stderr' : 'stdout'} are no longer kept.`,
-        );
-      } else if (frame?.$case === 'exited') {
-        await writeStatus(options.statusFile, { execId, exited: protoJson('ExecExited', frame.value) });
-        return endOf(context, frame.value);
-      }
-    }
-    return EXEC_FAILED;
-  } catch (error) {
-    if (interrupts >= SIGINTS_TO_LEAVE) return 130;
-    if (error instanceof OutputClosed) throw error;
-    await writeStatus(options.statusFile, { execId, error: errorJson(error) });
-    throw error;
+    return await stream.run();
   } finally {
-    ended.abort();
-    release();
+    stream.close();
   }
 }
 
@@ -63,34 +41,142 @@ export function execErrorStatus(error: unknown): number {
   return statusOf(error) === USAGE ? USAGE : EXEC_FAILED;
 }
 
-/** Not awaited: a command may end while its input goes on. */
-function sendInput({ io, out }: CommandContext, call: ExecCall, ended: AbortSignal): void {
-  const pump = async (): Promise<void> => {
-    for await (const chunk of io.stdin as AsyncIterable<Buffer | string>) {
-      if (ended.aborted) return;
-      const data = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-      for (let at = 0; at < data.length; at += PIECE) await call.sendInput(data.subarray(at, at + PIECE));
-    }
-    await call.endInput();
-  };
-  pump().catch((error: unknown) => {
-    if (!ended.aborted) out.note(`codeset: stdin can't be read: ${String(error)}`);
-    void call.endInput();
-  });
-}
+class ExecStream {
+  readonly #context: CommandContext;
+  readonly #options: StreamOptions;
+  readonly #call: ExecCall;
+  readonly #signals: ExecSignals;
+  readonly #terminal: LocalTerminal;
+  readonly #reconnectTimeoutMs: number;
+  #raw: RawMode | undefined;
+  #resizing: Disposable | undefined;
+  #over = false;
 
-function endOf({ out }: CommandContext, { result }: ExecExited): number {
-  if (result === undefined) return EXEC_FAILED;
-  const { status, message } = result;
-  const reason = exitReason(result.reason);
-  const end: CommandEnd = {
-    reason,
-    ...(status?.$case === 'exitCode' ? { exitCode: status.value } : {}),
-    ...(status?.$case === 'signal' ? { signal: status.value } : {}),
-  };
-  const said = message === '' ? EXPLANATIONS[reason] : message;
-  if (said !== undefined && !out.json) out.note(`codeset: ${said}`);
-  return statusOfCommand(end);
+  constructor(context: CommandContext, connection: Connection, opening: ExecOpening, options: StreamOptions) {
+    this.#context = context;
+    this.#options = options;
+    this.#reconnectTimeoutMs = connection.reconnectTimeoutMs;
+    this.#call = new ExecCall(connection, opening, { onConnection: (state) => this.#connection(state) });
+    this.#terminal = new LocalTerminal(context.io);
+    this.#signals = new ExecSignals(context.io, this.#call, () => this.#continued());
+  }
+
+  async run(): Promise<number> {
+    const { statusFile } = this.#options;
+    const { execId } = this.#call;
+    try {
+      for await (const response of this.#call.responses()) {
+        const room = this.#show(response);
+        if (room !== undefined) await room;
+        if (response.frame?.$case !== 'exited') continue;
+        const exited = response.frame.value;
+        this.close();
+        if (statusFile !== undefined) {
+          const { protoJson } = await import('../client/proto-json.js');
+          await writeStatus(statusFile, { execId, exited: protoJson('ExecExited', exited) });
+        }
+        return this.#end(exited);
+      }
+      return EXEC_FAILED;
+    } catch (error) {
+      this.close();
+      if (this.#signals.status !== undefined) return this.#signals.status;
+      if (error instanceof OutputClosed) throw error;
+      if (statusFile !== undefined) await writeStatus(statusFile, { execId, error: errorJson(error) });
+      throw error;
+    }
+  }
+
+  /** The terminal is as before. Idempotent. */
+  close(): void {
+    this.#over = true;
+    this.#raw?.[Symbol.dispose]();
+    this.#resizing?.[Symbol.dispose]();
+    this.#signals[Symbol.dispose]();
+  }
+
+  /** @returns undefined, or what resolves when there is room for more. */
+  #show(response: ExecResponse): Promise<void> | undefined {
+    const { out } = this.#context;
+    const { frame } = response;
+    if (frame?.$case === 'started') this.#started();
+    if (out.json) return out.message('ExecResponse', response, false);
+    if (frame?.$case === 'output') {
+      return out.write(frame.value.data, isStderr(frame.value.stream) ? 'stderr' : 'stdout');
+    }
+    if (frame?.$case === 'gap') {
+      const { fromOffset, toOffset, stream } = frame.value;
+      const name = isStderr(stream) ? 'stderr' : 'stdout';
+      this.#note(`${toOffset - fromOffset} bytes of ${name} are no longer kept.`);
+    }
+    return undefined;
+  }
+
+  #started(): void {
+    this.#signals.connected = true;
+    const { input, tty } = this.#options;
+    if (tty) {
+      this.#resizing = this.#terminal.onResize((size) => this.#call.resize(size));
+      const { size } = this.#terminal;
+      // It may have changed since the start was sent, and of one that others started it is theirs.
+      if (size !== undefined) this.#call.resize(size);
+      if (input && this.#context.io.stdin.isTTY === true) this.#raw = this.#terminal.raw();
+    }
+    if (input) {
+      // Not awaited: a command may end while its input goes on.
+      this.#pump().catch((error: unknown) => {
+        if (!this.#over) this.#note(`stdin can't be read: ${String(error)}`);
+        void this.#call.endInput();
+      });
+    }
+  }
+
+  async #pump(): Promise<void> {
+    for await (const chunk of this.#context.io.stdin as AsyncIterable<Buffer | string>) {
+      if (this.#over) return;
+      const data = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+      // Nobody is there to take the key as what it is, and the person must not be held.
+      if (this.#raw !== undefined && !this.#signals.connected && data.includes(CTRL_C))
+        return this.#signals.leave('SIGINT');
+      await this.#call.sendInput(data);
+    }
+    await this.#call.endInput();
+  }
+
+  #connection(state: 'lost' | 'back'): void {
+    this.#signals.connected = state === 'back';
+    if (state === 'back') return this.#note('connected again.');
+    const seconds = Math.round(this.#reconnectTimeoutMs / 1000);
+    const way = this.#raw === undefined ? 'Ctrl-C twice' : 'Ctrl-C';
+    this.#note(`the connection to the server broke; trying again for ${seconds} s (${way} leaves).`);
+  }
+
+  #continued(): void {
+    this.#raw?.enter();
+    const { size } = this.#terminal;
+    if (this.#options.tty && size !== undefined) this.#call.resize(size);
+  }
+
+  /** A line for the person; in raw mode a line feed alone would not go to its beginning. */
+  #note(text: string): void {
+    this.#context.out.note(
+      this.#raw === undefined || this.#over ? `codeset: ${text}` : `\r\ncodeset: ${text}\r`,
+    );
+  }
+
+  #end({ result }: ExecExited): number {
+    if (result === undefined) return EXEC_FAILED;
+    const { status, message } = result;
+    const reason = exitReason(result.reason);
+    const end: CommandEnd = {
+      reason,
+      ...(status?.$case === 'exitCode' ? { exitCode: status.value } : {}),
+      ...(status?.$case === 'signal' ? { signal: status.value } : {}),
+    };
+    const said = message === '' ? EXPLANATIONS[reason] : message;
+    if (said !== undefined && !this.#context.out.json) this.#note(said);
+    return statusOfCommand(end);
+  }
 }
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
@@ -103,8 +189,8 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   LOST: 'The service lost sight of the command; how it ended is unknown.',
 };
 
-async function writeStatus(file: string | undefined, status: Record<string, unknown>): Promise<void> {
-  if (file !== undefined) await writeFile(file, `${JSON.stringify(status)}\n`);
+async function writeStatus(file: string, status: Record<string, unknown>): Promise<void> {
+  await writeFile(file, `${JSON.stringify(status)}\n`);
 }
 
 function errorJson(error: unknown): Record<string, unknown> {

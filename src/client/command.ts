@@ -18,9 +18,25 @@ export interface CommandOptions {
   readonly user?: string | undefined;
   /** How long it may run, in milliseconds; then it is ended with reason TIMEOUT. Default: while the session lives. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * How long it may go without a byte of output or input, in milliseconds; then it is ended with reason
+   * IDLE_TIMEOUT. Default: no limit.
+   */
+  readonly idleTimeoutMs?: number | undefined;
+  /**
+   * How many bytes it may write, both outputs together; then it is killed with reason OUTPUT_LIMIT. Default: no
+   * limit.
+   */
+  readonly outputLimitBytes?: number | undefined;
+  /**
+   * How long it goes on after its connection broke and nobody attached, in milliseconds, at most an hour; then it
+   * is ended with reason CANCELLED. Default: as long as this client tries to be back, `reconnectTimeoutMs`, but 10
+   * seconds at least.
+   */
+  readonly leaseMs?: number | undefined;
   /** How long it has between `stopSignal` and SIGKILL when it is being ended, in milliseconds. Default 2000. */
   readonly killGraceMs?: number | undefined;
-  /** The signal that asks it to end. Default SIGTERM. */
+  /** The signal that asks it to end. Default SIGTERM, with a terminal SIGHUP. */
   readonly stopSignal?: string | undefined;
   /** An id of your choice, unique in the session: the same command sent again with it runs once. Default: a new one. */
   readonly execId?: string | undefined;
@@ -45,8 +61,23 @@ export function paceField(pace: Pace | undefined): { readonly pace?: OutputPace 
   return pace === undefined ? {} : { pace: PACES[pace] };
 }
 
-/** @throws TypeError for a command that is none. */
-export function specOf(command: CommandLine, options: CommandOptions): DeepPartial<ExecSpec> {
+const MIN_LEASE_MS = 10_000;
+const MAX_LEASE_MS = 3_600_000;
+
+/** A lease that outlives the time in which the client tries to be back, in milliseconds. */
+export function leaseMs(reconnectTimeoutMs: number): number {
+  return Math.min(Math.max(reconnectTimeoutMs, MIN_LEASE_MS), MAX_LEASE_MS);
+}
+
+/**
+ * @param reconnectTimeoutMs for how long the client will try to be back.
+ * @throws TypeError for a command that is none.
+ */
+export function specOf(
+  command: CommandLine,
+  options: CommandOptions,
+  reconnectTimeoutMs: number,
+): DeepPartial<ExecSpec> {
   return {
     command: commandOf(command),
     execId: options.execId ?? '',
@@ -56,6 +87,9 @@ export function specOf(command: CommandLine, options: CommandOptions): DeepParti
     stopSignal: options.stopSignal ?? '',
     ...durationField('timeout', options.timeoutMs),
     ...durationField('killGrace', options.killGraceMs),
+    ...durationField('idleTimeout', options.idleTimeoutMs),
+    ...durationField('lease', options.leaseMs ?? leaseMs(reconnectTimeoutMs)),
+    maxOutputBytes: BigInt(options.outputLimitBytes ?? 0),
   };
 }
 

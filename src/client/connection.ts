@@ -83,7 +83,9 @@ export class Connection implements Disposable {
   readonly sessions: SessionClient;
   readonly verifications: VerificationClient;
   readonly #channel: Channel;
+  readonly #calls = new Set<AbortController>();
   #answered = false;
+  #closed = false;
 
   constructor({ address, apiKey, reconnectTimeoutMs }: ConnectionOptions) {
     this.address = address;
@@ -112,8 +114,10 @@ export class Connection implements Disposable {
     return this.#answered;
   }
 
-  /** Ends every call that is open. Idempotent. */
+  /** Ends every call that is open, with CANCELLED. Idempotent. */
   close(): void {
+    this.#closed = true;
+    for (const call of this.#calls) call.abort();
     this.#channel.close();
   }
 
@@ -121,13 +125,21 @@ export class Connection implements Disposable {
     this.close();
   }
 
-  /** Makes errors of statuses, and notes that somebody is there. */
+  /** Makes errors of statuses, notes that somebody is there, and ends calls with the connection. */
   async *#observe<Request, Response>(
     call: ClientMiddlewareCall<Request, Response>,
     options: CallOptions,
   ): AsyncGenerator<Response, Response | void, undefined> {
+    if (this.#closed) throw closed();
+    const { signal } = options;
+    const stop = new AbortController();
+    const abort = (): void => stop.abort(signal?.reason);
+    signal?.addEventListener('abort', abort);
+    if (signal?.aborted === true) abort();
+    this.#calls.add(stop);
     const observed = {
       ...options,
+      signal: stop.signal,
       onHeader: (header: Metadata) => {
         this.#answered = true;
         options.onHeader?.(header);
@@ -136,9 +148,13 @@ export class Connection implements Disposable {
     try {
       return yield* call.next(call.request, observed);
     } catch (error) {
+      if (this.#closed) throw closed(error);
       const told = errorOfStatus(error, (details) => this.#lost(details));
       if (told instanceof CodesetClientError && !told.unreachable) this.#answered = true;
       throw told;
+    } finally {
+      this.#calls.delete(stop);
+      signal?.removeEventListener('abort', abort);
     }
   }
 
@@ -148,6 +164,10 @@ export class Connection implements Disposable {
       ? `The connection to the server at ${this.address} broke${said}.`
       : `There is no server at ${this.address}: start one with \`codeset serve\`, or name another address${said}.`;
   }
+}
+
+function closed(cause?: unknown): CodesetClientError {
+  return new CodesetClientError('CANCELLED', '', 'The client was closed.', { cause });
 }
 
 /** nice-grpc takes what follows a single colon for a port, so that sockets need gRPC's long form. */

@@ -8,9 +8,11 @@ import type {
 } from '../../gen/codeset/v1/session_service.js';
 import type { Connection } from './connection.js';
 import { CodesetClientError, ConnectionError, DisconnectedError } from './errors.js';
-import { ExecInput } from './exec-input.js';
+import { ExecInput, type TerminalSize } from './exec-input.js';
 import { newId } from './new-id.js';
 import { backoffMs, pause } from './pause.js';
+
+export type { TerminalSize } from './exec-input.js';
 
 export type ExecOpening =
   | { readonly $case: 'start'; readonly value: DeepPartial<ExecStart> & { readonly sessionId: string } }
@@ -79,6 +81,11 @@ export class ExecCall {
 
   endInput(): Promise<void> {
     return this.#input.end();
+  }
+
+  /** Gives the command's terminal another size. To a command without one it is an error that ends the stream. */
+  resize(size: TerminalSize): void {
+    this.#input.resize(size);
   }
 
   /**

@@ -3,6 +3,14 @@ import { CodesetClientError } from './errors.js';
 
 export type ExecFrame = NonNullable<DeepPartial<ExecRequest>['frame']>;
 
+/** The size of a terminal, in characters. */
+export interface TerminalSize {
+  /** At most 10,000. */
+  readonly rows: number;
+  /** At most 10,000. */
+  readonly columns: number;
+}
+
 /** A piece of stdin that waits, or was sent and may have to be sent again. */
 interface Piece {
   readonly offset: number;
@@ -16,7 +24,7 @@ const KEPT_BYTES = 16 * 1024 * 1024;
 const TRIM_BYTES = 1024 * 1024;
 
 /**
- * What a client sends to a command's stdin, over all the streams that carry it. What was sent is kept as far back
+ * What a client sends to a command while it runs, over all the streams that carry it. What was sent is kept as far back
  * as a service that died may have lost it; each stream begins where the service says that it stands.
  */
 export class ExecInput {
@@ -29,6 +37,8 @@ export class ExecInput {
   #base: number | undefined;
   #ending: { readonly taken: () => void } | undefined;
   #endSent = false;
+  #size: TerminalSize | undefined;
+  #sizeSent = false;
   #closed = false;
   /** The stream that carries now; set once the service said where it stands. */
   #ready = false;
@@ -54,6 +64,13 @@ export class ExecInput {
       this.#ending = { taken };
       this.#wake();
     });
+  }
+
+  /** The terminal's new size; only the latest counts. */
+  resize(size: TerminalSize): void {
+    this.#size = size;
+    this.#sizeSent = false;
+    this.#wake();
   }
 
   /** Input goes nowhere any more: what waits counts as taken. Idempotent. */
@@ -98,6 +115,7 @@ export class ExecInput {
     const at = this.#pieces.findIndex((piece) => piece.offset + piece.data.length > from);
     this.#sent = at === -1 ? this.#pieces.length : at;
     this.#endSent = false;
+    this.#sizeSent = false;
     this.#ready = true;
     this.#wake();
   }
@@ -111,6 +129,10 @@ export class ExecInput {
   }
 
   #next(): ExecFrame | undefined {
+    if (this.#size !== undefined && !this.#sizeSent) {
+      this.#sizeSent = true;
+      return { $case: 'resize', value: { size: this.#size } };
+    }
     const piece = this.#pieces[this.#sent];
     if (piece !== undefined) {
       this.#sent++;

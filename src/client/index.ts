@@ -22,6 +22,7 @@ export {
   type FieldViolation,
   type StatusName,
 } from './errors.js';
+export type { TerminalSize } from './exec-input.js';
 export type { ExecInfo } from './exec-info.js';
 export type { FileInfo } from './file-info.js';
 export type { OutputEvent } from './output-queue.js';

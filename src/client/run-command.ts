@@ -46,7 +46,7 @@ export async function runCommand(
 ): Promise<CommandResult> {
   const { stdin, signal, onOutput } = options;
   const limit = options.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES;
-  const spec = { ...specOf(command, options), stdin: stdin !== undefined };
+  const spec = { ...specOf(command, options, connection.reconnectTimeoutMs), stdin: stdin !== undefined };
   const call = new ExecCall(connection, { $case: 'start', value: { sessionId, spec } });
   using _abort = endOnAbort(call, signal);
   const stdout = new CollectedOutput(limit);

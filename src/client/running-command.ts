@@ -3,6 +3,7 @@ import { commandExit, type CommandExit } from './command-exit.js';
 import { endOnAbort } from './end-command.js';
 import { FailedPreconditionError } from './errors.js';
 import type { ExecCall } from './exec-call.js';
+import type { TerminalSize } from './exec-input.js';
 import { OutputQueue, type OutputEvent } from './output-queue.js';
 import { SplitOutput } from './split-output.js';
 import { isStderr } from './words.js';
@@ -11,6 +12,8 @@ import { isStderr } from './words.js';
 export interface RunningCommandOptions {
   /** Whether it takes stdin. */
   readonly stdin: boolean;
+  /** Whether it has a terminal, or what finds that out. */
+  readonly tty: boolean | (() => Promise<boolean>);
   /** Whether it is ended when its owner is done with it. */
   readonly endsWithOwner: boolean;
   /** Ends it when it is aborted. */
@@ -50,6 +53,7 @@ export class RunningCommand implements AsyncDisposable {
   #split: SplitOutput | undefined;
   #merged = false;
   #stdin: Writable | undefined;
+  #terminal: Promise<boolean> | undefined;
   #disposed: Promise<void> | undefined;
 
   private constructor(call: ExecCall, options: RunningCommandOptions, started: () => void) {
@@ -145,6 +149,27 @@ export class RunningCommand implements AsyncDisposable {
    */
   kill(signal = 'SIGTERM'): Promise<void> {
     return this.#call.signal(signal);
+  }
+
+  /**
+   * Gives the command's terminal another size; its foreground process group gets SIGWINCH.
+   * @throws TypeError for a size that is none, FailedPreconditionError NO_TERMINAL when it was started without `tty`
+   *
+   * @example
+   * process.stdout.on('resize', () => void child.resize({ rows: process.stdout.rows, columns: process.stdout.columns }));
+   */
+  async resize(size: TerminalSize): Promise<void> {
+    for (const [name, value] of Object.entries(size)) {
+      if (!Number.isInteger(value) || value < 1 || value > 10_000)
+        throw new TypeError(`${name} must be a whole number from 1 to 10,000, not ${String(value)}.`);
+    }
+    const { tty } = this.#options;
+    this.#terminal ??= typeof tty === 'boolean' ? Promise.resolve(tty) : tty();
+    if (!(await this.#terminal)) {
+      const message = 'This command has no terminal: give `tty` to spawn.';
+      throw new FailedPreconditionError('FAILED_PRECONDITION', 'NO_TERMINAL', message);
+    }
+    this.#call.resize(size);
   }
 
   /**

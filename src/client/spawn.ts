@@ -1,6 +1,7 @@
 import { paceField, specOf, type CommandLine, type CommandOptions, type Pace } from './command.js';
 import type { Connection } from './connection.js';
 import { ExecCall } from './exec-call.js';
+import type { TerminalSize } from './exec-input.js';
 import { RunningCommand } from './running-command.js';
 
 const KILL_GRACE_MS = 2000;
@@ -11,6 +12,11 @@ export interface SpawnOptions extends CommandOptions {
   readonly stdin?: boolean | undefined;
   /** What a slow reader does to the command. Default `backpressure`. */
   readonly pace?: Pace | undefined;
+  /**
+   * A terminal of that size, `true` for 24 lines of 80 characters: it is the command's stdin, stdout and stderr,
+   * all output comes as stdout, and `child.stdin.end()` types its end-of-file character. Default: pipes.
+   */
+  readonly tty?: boolean | TerminalSize | undefined;
   /** Whether it goes on when this program, its connection or the RunningCommand goes. Default false. */
   readonly detach?: boolean | undefined;
 }
@@ -36,18 +42,20 @@ export function spawn(
   command: CommandLine,
   options: SpawnOptions,
 ): Promise<RunningCommand> {
-  const { stdin = false, detach = false, signal } = options;
-  const spec = { ...specOf(command, options), stdin, detach };
+  const { stdin = false, detach = false, tty = false, signal } = options;
+  const terminal = tty === false ? {} : { tty: tty === true ? {} : { ...tty } };
+  const spec = { ...specOf(command, options, connection.reconnectTimeoutMs), stdin, detach, ...terminal };
   const call = new ExecCall(connection, {
     $case: 'start',
     value: { sessionId, spec, ...paceField(options.pace) },
   });
   return RunningCommand.open(call, {
-    stdin,
+    stdin: stdin || tty !== false,
+    tty: tty !== false,
     endsWithOwner: !detach,
     signal,
     killGraceMs: options.killGraceMs ?? KILL_GRACE_MS,
-    stopSignal: options.stopSignal ?? 'SIGTERM',
+    stopSignal: options.stopSignal ?? (tty === false ? 'SIGTERM' : 'SIGHUP'),
   });
 }
 
@@ -66,5 +74,13 @@ export function attach(
     ...paceField(options.pace),
   };
   const call = new ExecCall(connection, { $case: 'attach', value }, { signal: options.signal });
-  return RunningCommand.open(call, { stdin: options.stdin ?? false, endsWithOwner: false });
+  const hasTerminal = async (): Promise<boolean> => {
+    const { exec } = await connection.sessions.getExec({ sessionId, execId });
+    return exec?.tty !== undefined;
+  };
+  return RunningCommand.open(call, {
+    stdin: options.stdin ?? false,
+    tty: hasTerminal,
+    endsWithOwner: false,
+  });
 }

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ExitReason } from '../../gen/codeset/v1/exec.js';
 import {
   AlreadyExistsError,
   CodesetClient,
@@ -299,6 +301,50 @@ describe('spawning', () => {
       reason: 'EXEC_ENDED',
     });
     expect(await thrown(child.kill('SIGWHAT'))).toBeInstanceOf(InvalidArgumentError);
+  });
+
+  test('a terminal is one stream both ways, with a size that changes', async () => {
+    await using child = await session.spawn('stty size; read x; stty size; read y; echo "got $y"', {
+      tty: { rows: 30, columns: 90 },
+    });
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const line = async (): Promise<unknown> => (await lines.next()).value;
+    expect(await line()).toBe('30 90');
+    await child.resize({ rows: 31, columns: 91 });
+    child.stdin.write('\n');
+    expect([await line(), await line()]).toEqual(['', '31 91']);
+    child.stdin.end('last\n');
+    expect([await line(), await line()]).toEqual(['last', 'got last']);
+    expect(await child.exited).toMatchObject({ exitCode: 0, written: { stderr: 0 } });
+    expect(await thrown(child.resize({ rows: 0, columns: 1.5 }))).toBeInstanceOf(TypeError);
+  });
+
+  test('a command without a terminal can not be resized, and is none the worse for it', async () => {
+    const size = { rows: 1, columns: 1 };
+    await using child = await session.spawn('read x; echo $x', { stdin: true });
+    await using other = await session.attach(child.execId);
+    for (const command of [child, other]) {
+      const error = await thrown(command.resize(size));
+      expect(error).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'NO_TERMINAL' });
+    }
+    child.stdin.end('well\n');
+    expect([await text(child.stdout), await text(other.stdout)]).toEqual(['well\n', 'well\n']);
+  });
+
+  test('limits on silence and on output end it, and say so', async () => {
+    expect(await session.run('sleep 60', { idleTimeoutMs: 100 })).toMatchObject({ reason: 'IDLE_TIMEOUT' });
+    const flood = await session.run('yes', { outputLimitBytes: 1_000_000, maxOutputBytes: 1000 });
+    expect(flood).toMatchObject({ reason: 'OUTPUT_LIMIT', truncated: true });
+  });
+
+  test('a lease of nothing ends it with its connection', async () => {
+    const execId = 'leased';
+    const own = await CodesetClient.connect({ address: service.address, apiKey: service.adminKey });
+    await own.session(session.id).spawn('sleep 1000', { execId, leaseMs: 0 });
+    own.close();
+    // Waiting is no reader: an attach that came first would take it up.
+    const { exec } = await client.stubs.sessions.waitExec({ sessionId: session.id, execId });
+    expect(exec?.result?.reason).toBe(ExitReason.CANCELLED);
   });
 
   test('stdin that was not asked for says so', async () => {
