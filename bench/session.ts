@@ -5,6 +5,7 @@ import { upload } from '../src/client/upload.js';
 import { packFolder } from '../src/samples/pack.js';
 import { firstOutput } from './lib/commands.js';
 import { startDocker } from './lib/docker.js';
+import { measureForks } from './lib/forks.js';
 import type { Benchmark } from './lib/run.js';
 import { startService, type Service } from './lib/service.js';
 import { figure, median, ratio, timed } from './lib/stats.js';
@@ -17,7 +18,8 @@ const HELLO = ['echo', 'hello'];
 
 /** From nothing to a command's first byte of output, and the end. */
 export const session: Benchmark = {
-  about: "create to first output, small and with a 1 GiB codebase, beside Docker's create, start and exec",
+  about:
+    "create to first output, small and with a 1 GiB codebase, beside Docker's create, start and exec; forks; close",
   async run(run) {
     const service = await startService(run);
     const docker = await startDocker(run);
@@ -50,6 +52,8 @@ export const session: Benchmark = {
       times.large.push(await large());
       if (docker !== undefined) times.docker.push(await byDocker());
     }
+    run.say('forking a small session, and one that wrote 1 GiB, into 1 and into 64');
+    const forks = await measureForks(service.client, run.signal);
     const ours = median(times.small);
     const theirs = docker === undefined ? null : median(times.docker);
     return {
@@ -57,6 +61,10 @@ export const session: Benchmark = {
       docker_create_to_first_output_p50_ms: theirs === null ? null : figure(theirs),
       create_ratio: ratio(ours, theirs),
       create_1gib_codebase_p50_ms: figure(median(times.large)),
+      fork_p50_ms: figure(forks.small),
+      fork_64_of_1gib_ms: figure(forks.many),
+      fork_1_of_1gib_ms: figure(forks.one),
+      fork_pause_of_1gib_ms: figure(forks.pause),
       close_p50_ms: figure(median(closing)),
     };
   },

@@ -106,6 +106,7 @@ int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "in-shell") == 0) return in_shell_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "keep-shell") == 0) return keep_shell_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "listen") == 0) return listen_main(argc - 2, argv + 2);
+  if (argc > 1 && strcmp(argv[1], "copy") == 0) return copy_main(argc - 2, argv + 2);
   int listen_fd = 3;
   bool stdio = argc == 2 && strcmp(argv[1], "--stdio") == 0;
   if (argc == 3 && strcmp(argv[1], "--listen-fd") == 0) {

@@ -23,16 +23,16 @@ export class Freezer {
     return ending.signal;
   }
 
-  /** A sandbox that has ended is still anyway. */
-  async during<T>(sandboxId: string, work: () => Promise<T>): Promise<T> {
+  /** Tells `work` the processes that stand still. A sandbox that has ended is still anyway. */
+  async during<T>(sandboxId: string, work: (pids: readonly number[]) => Promise<T>): Promise<T> {
     const before = this.#held.get(sandboxId) ?? Promise.resolve();
     const mine = before
       .catch(() => undefined)
       .then(async () => {
-        if (!(await this.#isAlive(sandboxId))) return work();
+        if (!(await this.#isAlive(sandboxId))) return work([]);
         try {
           await this.#cgroups.freeze(sandboxId);
-          return await work();
+          return await work(await this.#cgroups.processes(sandboxId));
         } finally {
           await this.#cgroups.thaw(sandboxId);
         }

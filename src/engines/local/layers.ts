@@ -7,6 +7,8 @@ import { CodesetError } from '../../core/errors.js';
 import { SharedWork } from '../../core/keyed.js';
 import type { LayerInfo } from '../../core/ports.js';
 import { run } from './command.js';
+import type { Copier, Hold } from './copier.js';
+import { diskFull } from './disk-full.js';
 import { readOnlyOverlay } from './overlay.js';
 import type { Paths } from './paths.js';
 
@@ -22,12 +24,6 @@ export interface StoredLayer extends LayerInfo {
   readonly copied: boolean;
   /** It shows everything: what lies below it in a stack has no say. */
   readonly whole: boolean;
-}
-
-/** Holds still what is copied while `work` runs; aborted when it is about to go. */
-export interface Hold {
-  readonly during: <T>(work: () => Promise<T>) => Promise<T>;
-  readonly signal: AbortSignal;
 }
 
 /** How a layer is made. */
@@ -46,15 +42,23 @@ export class Layers {
   readonly #paths: Paths;
   readonly #hostIdBase: number;
   readonly #unpack: Unpack;
+  readonly #copier: Copier;
   readonly #settle: Settle;
   readonly #making = new SharedWork<readonly StoredLayer[]>();
   readonly #known = new Map<string, StoredLayer>();
 
-  constructor(paths: Paths, hostIdBase: number, unpack: Unpack, settle: Settle = settleFileSystem) {
-    this.#paths = paths;
-    this.#hostIdBase = hostIdBase;
-    this.#unpack = unpack;
-    this.#settle = settle;
+  constructor(parts: {
+    readonly paths: Paths;
+    readonly hostIdBase: number;
+    readonly unpack: Unpack;
+    readonly copier: Copier;
+    readonly settle?: Settle;
+  }) {
+    this.#paths = parts.paths;
+    this.#hostIdBase = parts.hostIdBase;
+    this.#unpack = parts.unpack;
+    this.#copier = parts.copier;
+    this.#settle = parts.settle ?? settleFileSystem;
   }
 
   /** Removes what a life of the service that was killed left half-made. */
@@ -149,16 +153,12 @@ export class Layers {
    */
   copy(
     copies: readonly { readonly layerId: string; readonly upper: string }[],
-    lasting: boolean,
-    hold: Hold,
+    { lasting, bytes, hold }: { readonly lasting: boolean; readonly bytes: number; readonly hold: Hold },
   ): Promise<readonly LayerInfo[]> {
     const ids = copies.map(({ layerId }) => layerId);
     return this.#make(ids, { copied: true, lasting }, async (trees) => {
-      await hold.during(async () => {
-        await Promise.all(
-          copies.map(({ upper }, i) => copyTree(['cp', ...COPY, upper, trees[i] ?? ''], hold.signal)),
-        );
-      });
+      const both = copies.map(({ upper }, i) => ({ from: upper, to: trees[i] ?? '' }));
+      await this.#copier.copy(both, hold, bytes);
     });
   }
 
@@ -169,10 +169,9 @@ export class Layers {
       await mkdir(mountPoint);
       // In a mount namespace of its own, so that the mount ends with the copying whatever happens.
       const script = 'mount -t overlay -o "$1" overlay "$2" && shift 2 && exec "$@"';
-      const copying = ['cp', ...COPY, mountPoint, tree];
-      await copyTree(
+      const copying = this.#copier.command([{ from: mountPoint, to: tree }]);
+      await this.#copier.still(
         ['unshare', '-m', 'sh', '-c', script, 'sh', readOnlyOverlay(lowers), mountPoint, ...copying],
-        undefined,
         this.#paths.dataDir,
       );
       await rmdir(mountPoint);
@@ -242,54 +241,10 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-const COPY = ['-a', '--reflink=auto', '--sparse=auto', '-T', '--'] as const;
-
-/** Runs a copying program, which ends with this process whatever becomes of it. */
-async function copyTree(
-  command: readonly string[],
-  signal: AbortSignal | undefined,
-  cwd = '/',
-): Promise<void> {
-  const result = await run('setpriv', ['--pdeathsig', 'KILL', ...command], {
-    timeoutMs: 0,
-    cwd,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  if (signal?.aborted === true) {
-    throw new CodesetError(
-      'failed-precondition',
-      'SESSION_LOST',
-      'The sandbox ended while what it wrote was copied.',
-    );
-  }
-  if (result.code === 0) return;
-  if (/No space left on device|Disk quota exceeded/.test(result.stderr)) throw diskFull();
-  // Paths that no system call takes; whoever made them step by step can do without the copy.
-  if (/File name too long|Too many levels/.test(result.stderr)) {
-    throw new CodesetError(
-      'failed-precondition',
-      'TOO_LARGE',
-      'What the sandbox wrote could not be copied: its folders are nested too deep.',
-    );
-  }
-  throw new CodesetError('internal', 'ENGINE_FAILED', 'What the sandbox wrote could not be copied.', {
-    cause: new Error(result.stderr),
-  });
-}
-
 function first(layers: readonly StoredLayer[]): StoredLayer {
   const [layer] = layers;
   if (layer === undefined) throw new Error('no layer was made');
   return layer;
-}
-
-export function diskFull(): CodesetError {
-  return new CodesetError(
-    'resource-exhausted',
-    'DISK_FULL',
-    "The service's disk is full: close sessions, remove samples, or make room in its data folder.",
-    { retryAfterMs: 30_000 },
-  );
 }
 
 /** Bytes that the folders take on disk; hard links count once. */

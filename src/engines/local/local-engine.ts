@@ -16,11 +16,13 @@ import type {
   SandboxUsage,
 } from '../../core/ports.js';
 import { Cgroups } from './cgroups.js';
+import { Copier, endedMeanwhile } from './copier.js';
+import { diskFull } from './disk-full.js';
 import { DiskGuard } from './disk-guard.js';
 import { checkEnvironment } from './environment-check.js';
 import { Freezer } from './freezer.js';
 import { HostRoot } from './host-root.js';
-import { diskFull, diskUsage, Layers, removeTree } from './layers.js';
+import { diskUsage, Layers, removeTree } from './layers.js';
 import { DEFAULT_HOST_ID_BASE, type LocalEngineOptions } from './options.js';
 import { Paths } from './paths.js';
 import { describeMachine, type MachineReport, probeMachine } from './machine.js';
@@ -109,9 +111,12 @@ export class LocalEngine implements Engine {
     const skeleton = `host-root/${fingerprint}`;
     await mkdir(join(paths.dataDir, skeleton, 'empty'), { recursive: true });
     await hostRoot.build(join(paths.dataDir, skeleton, 'tree'));
-    const layers = new Layers(paths, hostIdBase, (target, tar) =>
-      unpackInside(target, tar, { paths, cgroups, bare, runtime: machine.runtime }),
-    );
+    const layers = new Layers({
+      paths,
+      hostIdBase,
+      unpack: (target, tar) => unpackInside(target, tar, { paths, cgroups, bare, runtime: machine.runtime }),
+      copier: new Copier(options.initPath),
+    });
     await layers.open();
     const maker = new SandboxMaker({
       paths,
@@ -290,13 +295,14 @@ export class LocalEngine implements Engine {
     if ((await this.#spec(sandboxId)) === undefined) {
       throw new CodesetError('failed-precondition', 'SESSION_LOST', 'The sandbox is gone.');
     }
-    await this.#keepReserve(await diskUsage(copies.map(({ upper }) => upper)));
+    const bytes = await diskUsage(copies.map(({ upper }) => upper));
+    await this.#keepReserve(bytes);
     try {
-      return await store.copy(copies, lasting, {
-        signal,
-        during: (work) => this.#freezer.during(sandboxId, work),
-      });
+      const during = <T>(work: (pids: readonly number[]) => Promise<T>): Promise<T> =>
+        this.#freezer.during(sandboxId, work);
+      return await store.copy(copies, { lasting, bytes, hold: { signal, during } });
     } catch (error) {
+      if (signal.aborted) throw endedMeanwhile();
       throw engineFailed('What the sandbox wrote could not be copied.', error);
     }
   }
