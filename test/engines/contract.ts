@@ -405,7 +405,7 @@ rm -rf opaque; mkdir opaque; echo new >opaque/new
 rm -f gone; rm -f file; mkdir file; echo x >file/x
 echo l >l1; mkdir -p l/l; ln l1 l/l2; ln l/l2 l/l/l3
 ln -s nowhere dangling; ln -s ../.. up
-mkfifo -m 622 fifo; truncate -s 80M hole; printf x | dd of=hole bs=1 seek=40M conv=notrunc 2>/dev/null
+mkfifo -m 622 fifo; truncate -s 8M hole; printf x | dd of=hole bs=1 seek=4M conv=notrunc 2>/dev/null
 cp /bin/true suid; chmod 6755 suid; mkdir -m 1777 sticky; mkdir -m 2770 setgid
 echo o >owned; chown 12:34 owned; touch -d '2001-02-03 04:05:06.123456789' owned sticky
 touch "$(printf 'odd\nname')"
