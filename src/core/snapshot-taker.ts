@@ -66,6 +66,12 @@ export class SnapshotTaker {
     // Throws the fitting error unless the session is READY.
     await this.#sessions.execs(sessionId);
     const session = await this.#sessions.get(sessionId);
+    if (session.state === 'ERROR') {
+      throw failedPrecondition(
+        'SESSION_LOST',
+        `The session is in ERROR, and nothing of it can be kept: ${session.error}`,
+      );
+    }
     const now = this.#now();
     const snapshotId = newId('snp', now);
     const made = {

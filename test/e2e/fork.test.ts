@@ -1,5 +1,7 @@
-import { readdir } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { ForkSessionResponse } from '../../gen/codeset/v1/session_service.js';
 import { SessionState, type Session } from '../../gen/codeset/v1/session.js';
@@ -195,3 +197,170 @@ test('the same fork asked again gives the same sessions with fresh tokens, and m
   for (const sessionId of ids) expect((await sh(admin, sessionId, 'cat file')).stdout).toBe('then\n');
   expect(await refusal(fork({ ...request, count: 6 }))).toMatchObject({ reason: 'REQUEST_ID_REUSED' });
 });
+
+test(
+  'a chain of forty forks has what each of them did, and leaves no layer',
+  { timeout: 300_000 },
+  async () => {
+    const { admin } = service;
+    let id = (await session(admin)).id;
+    const expected = new Map<string, string>();
+    for (let step = 0; step < 40; step++) {
+      // Made, changed, renamed and removed at every height of the stack.
+      const line = `set -e; echo ${step} >f${step}; echo ${step} >last; mkdir -p d${step % 7}; echo ${step} >d${step % 7}/in
+mv d${step % 7} e && mv e d${step % 7}; rm -f f${step - 3}; echo ${step} >/home/agent/n${step % 5}`;
+      expect((await sh(admin, id, line)).code).toBe(0);
+      expected.set(`f${step}`, String(step)).delete(`f${step - 3}`);
+      expected.set('last', String(step)).set(`d${step % 7}/in`, String(step));
+      expected.set(`/home/agent/n${step % 5}`, String(step));
+      const [next] = await forked({ source: ofSession(id) });
+      await admin.sessions.closeSession({ sessionId: id });
+      id = next?.session.sessionId ?? '';
+    }
+    const names = [...expected.keys()].sort();
+    const seen = await sh(
+      admin,
+      id,
+      `cat ${names.join(' ')}; ls -d f*; cat m.py | head -1; ls -A .git | grep -c HEAD`,
+    );
+    expect(seen.stdout).toBe(
+      `${names.map((name) => `${expected.get(name)}\n`).join('')}f37\nf38\nf39\ndef add(a, b):\n1\n`,
+    );
+    // The baseline is the sample's, whatever the files stand on.
+    let patch = '';
+    for await (const { data } of admin.sessions.getDiff({ sessionId: id })) patch += data.toString();
+    expect([...patch.matchAll(/^diff --git a\/(\S+)/gm)].map((match) => match[1])).toEqual(
+      names.filter((name) => !name.startsWith('/')),
+    );
+  },
+);
+
+test('a fork that is given up makes no more sessions, and closes those that it has not told of', async () => {
+  const { admin } = service;
+  const id = await hostSession(admin);
+  const labels = { fork: 'given-up' };
+  for await (const { result } of admin.sessions.forkSession({ source: ofSession(id), count: 18, labels })) {
+    expect(result?.$case).toBe('forked');
+    break;
+  }
+  const count = async (...states: SessionState[]): Promise<number> =>
+    (await admin.sessions.listSessions({ labels, states })).totalSize;
+  // Several are on their way when the first is told.
+  await expect.poll(() => count(SessionState.CLOSED)).toBeGreaterThan(0);
+  await expect.poll(() => count(SessionState.CREATING)).toBe(0);
+  expect(await count()).toBeLessThan(18);
+  // With a request id it is made to its end, and the next asker gets it.
+  const named = { source: ofSession(id), count: 4, requestId: 'named' };
+  const told: string[] = [];
+  for await (const { result } of admin.sessions.forkSession(named)) {
+    if (result?.$case === 'forked') told.push(result.value.session?.sessionId ?? '');
+    break;
+  }
+  const all = await forked(named);
+  expect(all).toHaveLength(4);
+  expect(all.map(({ session: made }) => made.sessionId)).toContain(told[0]);
+});
+
+test('the same fork asked twice at once is one', async () => {
+  const { admin } = service;
+  const id = await hostSession(admin);
+  const request = { source: ofSession(id), count: 3, requestId: 'twice' };
+  const [one, other, refused] = await Promise.all([
+    forked(request),
+    forked(request),
+    refusal(fork({ ...request, count: 2 })),
+  ]);
+  expect(refused).toMatchObject({ reason: 'REQUEST_ID_REUSED' });
+  expect(one.map(({ session: made }) => made.sessionId)).toEqual(
+    other.map(({ session: made }) => made.sessionId),
+  );
+  expect(new Set([...one, ...other].map(({ agentToken }) => agentToken)).size).toBe(6);
+});
+
+test('a snapshot that is being forked is not deleted; deletes and forks side by side harm no session', async () => {
+  const { admin } = service;
+  const id = await hostSession(admin);
+  await sh(admin, id, 'echo kept >file');
+  const { snapshot } = await admin.sessions.createSnapshot({ sessionId: id });
+  const snapshotId = snapshot?.snapshotId ?? '';
+  let refusals = 0;
+  let deleted = false;
+  const answers: ForkSessionResponse[] = [];
+  for await (const answer of admin.sessions.forkSession({ source: ofSnapshot(snapshotId), count: 6 })) {
+    answers.push(answer);
+    if (answers.length === 1) {
+      expect(await refusal(admin.sessions.deleteSnapshot({ snapshotId }))).toMatchObject({
+        reason: 'SNAPSHOT_IN_USE',
+        retry: true,
+      });
+      refusals++;
+    }
+  }
+  expect(refusals).toBe(1);
+  const racing = Array.from({ length: 6 }, async (_, i) => {
+    if (i === 3) {
+      deleted = await admin.sessions.deleteSnapshot({ snapshotId }).then(
+        () => true,
+        () => false,
+      );
+    }
+    return admin.sessions.createSession({ source: ofSnapshot(snapshotId) }).catch(() => undefined);
+  });
+  const made = (await Promise.all(racing)).flatMap((one) => one?.session?.sessionId ?? []);
+  expect(deleted).toBe(true);
+  const forks = answers.flatMap(({ result }) =>
+    result?.$case === 'forked' ? (result.value.session?.sessionId ?? []) : [],
+  );
+  expect(forks).toHaveLength(6);
+  for (const one of [...forks, ...made]) expect((await sh(admin, one, 'cat file')).stdout).toBe('kept\n');
+});
+
+test('what a session keeps secret is in no snapshot of it, on record or in files, and no fork gets it', async () => {
+  const { admin } = service;
+  const secret = 'hush-0f9c1d';
+  const { session: made } = await admin.sessions.createSession({
+    source: { $case: 'environment', value: { host: {} } },
+    env: { OPEN: 'yes' },
+    secretEnv: { SECRET: secret },
+  });
+  const id = made?.sessionId ?? '';
+  expect((await sh(admin, id, 'echo $SECRET')).stdout).toBe(`${secret}\n`);
+  await admin.sessions.createSnapshot({ sessionId: id });
+  const [one] = await forked({ source: ofSession(id) });
+  expect((await sh(admin, one?.session.sessionId ?? '', 'echo $OPEN:$SECRET')).stdout).toBe('yes:\n');
+  const { stdout } = await promisify(execFile)('grep', [
+    '-rlaF',
+    '--exclude-dir=secrets',
+    secret,
+    service.dataDir,
+  ]).catch((error: unknown) => error as { stdout: string });
+  // What the command printed is its own record.
+  expect(stdout.split('\n').filter((path) => path !== '' && !path.includes('/execs/'))).toEqual([]);
+});
+
+test('a session whose sandbox was lost is a clear error, and so is a sample that snapshots need', async () => {
+  const { admin } = service;
+  const { id } = await session(admin);
+  const { snapshot } = await admin.sessions.createSnapshot({ sessionId: id });
+  // The end of PID 1 is the end of the sandbox.
+  const { session: shown } = await admin.sessions.getSession({ sessionId: id });
+  await kill(join(service.dataDir, '../run'), shown?.sessionId ?? '');
+  await expect
+    .poll(async () => (await admin.sessions.getSession({ sessionId: id })).session?.state)
+    .toBe(SessionState.ERROR);
+  const lost = { reason: 'SESSION_LOST' };
+  expect(await refusal(admin.sessions.createSnapshot({ sessionId: id }))).toMatchObject(lost);
+  expect(await refusal(fork({ source: ofSession(id) }))).toMatchObject(lost);
+  await admin.sessions.closeSession({ sessionId: id });
+  expect(await refusal(admin.samples.deleteSample({ sample: { sampleId: 'add' } }))).toMatchObject({
+    reason: 'SAMPLE_IN_USE',
+    text: expect.stringContaining(snapshot?.snapshotId ?? '-') as string,
+  });
+});
+
+/** Ends a session's init from the host. */
+async function kill(runDir: string, sessionId: string): Promise<void> {
+  const [owner = ''] = await readdir(runDir);
+  const file = join(runDir, owner, 'boxes', sessionId.replace(/^ses_/, 'box_'), 'process');
+  process.kill(Number((await readFile(file, 'utf8')).split(' ')[0]), 'SIGKILL');
+}
