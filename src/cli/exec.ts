@@ -17,6 +17,7 @@ interface ExecOptions {
   readonly user?: string;
   readonly timeout?: WireDuration;
   readonly idleTimeout?: WireDuration;
+  readonly shell?: string;
   readonly detach?: boolean;
   readonly statusFile?: string;
   readonly execId?: string;
@@ -36,6 +37,7 @@ export function execCommand(cli: Cli): Command {
     .option('-u, --user <USER>', 'who runs it: agent, root or a name the image has')
     .option('--timeout <DURATION>', 'ends it after so long; exit status 124', duration)
     .option('--idle-timeout <DURATION>', 'ends it after so long without output or input; 124', duration)
+    .option('--shell <NAME>', 'in the shell of that name, which remembers: cd, export and functions last')
     .option('--detach', 'print its id and leave it running')
     .option('--status-file <FILE>', 'write how it ended there, as JSON')
     .option('--exec-id <ID>', 'the same id again takes part in the same command')
@@ -51,12 +53,15 @@ export function execCommand(cli: Cli): Command {
           throw new UsageError('--detach leaves before stdin ends: it does not go with -i.');
         if (tty && input && context.io.stdin.isTTY !== true)
           throw new UsageError('stdin is no terminal that could become the command’s: leave out -t, or -i.');
+        if (tty && options.shell !== undefined)
+          throw new UsageError('A shell that remembers has no terminal: leave out -t, or --shell.');
         const spec: DeepPartial<ExecSpec> = {
           execId: options.execId ?? '',
           command: { $case: 'argv', value: { args } },
           env: options.env ?? {},
           workdir: options.workdir ?? '',
           user: options.user ?? '',
+          shell: options.shell ?? '',
           stdin: input,
           detach,
           lease: wireDuration(leaseMs(options.reconnect)),

@@ -175,6 +175,8 @@ class ExecStream {
     };
     const said = message === '' ? EXPLANATIONS[reason] : message;
     if (said !== undefined && !this.#context.out.json) this.#note(said);
+    if (result.shellReset && !this.#context.out.json)
+      this.#note('What the shell remembered is lost; it begins anew.');
     return statusOfCommand(end);
   }
 }

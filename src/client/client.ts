@@ -8,11 +8,13 @@ import {
   FailedPreconditionError,
   PermissionDeniedError,
 } from './errors.js';
+import { forkAll, forkEach, type ForkOptions, type ForkResult, type Forks } from './fork.js';
 import { pages, present } from './present.js';
 import { sampleRef, type SampleName } from './sample-name.js';
 import { Samples } from './samples.js';
 import { sessionInfo, type SessionInfo } from './session-info.js';
-import { Session } from './session.js';
+import { Session, sessionOf } from './session.js';
+import { snapshotInfo, type SnapshotInfo } from './snapshot-info.js';
 import { verdict, type Verdict } from './verdict.js';
 import { verify, type VerifyOptions } from './verify.js';
 import { SESSION_STATES } from './words.js';
@@ -98,7 +100,7 @@ export class CodesetClient implements AsyncDisposable {
 
   /**
    * Makes a session and waits until it is READY.
-   * @throws TypeError for neither or both of `sample` and `environment`; NotFoundError SAMPLE_NOT_FOUND;
+   * @throws TypeError unless exactly one of `sample`, `environment` and `snapshot` is named; NotFoundError;
    * FailedPreconditionError when its sandbox could not be made (`reason` SESSION_NOT_READY, the session is closed
    * then), SAMPLE_NOT_READY, ENVIRONMENT_UNMET; ResourceExhaustedError SESSION_LIMIT; InvalidArgumentError
    *
@@ -136,6 +138,61 @@ export class CodesetClient implements AsyncDisposable {
    */
   session(sessionId: string): Session {
     return new Session(this.#connection, sessionId, { closesWithOwner: false });
+  }
+
+  /**
+   * Makes sessions from a snapshot, as `session.fork` does from a session.
+   * @throws NotFoundError SNAPSHOT_NOT_FOUND, ResourceExhaustedError, UnavailableError
+   *
+   * @example
+   * await using forks = await client.fork(snapshotId, { count: 4 });
+   */
+  fork(snapshotId: string, options: ForkOptions = {}): Promise<Forks<Session>> {
+    return forkAll(this.forkEach(snapshotId, options));
+  }
+
+  /** As `fork`, one by one as they are made, as `session.forkEach` does. */
+  forkEach(snapshotId: string, options: ForkOptions = {}): AsyncIterableIterator<ForkResult<Session>> {
+    return forkEach(this.#connection, { $case: 'snapshotId', value: snapshotId }, options, sessionOf);
+  }
+
+  /**
+   * Snapshots, newest first, page after page as they are read.
+   *
+   * @example
+   * for await (const { snapshotId, sizeBytes } of client.listSnapshots()) console.log(snapshotId, sizeBytes);
+   */
+  listSnapshots(
+    filter: SessionFilter & { readonly sessionId?: string | undefined } = {},
+  ): AsyncIterableIterator<SnapshotInfo> {
+    const { labels = {}, sampleId = '', sessionId = '', ...control } = filter;
+    return pages(async (pageToken) => {
+      const ask = { labels: { ...labels }, sampleId, sessionId, pageSize: PAGE, pageToken };
+      const { snapshots, nextPageToken } = await this.#connection.sessions.listSnapshots(ask, control);
+      return { items: snapshots.map(snapshotInfo), nextPageToken };
+    });
+  }
+
+  /**
+   * A snapshot. @throws NotFoundError SNAPSHOT_NOT_FOUND
+   *
+   * @example
+   * const { sizeBytes } = await client.getSnapshot(snapshotId);
+   */
+  async getSnapshot(snapshotId: string, control: CallControl = {}): Promise<SnapshotInfo> {
+    const { snapshot } = await this.#connection.sessions.getSnapshot({ snapshotId }, control);
+    return snapshotInfo(present(snapshot, 'snapshot'));
+  }
+
+  /**
+   * Deletes a snapshot; sessions that began as it are left as they are. It is not sent twice.
+   * @throws NotFoundError SNAPSHOT_NOT_FOUND, FailedPreconditionError SNAPSHOT_IN_USE
+   *
+   * @example
+   * await client.deleteSnapshot(snapshotId);
+   */
+  async deleteSnapshot(snapshotId: string, control: CallControl = {}): Promise<void> {
+    await this.#connection.sessions.deleteSnapshot({ snapshotId }, control);
   }
 
   /**

@@ -25,6 +25,8 @@ export interface CommandExit {
   readonly reason: ExitReason;
   /** A sentence for START_FAILED and LOST; else empty. */
   readonly message: string;
+  /** Whether what its `shell` remembered is lost: the next command begins anew. */
+  readonly shellReset: boolean;
   /** User and system time of the command and its children, in milliseconds. */
   readonly cpuTimeMs: number;
   /** The largest resident set, in bytes; 0 when unknown. */
@@ -41,6 +43,7 @@ export function commandExit(exited: ExecExited): CommandExit {
     signal: status?.$case === 'signal' ? status.value : undefined,
     reason: exitReason(result?.reason ?? 0) as ExitReason,
     message: result?.message ?? '',
+    shellReset: result?.shellReset ?? false,
     cpuTimeMs: msOf(result?.cpuTime),
     peakMemoryBytes: Number(result?.peakMemoryBytes ?? 0n),
     written: { stdout: Number(exited.stdoutBytes), stderr: Number(exited.stderrBytes) },

@@ -38,6 +38,11 @@ export interface CommandOptions {
   readonly killGraceMs?: number | undefined;
   /** The signal that asks it to end. Default SIGTERM, with a terminal SIGHUP. */
   readonly stopSignal?: string | undefined;
+  /**
+   * A remembering shell by name, `[A-Za-z0-9._-]{1,64}`: commands that name one run one after another in the same
+   * bash, and what they change there lasts; `Session.shell` says more. Default: a process of its own.
+   */
+  readonly shell?: string | undefined;
   /** An id of your choice, unique in the session: the same command sent again with it runs once. Default: a new one. */
   readonly execId?: string | undefined;
   /** Ends the command when it is aborted; what waits for it throws the signal's reason. */
@@ -84,6 +89,7 @@ export function specOf(
     env: { ...options.env },
     workdir: options.cwd ?? '',
     user: options.user ?? '',
+    shell: options.shell ?? '',
     stopSignal: options.stopSignal ?? '',
     ...durationField('timeout', options.timeoutMs),
     ...durationField('killGrace', options.killGraceMs),

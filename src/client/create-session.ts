@@ -22,11 +22,13 @@ export interface EnvironmentOptions {
   readonly user?: string | undefined;
 }
 
-/** What a session is made from, and how. Name a `sample` or an `environment`. */
+/** What a session is made from, and how. Name a `sample`, an `environment` or a `snapshot`. */
 export interface CreateSessionOptions extends CallControl {
   /** `[DATASET/]SAMPLE_ID[@VERSION]`. */
   readonly sample?: SampleName | undefined;
   readonly environment?: EnvironmentOptions | undefined;
+  /** A snapshot's id: its files, over the sample or environment that it was taken of. */
+  readonly snapshot?: string | undefined;
   /** Variables for every command. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Variables that nobody can read back: they are in no record, log or verification. */
@@ -47,7 +49,7 @@ export interface CreateSessionOptions extends CallControl {
   readonly wait?: boolean | undefined;
 }
 
-/** @throws TypeError when it says from what in no way or in two */
+/** @throws TypeError when it says from what in no way or in several */
 export function createSessionRequest(options: CreateSessionOptions): DeepPartial<CreateSessionRequest> {
   const { limits = {}, network, wait = true } = options;
   return {
@@ -71,9 +73,10 @@ export function createSessionRequest(options: CreateSessionOptions): DeepPartial
 
 type Source = NonNullable<DeepPartial<CreateSessionRequest>['source']>;
 
-function sourceOf({ sample, environment, network }: CreateSessionOptions): Source {
-  if ((sample === undefined) === (environment === undefined))
-    throw new TypeError('Name what the session is made from: a `sample`, or an `environment`, and not both.');
+function sourceOf({ sample, environment, snapshot, network }: CreateSessionOptions): Source {
+  if ([sample, environment, snapshot].filter((source) => source !== undefined).length !== 1)
+    throw new TypeError('Name what the session is made from: one of `sample`, `environment` and `snapshot`.');
+  if (snapshot !== undefined) return { $case: 'snapshotId', value: snapshot };
   if (sample !== undefined) return { $case: 'sample', value: sampleRef(sample) };
   const { host, image, setup, setupNetwork, workdir, user } = environment ?? {};
   const requires = typeof host === 'object' ? [...(host.requires ?? [])] : [];

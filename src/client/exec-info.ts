@@ -10,7 +10,10 @@ export interface ExecInfo {
   readonly state: 'STARTING' | 'RUNNING' | 'EXITED' | 'LOST' | 'UNRECOGNIZED';
   /** A shell line, or a program and its arguments; in lists cut to 4 KiB. */
   readonly command: CommandLine;
+  /** Empty when it is where its `shell` stands. */
   readonly cwd: string;
+  /** The remembering shell that it runs in; empty: none. */
+  readonly shell: string;
   readonly user: string;
   readonly createTime: Date | undefined;
   /** When the program was executed. */
@@ -37,6 +40,7 @@ export function execInfo(exec: Exec): ExecInfo {
     state: execState(exec.state) as ExecInfo['state'],
     command: command?.$case === 'argv' ? command.value.args : (command?.value ?? ''),
     cwd: exec.workdir,
+    shell: exec.shell,
     user: exec.user,
     createTime: exec.createTime,
     startTime: exec.startTime,

@@ -25,6 +25,7 @@ export {
 export type { TerminalSize } from './exec-input.js';
 export type { ExecInfo } from './exec-info.js';
 export type { FileInfo } from './file-info.js';
+export type { ForkOptions, ForkResult, Forks } from './fork.js';
 export type { OutputEvent } from './output-queue.js';
 export type { CommandResult, InputSource, RunOptions } from './run-command.js';
 export type { RunningCommand } from './running-command.js';
@@ -33,7 +34,8 @@ export type { SampleName } from './sample-name.js';
 export type { RegisterOptions, SampleFilter, Samples } from './samples.js';
 export type { ReadFileOptions, WriteFileOptions } from './session-files.js';
 export type { Limits, Network, SessionInfo, SessionState } from './session-info.js';
-export type { Session } from './session.js';
+export type { Session, SessionShell, SnapshotOptions } from './session.js';
+export type { SnapshotInfo } from './snapshot-info.js';
 export type { AttachOptions, SpawnOptions } from './spawn.js';
 export type { Counts, TestVerdict, Verdict, VerificationState } from './verdict.js';
 export type { VerifyOptions } from './verify.js';

@@ -7,12 +7,13 @@ import { backoffMs, pause } from './pause.js';
  * an id of the client's choice.
  */
 const REPEATABLE =
-  /\/(Get|List|Stat$|ReadFile$|WriteFile$|WaitExec$|RunCommand$|CreateSession$|StartVerification$|ExtendSession$|CloseSession|CancelVerification$)/;
+  /\/(Get|List|Stat$|ReadFile$|WriteFile$|WaitExec$|RunCommand$|CreateSession$|CreateSnapshot$|StartVerification$|ExtendSession$|CloseSession|CancelVerification$)/;
 
 /** Those whose repetition is only harmless with the id. */
 const WITH_ID: Readonly<Record<string, (request: Record<string, unknown>) => unknown>> = {
   RunCommand: ({ spec }) => (spec as { execId?: string } | undefined)?.execId,
   CreateSession: ({ requestId }) => requestId,
+  CreateSnapshot: ({ requestId }) => requestId,
   StartVerification: ({ requestId }) => requestId,
 };
 

@@ -1,3 +1,4 @@
+import type { Resources } from '../../gen/codeset/v1/sample.js';
 import type { Session as WireSession } from '../../gen/codeset/v1/session.js';
 import { msOf } from './wire-duration.js';
 import { NETWORK_MODES, sessionState } from './words.js';
@@ -27,6 +28,8 @@ export interface SessionInfo {
   readonly error: string;
   /** The sample it was made from; undefined when it was made from an environment alone. */
   readonly sample: { readonly sampleId: string; readonly version: number } | undefined;
+  /** The snapshot that its files began as; empty for none. */
+  readonly snapshotId: string;
   readonly labels: Readonly<Record<string, string>>;
   /** The extra variables given at creation, secret ones never among them. */
   readonly env: Readonly<Record<string, string>>;
@@ -59,14 +62,10 @@ export function sessionInfo(session: WireSession): SessionInfo {
       source?.$case === 'sample'
         ? { sampleId: source.value.sampleId, version: source.value.version }
         : undefined,
+    snapshotId: session.snapshotId,
     labels: session.labels,
     env: session.env,
-    limits: {
-      cpus: resources?.cpus ?? 0,
-      memoryBytes: Number(resources?.memoryBytes ?? 0n),
-      processes: resources?.processes ?? 0,
-      diskBytes: Number(resources?.diskBytes ?? 0n),
-    },
+    limits: limitsOf(resources),
     network: networkOf(session.network),
     workdir: session.workdir,
     user: session.user,
@@ -79,6 +78,15 @@ export function sessionInfo(session: WireSession): SessionInfo {
   };
 }
 
-function networkOf(mode: number): Network | undefined {
+export function limitsOf(resources: Resources | undefined): Limits {
+  return {
+    cpus: resources?.cpus ?? 0,
+    memoryBytes: Number(resources?.memoryBytes ?? 0n),
+    processes: resources?.processes ?? 0,
+    diskBytes: Number(resources?.diskBytes ?? 0n),
+  };
+}
+
+export function networkOf(mode: number): Network | undefined {
   return (Object.keys(NETWORK_MODES) as Network[]).find((name) => NETWORK_MODES[name] === mode);
 }

@@ -2,15 +2,35 @@ import type { CommandLine } from './command.js';
 import type { Connection } from './connection.js';
 import type { CallControl } from './deadline.js';
 import { execInfo, type ExecInfo } from './exec-info.js';
+import { forkAll, forkEach, type ForkOptions, type ForkResult, type Forks } from './fork.js';
+import { newId } from './new-id.js';
 import { pages, present } from './present.js';
 import { runCommand, type CommandResult, type RunOptions } from './run-command.js';
 import type { RunningCommand } from './running-command.js';
 import { SessionFiles } from './session-files.js';
 import { sessionInfo, type SessionInfo } from './session-info.js';
+import { snapshotInfo, type SnapshotInfo } from './snapshot-info.js';
 import { attach, spawn, type AttachOptions, type SpawnOptions } from './spawn.js';
 import type { Verdict } from './verdict.js';
 import { verify, type VerifyOptions } from './verify.js';
 import { wireDuration } from './wire-duration.js';
+
+/** Commands in one remembering shell; see `Session.shell`. */
+export interface SessionShell {
+  readonly name: string;
+  /** As `Session.run`, in this shell. */
+  run(command: CommandLine, options?: Omit<RunOptions, 'shell'>): Promise<CommandResult>;
+  /** As `Session.spawn`, in this shell; not with `tty`. */
+  spawn(command: CommandLine, options?: Omit<SpawnOptions, 'shell'>): Promise<RunningCommand>;
+}
+
+/** How a snapshot is made. */
+export interface SnapshotOptions extends CallControl {
+  /** To find it by. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** The same id again gives the same snapshot. Default: a new one. */
+  readonly requestId?: string | undefined;
+}
 
 /** What makes a Session. */
 export interface SessionOptions {
@@ -70,6 +90,68 @@ export class Session extends SessionFiles implements AsyncDisposable {
    */
   spawn(command: CommandLine, options: SpawnOptions = {}): Promise<RunningCommand> {
     return spawn(this.connection, this.id, command, options);
+  }
+
+  /**
+   * A shell that remembers: its commands run one after another in the same bash (sh where there is none), so that
+   * directory, variables, functions and activated environments last. Each still has its own outputs, status and
+   * time-out; after one that had to be killed, or that ended the shell, `shellReset` is true.
+   * @param name `[A-Za-z0-9._-]{1,64}`; the same name is the same shell, for other clients too.
+   *
+   * @example
+   * const main = session.shell('main');
+   * await main.run('cd /tmp && export WHO=me');
+   * const { stdout } = await main.run('echo $WHO in $PWD'); // me in /tmp
+   */
+  shell(name: string): SessionShell {
+    return {
+      name,
+      run: (command, options = {}) => this.run(command, { ...options, shell: name }),
+      spawn: (command, options = {}) => this.spawn(command, { ...options, shell: name }),
+    };
+  }
+
+  /**
+   * Makes sessions whose files begin as this one's are now; its commands go on. Processes are not copied, nor what
+   * lies in /tmp, /run and /dev/shm. Resolves when all of them are READY; when one can't be made the others are
+   * closed.
+   * @returns the sessions, which are closed at the end of the block together.
+   * @throws FailedPreconditionError, ResourceExhaustedError SESSION_LIMIT or DISK_FULL, UnavailableError
+   *
+   * @example
+   * await using forks = await session.fork({ count: 8 });
+   * await Promise.all(forks.sessions.map((fork, i) => fork.run(`./try ${i}`)));
+   */
+  fork(options: ForkOptions = {}): Promise<Forks<Session>> {
+    return forkAll(this.forkEach(options));
+  }
+
+  /**
+   * As `fork`, one by one as they are made: each with its session or the error in its place. Whoever takes a
+   * session from here closes it.
+   *
+   * @example
+   * for await (const { index, session: fork, error } of session.forkEach({ count: 64 })) {
+   *   console.log(index, fork?.id ?? error?.reason);
+   * }
+   */
+  forkEach(options: ForkOptions = {}): AsyncIterableIterator<ForkResult<Session>> {
+    return forkEach(this.connection, { $case: 'sessionId', value: this.id }, options, sessionOf);
+  }
+
+  /**
+   * Keeps the session's files as they are now, also for when it has ended: `client.createSession({ snapshot })`
+   * and `client.fork(snapshot)` make sessions from them.
+   * @throws FailedPreconditionError, ResourceExhaustedError TOO_LARGE or DISK_FULL
+   *
+   * @example
+   * const { snapshotId } = await session.snapshot({ labels: { step: '1' } });
+   */
+  async snapshot(options: SnapshotOptions = {}): Promise<SnapshotInfo> {
+    const { labels, requestId = newId('req'), ...control } = options;
+    const ask = { sessionId: this.id, requestId, labels: { ...labels } };
+    const { snapshot } = await this.connection.sessions.createSnapshot(ask, control);
+    return snapshotInfo(present(snapshot, 'snapshot'));
   }
 
   /**
@@ -154,4 +236,9 @@ export class Session extends SessionFiles implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closesWithOwner) await this.close();
   }
+}
+
+/** A session that a fork made: it ends with the block that asked for it. */
+export function sessionOf(connection: Connection, id: string, agentToken: string): Session {
+  return new Session(connection, id, { closesWithOwner: true, agentToken });
 }

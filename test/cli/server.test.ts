@@ -202,6 +202,19 @@ test('SIGINT goes to the command, which decides what it means', async () => {
   expect(run).toMatchObject({ status: 9, stdout: 'ready\ngot\n' });
 });
 
+test('commands that name one shell share its state, and it is told when that is lost', async () => {
+  const id = await hostSession();
+  const inShell = (line: string): Promise<CliRun> =>
+    codeset(['exec', '--shell', 'main', id, '--', 'eval', line]);
+  expect((await inShell('cd /etc && export A=1')).status).toBe(0);
+  expect(await inShell('echo $PWD $A')).toMatchObject({ status: 0, stdout: '/etc 1\n', stderr: '' });
+  expect(await inShell('exit 3')).toMatchObject({
+    status: 3,
+    stderr: 'codeset: What the shell remembered is lost; it begins anew.\n',
+  });
+  expect((await codeset(['exec', '-t', '--shell', 'main', id, '--', 'true'])).status).toBe(2);
+});
+
 test('a detached command is taken up by attach, from its first byte', async () => {
   const id = await hostSession();
   const started = await codeset([

@@ -254,16 +254,15 @@ test('a server that does not come back is 125, and Ctrl-C leaves before', { time
 });
 
 test('attach -i takes up a terminal', { timeout: 120_000 }, async () => {
-  await using child = await session.spawn('stty size; read x; stty size; echo "got $x"', {
-    tty: true,
-    detach: true,
-  });
+  const line =
+    'echo up; until [ "$(stty size)" = "33 99" ]; do sleep 0.05; done; echo resized; read x; echo "got $x"';
+  await using child = await session.spawn(line, { tty: true, detach: true });
   await using pty = terminal('attach', '-i', session.id, child.execId);
-  await pty.shows(/\d+ \d+\r\n/);
+  await pty.shows(/up\r\n/);
   pty.resize(33, 99);
-  await pty.modes();
+  await pty.shows(/resized\r\n/);
   pty.type('there\r');
-  await pty.shows(/33 99\r\ngot there\r\n/);
+  await pty.shows(/got there\r\n/);
   const end = await pty.end();
   expect(end).toMatchObject({ exit: 0, after: end.before });
 });

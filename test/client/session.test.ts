@@ -288,7 +288,7 @@ describe('spawning', () => {
 
   test('a signal reaches a Python program as KeyboardInterrupt, past input that waits', async () => {
     const program =
-      'import sys, time\nprint("up", flush=True)\ntry:\n  time.sleep(1000)\nexcept KeyboardInterrupt:\n  print("interrupted")\n  sys.exit(5)';
+      'import sys, time\ntry:\n  print("up", flush=True)\n  time.sleep(1000)\nexcept KeyboardInterrupt:\n  print("interrupted")\n  sys.exit(5)';
     await using child = await session.spawn(['python3', '-c', program], { stdin: true });
     child.stdin.write(randomBytes(3_000_000));
     for await (const chunk of child.stdout) {
@@ -412,6 +412,61 @@ describe('spawning', () => {
     }
     expect(missing).toBeGreaterThan(0);
     expect(bytes + missing).toBe(200_000_000);
+  });
+});
+
+describe('shells, forks and snapshots', () => {
+  test('a shell remembers, also for commands that stream, and says when it is lost', async () => {
+    const shell = session.shell('remembers');
+    await shell.run('cd /etc; export A=1');
+    await using child = await shell.spawn('read x; echo $PWD $A $x', { stdin: true });
+    child.stdin.end('y\n');
+    expect(await text(child.stdout)).toBe('/etc 1 y\n');
+    expect(await shell.run('true')).toMatchObject({ exitCode: 0, shellReset: false });
+    expect(await shell.run('exit 4')).toMatchObject({ exitCode: 4, shellReset: true });
+    expect((await shell.run('pwd')).stdout).toBe('/workspace\n');
+    expect(await thrown(session.shell('a b').run('true'))).toBeInstanceOf(InvalidArgumentError);
+  });
+
+  test('forks have the files of that moment, an own key each, and are closed together', async () => {
+    await using own = await client.createSession({ environment: { host: true }, env: { A: '1' } });
+    await own.writeFile('f', 'x');
+    const forks = await own.fork({ count: 3, labels: { of: 'fork' }, env: { B: '2' } });
+    try {
+      await own.writeFile('f', 'y');
+      const seen = await Promise.all(forks.sessions.map((fork) => fork.run('cat f; echo $A$B')));
+      expect(seen.map(({ stdout }) => stdout)).toEqual(['x12\n', 'x12\n', 'x12\n']);
+      expect(new Set(forks.sessions.map(({ agentToken }) => agentToken)).size).toBe(3);
+    } finally {
+      await forks[Symbol.asyncDispose]();
+      await forks[Symbol.asyncDispose]();
+    }
+    const states = [];
+    for await (const { state } of client.listSessions({ labels: { of: 'fork' } })) states.push(state);
+    expect(states).toEqual(['CLOSED', 'CLOSED', 'CLOSED']);
+    expect(await thrown(client.session('ses_none').fork())).toBeInstanceOf(NotFoundError);
+    expect(await thrown(own.fork({ count: 0.5 }))).toBeInstanceOf(Error);
+    expect(await thrown(own.fork({ count: 1000 }))).toBeInstanceOf(InvalidArgumentError);
+  });
+
+  test('a snapshot outlives its session; sessions are made from it until it is deleted', async () => {
+    const own = await client.createSession({ environment: { host: true } });
+    await own.writeFile('f', 'kept');
+    const { snapshotId, sessionId } = await own.snapshot({ labels: { of: 'snapshot' } });
+    expect(sessionId).toBe(own.id);
+    await own.close();
+    await using made = await client.createSession({ snapshot: snapshotId });
+    expect(await made.readFile('f', 'utf8')).toBe('kept');
+    expect(await made.info()).toMatchObject({ snapshotId });
+    await using forks = await client.fork(snapshotId, { count: 2 });
+    for (const fork of forks.sessions) expect(await fork.readFile('f', 'utf8')).toBe('kept');
+    const listed = [];
+    for await (const found of client.listSnapshots({ labels: { of: 'snapshot' } })) listed.push(found);
+    expect(listed).toEqual([await client.getSnapshot(snapshotId)]);
+    await client.deleteSnapshot(snapshotId);
+    expect(await thrown(client.getSnapshot(snapshotId))).toMatchObject({ reason: 'SNAPSHOT_NOT_FOUND' });
+    expect(await thrown(client.fork(snapshotId))).toBeInstanceOf(NotFoundError);
+    expect(await made.readFile('f', 'utf8')).toBe('kept');
   });
 });
 
