@@ -82,7 +82,11 @@ export class App implements AsyncDisposable {
     const engine = await openEngine(config, log);
     cleanup.defer(() => engine.close());
 
-    const execHost = new LinkedExecHost({ folder: join(config.dataDir, 'execs'), log });
+    const execHost = new LinkedExecHost({
+      folder: join(config.dataDir, 'execs'),
+      log,
+      outputBytes: config.sessionOutput,
+    });
     const workshop = new Workshop(engine, execHost);
     const trees = new Trees(workshop);
     const builder = new EnvironmentBuilder(engine, workshop);

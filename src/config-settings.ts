@@ -34,6 +34,7 @@ export interface ServerConfig {
   readonly defaultIdleTimeout: number;
   readonly maxVerifications: number;
   readonly diskReserve: number;
+  readonly sessionOutput: number;
   readonly runtimes: readonly string[];
   readonly hostIdBase: number;
   readonly toolchainPaths: readonly ToolchainFolder[];
@@ -155,6 +156,13 @@ export const SERVER_SETTINGS: readonly ServerSetting[] = [
     '512MiB',
     () => size,
     "Bytes kept free on the data folder's file system: nothing new is made below that.",
+  ),
+  setting(
+    'sessionOutput',
+    'SIZE',
+    '256MiB',
+    () => size,
+    'What the recorded output of all commands of a session may take on disk. When it is more, the middle of what ended first goes, then its end, then its beginning; a reader is told by a gap. Each output of a command keeps its first 4 MiB and its last 12 to 16 MiB in any case.',
   ),
   setting(
     'runtimes',

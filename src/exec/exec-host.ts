@@ -9,6 +9,8 @@ export interface LinkedExecHostOptions {
   readonly log: Log;
   /** Milliseconds that an exec which was held and is not `detach` goes on without a reader. Default 10 s. */
   readonly leaseMs?: number;
+  /** Bytes that the output of all commands of one owner may take on disk. Default 256 MiB. */
+  readonly outputBytes?: number;
 }
 
 /** Runs commands over the link to each sandbox's init. Knows no engine. */
@@ -23,6 +25,7 @@ export class LinkedExecHost implements ExecHost {
     return await RecordedExecs.open(this.#path(options.ownerId), options, {
       log: this.#options.log,
       leaseMs: this.#options.leaseMs ?? 10_000,
+      outputBytes: this.#options.outputBytes ?? 256 * 1024 * 1024,
     });
   }
 

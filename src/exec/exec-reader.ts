@@ -1,11 +1,24 @@
 import { CodesetError } from '../core/errors.js';
-import type { ExecEvent, OutputStream } from '../core/exec.js';
+import type { ExecEvent, ExecExit, OutputStream } from '../core/exec.js';
 import type { AttachOptions } from '../core/ports.js';
 import type { Follower } from './exec-followers.js';
-import type { Exec } from './exec.js';
 import { lend, PIECE_BYTES } from './lent-memory.js';
+import type { OutputView } from './output-view.js';
 
 const STREAMS: readonly [OutputStream, OutputStream] = ['stdout', 'stderr'];
+
+/** An exec for who reads it. */
+export interface Readable {
+  readonly spec: { readonly execId: string };
+  readonly stdin: { readonly offset: number };
+  readonly isStarted: boolean;
+  readonly exit: ExecExit | undefined;
+  open(): Promise<readonly [OutputView, OutputView]>;
+  follow(follower: Follower): void;
+  unfollow(follower: Follower): void;
+  /** The follower has taken more of the stream. */
+  acknowledge(stream: 0 | 1): void;
+}
 
 /**
  * What a reader of an exec sees. Each follows the record by itself, at its own pace.
@@ -13,7 +26,7 @@ const STREAMS: readonly [OutputStream, OutputStream] = ['stdout', 'stderr'];
  *   `exited`, and the client attaches again.
  */
 export async function* readExec(
-  exec: Exec,
+  exec: Readable,
   options: AttachOptions,
   suspended: () => boolean,
 ): AsyncGenerator<ExecEvent, void, undefined> {
@@ -38,6 +51,7 @@ export async function* readExec(
   signal?.addEventListener('abort', wake);
   exec.follow(follower);
   try {
+    const records = await exec.open();
     while (!exec.isStarted) {
       woken = false;
       throwIfSuspended(suspended);
@@ -50,12 +64,12 @@ export async function* readExec(
       if (signal?.aborted) return;
       woken = false;
       // What a child that lives on writes after the exit is the next reader's.
-      if (exec.exit !== undefined) ends ??= [exec.records[0].end, exec.records[1].end];
+      if (exec.exit !== undefined) ends ??= [records[0].end, records[1].end];
       let moved = false;
       for (const stream of [0, 1] as const) {
         const from = at[stream];
         if (ends !== undefined && from >= ends[stream]) continue;
-        const record = exec.records[stream];
+        const record = records[stream];
         if (from >= record.end) continue;
         const { lent, data } = lend();
         // Not beyond what the exit tells: the rest is the next reader's.
@@ -78,7 +92,7 @@ export async function* readExec(
       }
       if (moved) continue;
       if (ends !== undefined && exec.exit !== undefined) {
-        const [stdout, stderr] = exec.records;
+        const [stdout, stderr] = records;
         yield {
           type: 'exited',
           exit: exec.exit,

@@ -27,17 +27,23 @@ export class ExecRecorder {
   readonly #journal: Journal;
   readonly #key: number;
   readonly #records: readonly [OutputRecord, OutputRecord];
+  readonly #onSettled: () => void;
   readonly #acked: [number, number] = [0, 0];
   readonly #endAcked: [boolean, boolean] = [false, false];
   /** Whether the exit is in the journal: no, on its way, yes. */
   #journaled: 'no' | 'writing' | 'yes' = 'no';
+  /** All output is where it stays. */
+  #kept = false;
 
+  /** @param onSettled called when all is recorded and init may forget the exec. */
   constructor(
     link: SandboxLink,
     journal: Journal,
     key: number,
     records: readonly [OutputRecord, OutputRecord],
+    onSettled: () => void,
   ) {
+    this.#onSettled = onSettled;
     this.#link = link;
     this.#journal = journal;
     this.#key = key;
@@ -100,23 +106,19 @@ export class ExecRecorder {
         if (this.#records[stream].ended) this.acknowledge(stream, undefined);
       return more;
     }
-    const complete = this.#records[0].ended && this.#records[1].ended;
-    if (this.#journaled === 'yes') {
-      const more = await this.#flushRecords();
-      this.#acknowledgeEnds();
-      if (complete && !more) await this.#release();
-      return more;
-    }
     if (this.#journaled === 'writing') return false;
+    const complete = this.#records[0].ended && this.#records[1].ended;
     // The ends of the streams come right behind the exit, unless something lives on and holds them.
-    if (!complete && young && end.exit.reason !== 'LOST') return true;
-    const inline = complete ? this.#inline() : undefined;
+    if (this.#journaled === 'no' && !complete && young && end.exit.reason !== 'LOST') return true;
+    const inline = complete ? await this.#inline() : undefined;
     if (inline === undefined && (await this.#flushRecords())) return true;
-    if (this.#journaled === 'no') this.#write(end, inline);
+    if (this.#journaled === 'no' || inline !== undefined) this.#write(end, inline, complete);
+    else this.#afterExit(complete);
     return false;
   }
 
-  #write(end: EndedAt, inline: readonly [Buffer, Buffer] | undefined): void {
+  /** Of an exec whose output was complete only later a second time, with its output. */
+  #write(end: EndedAt, inline: readonly [Buffer, Buffer] | undefined, complete: boolean): void {
     this.#journaled = 'writing';
     const [stdout, stderr] = this.#records;
     this.#journal.append(
@@ -135,11 +137,18 @@ export class ExecRecorder {
       () => {
         this.#journaled = 'yes';
         if (inline !== undefined) for (const record of this.#records) record.recordedElsewhere();
-        this.#acknowledgeEnds();
-        this.acknowledgeExit();
-        if (inline === undefined && stdout.ended && stderr.ended) void this.#release();
+        this.#afterExit(complete);
       },
     );
+  }
+
+  /** @param complete whether all that will ever come is where it stays. */
+  #afterExit(complete: boolean): void {
+    this.#kept ||= complete;
+    this.acknowledge(0, undefined);
+    this.acknowledge(1, undefined);
+    this.acknowledgeExit();
+    if (complete) for (const record of this.#records) void record.release();
   }
 
   async #flushRecords(): Promise<boolean> {
@@ -148,23 +157,20 @@ export class ExecRecorder {
     return stdout.recorded < stdout.end || stderr.recorded < stderr.end;
   }
 
-  #inline(): readonly [Buffer, Buffer] | undefined {
-    const stdout = this.#records[0].short(INLINE_BYTES);
-    const stderr = this.#records[1].short(INLINE_BYTES - (stdout?.length ?? 0));
-    return stdout === undefined || stderr === undefined ? undefined : [stdout, stderr];
-  }
-
-  #acknowledgeEnds(): void {
-    this.acknowledge(0, undefined);
-    this.acknowledge(1, undefined);
+  /** Output that is short enough for the journal; none that is there already or need not be. */
+  async #inline(): Promise<readonly [Buffer, Buffer] | undefined> {
+    const [stdout, stderr] = this.#records;
+    const bytes = stdout.end + stderr.end;
+    if (bytes > INLINE_BYTES || (bytes === 0 && this.#journaled === 'yes')) return undefined;
+    await Promise.all([stdout.written(), stderr.written()]);
+    const both = [stdout.whole(), stderr.whole()] as const;
+    return both[0] === undefined || both[1] === undefined ? undefined : [both[0], both[1]];
   }
 
   /** Init forgets the exec by the same rule; should it not have got the last word, it asks on the next link. */
   #forgetWhenDone(): void {
-    if (this.#journaled === 'yes' && this.#endAcked[0] && this.#endAcked[1]) this.#link.unregister(this.#key);
-  }
-
-  async #release(): Promise<void> {
-    await Promise.all(this.#records.map((record) => record.release()));
+    if (!this.#kept || this.#journaled !== 'yes' || !this.#endAcked[0] || !this.#endAcked[1]) return;
+    this.#link.unregister(this.#key);
+    this.#onSettled();
   }
 }

@@ -1,4 +1,3 @@
-import { failedPrecondition } from '../core/errors.js';
 import type {
   AttachOffsets,
   ExecExit,
@@ -8,15 +7,20 @@ import type {
   SignalName,
   TerminalSize,
 } from '../core/exec.js';
+import type { StdinWriter } from '../core/ports.js';
+import { requireTerminal } from './exec-errors.js';
 import { Followers, type Follower } from './exec-followers.js';
 import { ExecLimits, type StopReason } from './exec-limits.js';
 import { ExecRecorder } from './exec-recorder.js';
+import type { Readable } from './exec-reader.js';
 import { exitOfFailedStart, exitOfReport } from './exit.js';
 import type { Journal } from './journal.js';
 import { SIGKILL, signalNumber } from './linux.js';
 import type { OutputRecord } from './output-record.js';
 import type { ExitReport, KnownExec, LinkTarget } from './link-target.js';
+import type { Expendable } from './retention.js';
 import type { SandboxLink } from './sandbox-link.js';
+import type { Cut } from './segment-log.js';
 import type { Shells } from './shells.js';
 import { StdinChannel } from './stdin-channel.js';
 
@@ -33,12 +37,14 @@ export interface ExecContext {
   /** Whether the kernel killed something of this sandbox for want of memory since it was last asked. */
   outOfMemory(): Promise<boolean>;
   changed(exec: Exec): void;
+  /** It is over, all of it is recorded, and init has forgotten it. */
+  settled(exec: Exec): void;
 }
 
 const KILL_WAIT_MS = 5000;
 
 /** One command: its state, its record and its followers. */
-export class Exec implements LinkTarget {
+export class Exec implements LinkTarget, Readable, Expendable {
   readonly key: number;
   readonly spec: ExecSpec;
   readonly records: readonly [OutputRecord, OutputRecord];
@@ -80,7 +86,9 @@ export class Exec implements LinkTarget {
     this.#spawnFrame = spawnFrame;
     this.#limits = new ExecLimits(spec, context.leaseMs, (reason) => this.stop(reason));
     this.stdin = new StdinChannel(context.link, key, spec.stdin, () => this.#limits.active());
-    this.#recorder = new ExecRecorder(context.link, context.journal, key, records);
+    this.#recorder = new ExecRecorder(context.link, context.journal, key, records, () =>
+      context.settled(this),
+    );
   }
 
   get exit(): ExecExit | undefined {
@@ -145,18 +153,13 @@ export class Exec implements LinkTarget {
     if (held) this.#limits.startLease();
   }
 
-  /** An end that was recorded by an earlier life of the service. */
-  restoreExit(
-    exit: ExecExit,
-    startTime: number | undefined,
-    endTime: number | undefined,
-    terminal: TerminalSize | undefined,
-  ): void {
-    this.#exit = exit;
-    this.#terminal = terminal;
-    this.#state = exit.reason === 'LOST' ? 'LOST' : 'EXITED';
-    this.#startTime = startTime;
-    this.#endTime = endTime;
+  /** An end that was recorded by an earlier life of the service, of which init has more to tell. */
+  restoreExit(info: ExecInfo): void {
+    this.#exit = info.exit;
+    this.#terminal = info.terminal;
+    this.#state = info.state;
+    this.#startTime = info.startTime?.getTime();
+    this.#endTime = info.endTime?.getTime();
     this.#recorder.restored();
     this.stdin.close();
   }
@@ -259,11 +262,7 @@ export class Exec implements LinkTarget {
 
   /** @throws NO_TERMINAL */
   resize(size: TerminalSize): void {
-    if (this.spec.tty === undefined) {
-      throw failedPrecondition('NO_TERMINAL', 'This command has no terminal; start it with `tty`.', {
-        metadata: { exec_id: this.spec.execId },
-      });
-    }
+    requireTerminal(this.spec);
     if (this.#exit !== undefined) return;
     this.#terminal = changed(size, this.spec.tty);
     this.#context.link.resize(this.key, size);
@@ -304,6 +303,18 @@ export class Exec implements LinkTarget {
   }
 
   // ------------------------------------------------------------ followers
+
+  openStdin(): StdinWriter {
+    return this.stdin.openWriter();
+  }
+
+  async open(): Promise<readonly [OutputRecord, OutputRecord]> {
+    return this.records;
+  }
+
+  async cut(what: Cut): Promise<void> {
+    await Promise.all(this.records.map((record) => record.log.cut(what)));
+  }
 
   follow(follower: Follower): void {
     this.#followers.add(follower);

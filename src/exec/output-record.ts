@@ -1,4 +1,4 @@
-import type { BoundedOutput } from '../core/exec.js';
+import { readLog, type OutputView, type ReadResult } from './output-view.js';
 import { RecentBytes } from './recent-bytes.js';
 import type { SegmentLog } from './segment-log.js';
 import { OUTPUT_WINDOW } from './spawn-frame.js';
@@ -8,35 +8,29 @@ const RECENT_BYTES = 2 * OUTPUT_WINDOW;
 /** This much waiting starts a write at once; less waits for the owner's next `flush`. */
 const FLUSH_BYTES = 192 * 1024;
 
-export type ReadResult =
-  | { readonly type: 'data'; readonly length: number }
-  /** Dropped; the record goes on at `to`. */
-  | { readonly type: 'gap'; readonly to: number }
-  /** Nothing there yet. */
-  | { readonly type: 'none' };
-
 /**
  * The record of one output stream: what came last in memory, everything within the retention on disk, or, for
  * short output of a command that has ended, in memory alone until the owner has put it into its journal.
  */
-export class OutputRecord {
-  readonly #log: SegmentLog;
+export class OutputRecord implements OutputView {
+  /** What is on disk. */
+  readonly log: SegmentLog;
   readonly #onRecorded: () => void;
   readonly #onFailure: (error: unknown) => void;
-  #recent: RecentBytes;
+  readonly #recent: RecentBytes;
   #recorded: number;
   #ended = false;
   #writing = false;
   #flushed: (() => void)[] = [];
   #failed = false;
-  #adopted = false;
+  #elsewhere = false;
 
   /**
    * @param onRecorded called when more is on disk.
    * @param onFailure called when the disk begins to refuse.
    */
   constructor(log: SegmentLog, onRecorded: () => void, onFailure: (error: unknown) => void) {
-    this.#log = log;
+    this.log = log;
     this.#recorded = log.end;
     this.#recent = new RecentBytes(RECENT_BYTES, log.end);
     this.#onRecorded = onRecorded;
@@ -59,11 +53,7 @@ export class OutputRecord {
   }
 
   get truncated(): boolean {
-    return this.#log.truncated;
-  }
-
-  get onDisk(): boolean {
-    return this.#log.onDisk || this.#writing;
+    return this.log.truncated;
   }
 
   /** Copies what is new of it. False when everything came before already. */
@@ -90,23 +80,22 @@ export class OutputRecord {
     });
   }
 
-  /** The whole stream, when it is in memory and short enough for the journal. */
-  short(limit: number): Buffer | undefined {
-    if (this.end > limit || this.onDisk) return undefined;
+  /** Resolves when no write is under way. */
+  written(): Promise<void> {
+    return this.#writing ? this.flush() : Promise.resolve();
+  }
+
+  /** The whole stream, when it is in memory. */
+  whole(): Buffer | undefined {
+    if (this.#writing || this.#recent.start > 0) return undefined;
     return Buffer.concat(this.#recent.views(0, this.end));
   }
 
-  /** The owner has put what `short` gave into its journal. */
+  /** The owner has put what `whole` gave into its journal. */
   recordedElsewhere(): void {
     this.#recorded = this.end;
-  }
-
-  /** Content that an earlier life of the service put into the journal. */
-  adopt(content: Uint8Array): void {
-    this.#adopted = true;
-    this.#recent = new RecentBytes(RECENT_BYTES, 0);
-    this.#recent.append(content, 0);
-    this.#recorded = content.length;
+    // Its files go; who reads here already reads on from memory.
+    this.#elsewhere = true;
   }
 
   /** From memory into `into`, without waiting; undefined when it takes `readDisk`. */
@@ -117,52 +106,23 @@ export class OutputRecord {
   }
 
   async readDisk(offset: number, into: Uint8Array): Promise<ReadResult> {
-    const length = offset < this.#recorded ? await this.#log.read(offset, into) : undefined;
-    if (length !== undefined) return { type: 'data', length };
-    if (this.#log.has(offset)) return { type: 'none' };
-    const first = this.#recent.start;
-    const to = Math.min(this.#log.firstAfter(offset), offset < first ? first : this.end);
-    return to > offset ? { type: 'gap', to } : { type: 'none' };
+    if (offset >= this.#recorded) return this.#gap(offset, this.end);
+    const result = await readLog(this.log, offset, into);
+    return result.type === 'gap' ? this.#gap(offset, result.to) : result;
   }
 
-  /** Head and tail, together at most `limit` bytes. */
-  async bounded(limit: number): Promise<BoundedOutput> {
-    const total = this.end;
-    if (total <= limit) {
-      const head = await this.#range(0, total);
-      return { head, tail: Buffer.alloc(0), tailOffset: head.length, totalBytes: total };
-    }
-    const half = Math.floor(limit / 2);
-    const head = await this.#range(0, limit - half);
-    const tail = await this.#range(total - half, total);
-    return { head, tail, tailOffset: total - tail.length, totalBytes: total };
+  /** What is not on disk may still be in memory. */
+  #gap(offset: number, to: number): ReadResult {
+    const first = this.#recent.start;
+    const next = Math.min(to, offset < first ? first : this.end);
+    return next > offset ? { type: 'gap', to: next } : { type: 'none' };
   }
 
   /** Gives memory back once the command has ended and everything is on disk; closes the file. */
   async release(): Promise<void> {
     if (this.#writing) return;
-    if (!this.#adopted && this.#log.onDisk && this.#recorded === this.end) this.#recent.clear();
-    await this.#log.close();
-  }
-
-  /** What is there of [from, to): from the first byte that is kept. */
-  async #range(from: number, to: number): Promise<Buffer> {
-    const range = Buffer.allocUnsafe(to - from);
-    let have = 0;
-    let at = from;
-    while (at < to) {
-      const room = range.subarray(have, have + to - at);
-      const result = this.readMemory(at, room) ?? (await this.readDisk(at, room));
-      if (result.type === 'none') break;
-      if (result.type === 'gap') {
-        if (have > 0) break;
-        at = result.to;
-        continue;
-      }
-      have += result.length;
-      at += result.length;
-    }
-    return range.subarray(0, have);
+    if (!this.#elsewhere && this.log.onDisk && this.#recorded === this.end) this.#recent.clear();
+    await this.log.close();
   }
 
   async #write(): Promise<void> {
@@ -172,9 +132,9 @@ export class OutputRecord {
       while (this.#recorded < this.end) {
         try {
           // What is not recorded stays where it is, so that the views are good until this is done.
-          await this.#log.append(this.#recent.views(this.#recorded, this.end));
+          await this.log.append(this.#recent.views(this.#recorded, this.end));
         } finally {
-          this.#recorded = this.#log.end;
+          this.#recorded = this.log.end;
         }
         this.#failed = false;
         this.#onRecorded();

@@ -1,5 +1,3 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { CodesetError, failedPrecondition, notFound } from '../core/errors.js';
 import {
   completeSpec,
@@ -23,13 +21,14 @@ import { ChangeNotices } from './change-notices.js';
 import { readExec } from './exec-reader.js';
 import { Exec, type ExecContext } from './exec.js';
 import { DirectProcess } from './internal-process.js';
-import { Journal, type JournalEntry } from './journal.js';
+import type { EndedExec, Logs } from './ended-exec.js';
+import { ExecStore } from './exec-store.js';
+import { Forgetter } from './forgetter.js';
 import { SIGKILL } from './linux.js';
-import { OutputRecord } from './output-record.js';
+import { bounded } from './output-view.js';
 import { RecordWriter } from './record-writer.js';
 import type { KnownExec } from './link-target.js';
 import { SandboxLink } from './sandbox-link.js';
-import { SegmentLog } from './segment-log.js';
 import { programOf, shellKey, Shells } from './shells.js';
 import { encodeSpawn } from './spawn-frame.js';
 import { canonical, checkSpec, requireFits, resolveCwd } from './spec-checks.js';
@@ -37,6 +36,8 @@ import { canonical, checkSpec, requireFits, resolveCwd } from './spec-checks.js'
 export interface RecordedExecsSettings {
   readonly log: Log;
   readonly leaseMs: number;
+  /** What the output of all commands of one owner may take on disk. */
+  readonly outputBytes: number;
 }
 
 /** Commands that run at one time in one sandbox. */
@@ -46,14 +47,15 @@ const END_WAIT_MS = 2000;
 
 /** The commands of one sandbox: those that are recorded, and our own. */
 export class RecordedExecs implements SandboxExecs {
-  readonly #folder: string;
   readonly #options: ExecHostOptions;
   readonly #link: SandboxLink;
-  readonly #journal: Journal;
+  readonly #store: ExecStore;
   readonly #shells = new Shells();
   readonly #context: ExecContext;
-  readonly #execs = new Map<string, Exec>();
-  readonly #byKey = new Map<number, Exec>();
+  readonly #execs = new Map<string, Exec | EndedExec>();
+  readonly #byKey = new Map<number, Exec | EndedExec>();
+  /** Those that run, and those that init has not told all of yet. */
+  readonly #live = new Set<Exec>();
   readonly #running = new Set<Exec>();
   readonly #internal = new Set<DirectProcess>();
   readonly #writer: RecordWriter;
@@ -61,16 +63,21 @@ export class RecordedExecs implements SandboxExecs {
   /** Keys that the journal says were held by a client when the last life of the service ended. */
   readonly #held = new Set<number>();
   /** Output on disk of execs that the journal does not know, by key. */
-  readonly #unclaimed = new Map<number, readonly [OutputRecord, OutputRecord]>();
-  #nextKey = 1;
+  #unclaimed: ReadonlyMap<number, Logs> = new Map();
   #lastOutOfMemoryKills = 0;
   #state: 'open' | 'lost' | 'ended' | 'detached' = 'open';
 
   private constructor(folder: string, options: ExecHostOptions, settings: RecordedExecsSettings) {
-    this.#folder = folder;
     this.#options = options;
-    this.#journal = new Journal(folder);
-    this.#writer = new RecordWriter(this.#journal, settings.log, options.ownerId);
+    this.#store = new ExecStore({
+      folder,
+      ownerId: options.ownerId,
+      limit: settings.outputBytes,
+      running: () => this.#live,
+      onRecorded: (key) => this.#recorded(key),
+      onFailure: (error) => this.#writer.complain(error),
+    });
+    this.#writer = new RecordWriter(this.#store.journal, settings.log, options.ownerId);
     this.#notices = new ChangeNotices(options.onChange);
     this.#link = new SandboxLink({
       dial: options.dial,
@@ -80,12 +87,13 @@ export class RecordedExecs implements SandboxExecs {
     this.#context = {
       ownerId: options.ownerId,
       link: this.#link,
-      journal: this.#journal,
+      journal: this.#store.journal,
       shells: this.#shells,
       leaseMs: settings.leaseMs,
       due: (exec) => this.#writer.due(exec),
       outOfMemory: () => this.#outOfMemory(),
       changed: (exec) => this.#changed(exec),
+      settled: (exec) => this.#settled(exec),
     };
   }
 
@@ -144,7 +152,7 @@ export class RecordedExecs implements SandboxExecs {
         { retryAfterMs: 1000 },
       );
     }
-    const key = this.#nextKey++;
+    const key = this.#store.newKey();
     const time = Date.now();
     const frame = encodeSpawn({
       ...programOf(spec, this.#options),
@@ -155,7 +163,7 @@ export class RecordedExecs implements SandboxExecs {
       note: JSON.stringify({ spec, time }),
     });
     requireFits(frame);
-    const exec = new Exec(this.#context, key, spec, this.#records(key), time, frame);
+    const exec = new Exec(this.#context, key, spec, this.#store.records(key), time, frame);
     this.#add(exec);
     this.#running.add(exec);
     exec.begin();
@@ -166,15 +174,16 @@ export class RecordedExecs implements SandboxExecs {
   attach(execId: string, options: AttachOptions): AsyncIterable<ExecEvent> {
     const exec = this.#find(execId);
     if (!exec.mayReach(options.from)) {
+      const { stdoutBytes, stderrBytes } = exec.info();
       throw new CodesetError('out-of-range', 'OFFSET_OUT_OF_RANGE', 'The command wrote less than that.', {
-        metadata: { stdout_bytes: String(exec.records[0].end), stderr_bytes: String(exec.records[1].end) },
+        metadata: { stdout_bytes: String(stdoutBytes), stderr_bytes: String(stderrBytes) },
       });
     }
     return readExec(exec, options, () => this.#state === 'detached');
   }
 
   openStdin(execId: string): StdinWriter {
-    return this.#find(execId).stdin.openWriter();
+    return this.#find(execId).openStdin();
   }
 
   async wait(execId: string, signal?: AbortSignal): Promise<ExecInfo> {
@@ -204,13 +213,13 @@ export class RecordedExecs implements SandboxExecs {
   }
 
   async output(execId: string, limit: number): Promise<{ stdout: BoundedOutput; stderr: BoundedOutput }> {
-    const [stdout, stderr] = this.#find(execId).records;
-    return { stdout: await stdout.bounded(limit), stderr: await stderr.bounded(limit) };
+    const [stdout, stderr] = await this.#find(execId).open();
+    return { stdout: await bounded(stdout, limit), stderr: await bounded(stderr, limit) };
   }
 
   async spawn(spec: InternalSpec): Promise<InternalProcess> {
     this.#requireOpen();
-    const key = this.#nextKey++;
+    const key = this.#store.newKey();
     const mark = `internal-${key}`;
     const frame = encodeSpawn({
       execId: mark,
@@ -259,111 +268,75 @@ export class RecordedExecs implements SandboxExecs {
     this.#notices.flush();
     await this.#writer.flushAll();
     this.#link.close();
-    await this.#journal.close();
-    for (const exec of this.#execs.values()) {
-      await Promise.all(exec.records.map((record) => record.release()));
-    }
+    await this.#store.close();
+    for (const exec of this.#live) await Promise.all(exec.records.map((record) => record.release()));
   }
 
   // ------------------------------------------------------------ restoring
 
   async #load(): Promise<void> {
-    const entries = await this.#journal.load();
-    for (const name of await readdir(this.#folder)) {
-      const key = Number(name);
-      if (Number.isSafeInteger(key)) this.#nextKey = Math.max(this.#nextKey, key + 1);
+    const left = await this.#store.load();
+    this.#unclaimed = left.unclaimed;
+    for (const exec of left.ended) {
+      this.#add(exec);
+      const { exit, startTime } = exec.info();
+      if (exit !== undefined) this.#shells.restore(exec.spec, exit, startTime !== undefined);
     }
-    for (const entry of entries) await this.#replay(entry);
-    // Much output reaches the disk before the journal has the exec that wrote it; init then knows what it is.
-    for (const name of await readdir(this.#folder)) {
-      const key = Number(name);
-      if (!Number.isSafeInteger(key) || this.#byKey.has(key)) continue;
-      this.#unclaimed.set(key, await this.#loadRecords(key));
-    }
-    for (const exec of this.#execs.values()) {
-      if (exec.exit === undefined) this.#running.add(exec);
+    for (const { key, spec, time, held, logs } of left.unended) {
+      const exec = new Exec(this.#context, key, spec, this.#store.records(key, logs), time, undefined);
+      this.#add(exec);
+      this.#running.add(exec);
+      if (held) this.#held.add(key);
     }
     for (const info of this.#options.stored) {
       // Known to the database alone. One that may still run is settled when init has told what it has.
       if (info.exit !== undefined && !this.#execs.has(info.execId)) {
-        this.#addStored(info).restoreExit(
-          info.exit,
-          info.startTime?.getTime(),
-          info.endTime?.getTime(),
-          undefined,
-        );
+        this.#add(this.#store.ended(this.#store.newKey(), info, 0, undefined));
       }
     }
   }
 
   /** Init has told what it has: what it does not know, and had no recorded end, is lost. */
   #settleUnknown(): void {
-    this.#unclaimed.clear();
+    this.#unclaimed = new Map();
     const message = 'The sandbox knows nothing of this command any more.';
     for (const exec of [...this.#running]) if (!exec.adopted) exec.lost(message);
     for (const info of this.#options.stored) {
       if (this.#execs.has(info.execId)) continue;
-      const exec = this.#addStored(info);
-      this.#journal.append({ t: 'start', key: exec.key, spec: info.spec, time: info.createTime.getTime() });
+      const key = this.#store.newKey();
+      const time = info.createTime.getTime();
+      const exec = new Exec(this.#context, key, info.spec, this.#store.records(key), time, undefined);
+      this.#add(exec);
+      this.#store.journal.append({ t: 'start', key, spec: info.spec, time });
       exec.lost(message);
     }
   }
 
-  #addStored(info: ExecInfo): Exec {
-    const key = this.#nextKey++;
-    const exec = new Exec(
-      this.#context,
-      key,
-      info.spec,
-      this.#records(key),
-      info.createTime.getTime(),
-      undefined,
-    );
-    this.#add(exec);
-    return exec;
-  }
-
-  async #replay(entry: JournalEntry): Promise<void> {
-    this.#nextKey = Math.max(this.#nextKey, entry.key + 1);
-    if (entry.t === 'start') {
-      const records = await this.#loadRecords(entry.key);
-      const spec = completeSpec(entry.spec);
-      this.#add(new Exec(this.#context, entry.key, spec, records, entry.time, undefined));
-      return;
-    }
-    const exec = this.#byKey.get(entry.key);
-    if (exec === undefined) return;
-    if (entry.t === 'held') {
-      this.#held.add(entry.key);
-      return;
-    }
-    if (entry.output !== undefined) {
-      exec.records[0].adopt(Buffer.from(entry.output[0], 'base64'));
-      exec.records[1].adopt(Buffer.from(entry.output[1], 'base64'));
-    }
-    this.#shells.restore(exec.spec, entry.exit, entry.started !== 0);
-    exec.restoreExit(entry.exit, entry.started || undefined, entry.ended, entry.terminal);
-  }
-
   /** Init has an exec that nothing here listens to. */
   #found(known: KnownExec): void {
-    this.#nextKey = Math.max(this.#nextKey, known.key + 1);
-    let exec = this.#byKey.get(known.key);
-    if (exec === undefined && known.note !== '') {
+    this.#store.keyTaken(known.key);
+    const before = this.#byKey.get(known.key);
+    if (before instanceof Exec) {
+      before.adopt(known, this.#held.has(known.key), this.#turnOf(before));
+      return;
+    }
+    if (before !== undefined) {
+      this.#foundEnded(before, known);
+      return;
+    }
+    if (known.note !== '') {
       // Started in the last moments of an earlier life of the service: init's note is all there is of it.
       const note = JSON.parse(known.note) as { spec: ExecSpec; time: number };
       const spec = completeSpec(note.spec);
       if (!this.#execs.has(spec.execId)) {
-        const records = this.#unclaimed.get(known.key) ?? this.#records(known.key);
-        exec = new Exec(this.#context, known.key, spec, records, note.time, undefined);
+        const records = this.#store.records(known.key, this.#unclaimed.get(known.key));
+        const exec = new Exec(this.#context, known.key, spec, records, note.time, undefined);
         this.#add(exec);
         this.#running.add(exec);
-        this.#journal.append({ t: 'start', key: known.key, spec, time: note.time });
+        this.#store.journal.append({ t: 'start', key: known.key, spec, time: note.time });
+        exec.adopt(known, false, this.#turnOf(exec));
+        return;
       }
-    }
-    if (exec !== undefined) {
-      exec.adopt(known, this.#held.has(known.key), this.#turnOf(exec));
-      return;
     }
     // One of our own commands, whose caller is gone.
     const orphan: InternalSpec = { argv: [], env: {}, cwd: '', user: '', stdin: false, timeoutMs: 0 };
@@ -388,38 +361,44 @@ export class RecordedExecs implements SandboxExecs {
     return Math.max(exec.info().createTime.getTime(), before.endTime?.getTime() ?? Date.now());
   }
 
+  /** Its end is recorded, which init has not heard, or something that it started holds its output open. */
+  #foundEnded(ended: EndedExec, known: KnownExec): void {
+    if (ended.complete) {
+      this.#link.register(known.key, new Forgetter(this.#link, known.key, ended.info()));
+      return;
+    }
+    this.#store.retention.forget(ended);
+    const { spec, createTime } = ended.info();
+    const records = this.#store.records(known.key, ended.logs);
+    const exec = new Exec(this.#context, known.key, spec, records, createTime.getTime(), undefined);
+    exec.restoreExit(ended.info());
+    this.#add(exec);
+    exec.adopt(known, false);
+  }
+
   // ------------------------------------------------------------ bookkeeping
 
-  #records(key: number): readonly [OutputRecord, OutputRecord] {
-    return [this.#record(this.#segments(key, 'out'), key), this.#record(this.#segments(key, 'err'), key)];
+  #recorded(key: number): void {
+    const exec = this.#byKey.get(key);
+    exec?.acknowledge(0);
+    exec?.acknowledge(1);
   }
 
-  async #loadRecords(key: number): Promise<readonly [OutputRecord, OutputRecord]> {
-    const stdout = this.#segments(key, 'out');
-    const stderr = this.#segments(key, 'err');
-    await Promise.all([stdout.load(), stderr.load()]);
-    return [this.#record(stdout, key), this.#record(stderr, key)];
-  }
-
-  #segments(key: number, stream: string): SegmentLog {
-    return new SegmentLog(join(this.#folder, String(key)), stream);
-  }
-
-  #record(segments: SegmentLog, key: number): OutputRecord {
-    const recorded = (): void => {
-      const exec = this.#byKey.get(key);
-      exec?.acknowledge(0);
-      exec?.acknowledge(1);
-    };
-    return new OutputRecord(segments, recorded, (error) => this.#writer.complain(error));
-  }
-
-  #add(exec: Exec): void {
+  #add(exec: Exec | EndedExec): void {
     this.#execs.set(exec.spec.execId, exec);
     this.#byKey.set(exec.key, exec);
+    if (exec instanceof Exec) this.#live.add(exec);
   }
 
-  #find(execId: string): Exec {
+  /** From here on its output is on disk alone. */
+  #settled(exec: Exec): void {
+    if (!this.#live.delete(exec)) return;
+    const [stdout, stderr] = exec.records;
+    this.#add(this.#store.ended(exec.key, exec.info(), exec.stdin.offset, [stdout.log, stderr.log]));
+    void Promise.all([stdout.release(), stderr.release()]);
+  }
+
+  #find(execId: string): Exec | EndedExec {
     const exec = this.#execs.get(execId);
     if (exec === undefined) throw notFound('EXEC_NOT_FOUND', 'command', execId);
     return exec;

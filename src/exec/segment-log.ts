@@ -8,6 +8,9 @@ export interface Retention {
   readonly tailSegments: number;
 }
 
+/** What of a stream is given up for the sake of others; each more than the one before. */
+export type Cut = 'middle' | 'tail' | 'all';
+
 /** 4 MiB of head and at least 12 MiB of tail for each stream. */
 export const DEFAULT_RETENTION: Retention = { segmentBytes: 4 * 1024 * 1024, tailSegments: 4 };
 
@@ -20,13 +23,23 @@ export class SegmentLog {
   readonly #folder: string;
   readonly #prefix: string;
   readonly #retention: Retention;
+  readonly #onBytes: (change: number) => void;
   /** First offsets of the files that exist, ascending. */
   #segments: number[] = [];
   #file: FileHandle | undefined;
   #end = 0;
+  /** Where the last file ends: below `end` when the tail was given up. */
+  #fileEnd = 0;
   #made = false;
 
-  constructor(folder: string, stream: string, retention: Retention = DEFAULT_RETENTION) {
+  /** @param onBytes told how much more, or less, the stream takes on disk. */
+  constructor(
+    folder: string,
+    stream: string,
+    retention: Retention = DEFAULT_RETENTION,
+    onBytes: (change: number) => void = () => undefined,
+  ) {
+    this.#onBytes = onBytes;
     this.#folder = folder;
     this.#prefix = `${stream}-`;
     this.#retention = retention;
@@ -52,7 +65,32 @@ export class SegmentLog {
     const last = this.#segments.at(-1);
     if (last === undefined) return;
     this.#made = true;
-    this.#end = last + (await stat(this.#path(last))).size;
+    this.#end = this.#fileEnd = last + (await stat(this.#path(last))).size;
+    this.#onBytes(this.bytes);
+  }
+
+  /** The stream is known to have gone that far: what is missing of it was given up. */
+  extend(total: number): void {
+    this.#end = Math.max(this.#end, total);
+  }
+
+  /** What it takes on disk. */
+  get bytes(): number {
+    return this.#segments.reduce((sum, first) => sum + this.#endOf(first) - first, 0);
+  }
+
+  /** Gives up a part; of a stream that may still grow the middle only. */
+  async cut(what: Cut): Promise<void> {
+    const before = this.bytes;
+    const kept = what === 'all' ? [] : this.#segments.slice(0, 1);
+    const last = this.#segments.at(-1);
+    if (what === 'middle' && last !== undefined && this.#segments.length > 1) kept.push(last);
+    const gone = this.#segments.filter((first) => !kept.includes(first));
+    if (gone.length === 0) return;
+    this.#segments = kept;
+    this.#fileEnd = Math.min(this.#fileEnd, this.#lastEnd());
+    this.#onBytes(this.bytes - before);
+    for (const first of gone) await unlink(this.#path(first)).catch(() => undefined);
   }
 
   /** One append at a time: the caller waits for the one before. */
@@ -72,6 +110,8 @@ export class SegmentLog {
       while (left.length > 0) {
         const { bytesWritten } = await file.writev(left as Uint8Array[]);
         this.#end += bytesWritten;
+        this.#fileEnd = this.#end;
+        this.#onBytes(bytesWritten);
         left = split(left, bytesWritten)[1];
       }
       rest = later;
@@ -86,14 +126,13 @@ export class SegmentLog {
     const index = this.#segments.findLastIndex((first) => first <= offset);
     const first = this.#segments[index];
     if (first === undefined) return undefined;
-    const next = this.#segments[index + 1];
-    const file = await open(this.#path(first), 'r').catch(() => undefined);
+    const file = await open(this.#path(first), 'r').catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+      return undefined;
+    });
     if (file === undefined) return undefined;
     try {
-      const limit = Math.min(
-        into.length,
-        Math.min(next ?? this.#end, first + this.#retention.segmentBytes) - offset,
-      );
+      const limit = Math.min(into.length, this.#endOf(first) - offset);
       if (limit <= 0) return undefined;
       const { bytesRead } = await file.read(into, 0, limit, offset - first);
       return bytesRead === 0 ? undefined : bytesRead;
@@ -107,16 +146,14 @@ export class SegmentLog {
     return this.#segments.find((first) => first > offset) ?? this.#end;
   }
 
-  /** Whether `offset` lies in a file that exists. */
-  has(offset: number): boolean {
-    const first = this.#segments.findLast((start) => start <= offset);
-    return first !== undefined && offset < Math.min(this.#end, first + this.#retention.segmentBytes);
-  }
-
-  /** Whether bytes between head and tail were dropped. */
+  /** Whether bytes were dropped. */
   get truncated(): boolean {
-    const [first, second] = this.#segments;
-    return first === 0 && second !== undefined && second > this.#retention.segmentBytes;
+    let at = 0;
+    for (const first of this.#segments) {
+      if (first !== at) return true;
+      at = this.#endOf(first);
+    }
+    return at < this.#end;
   }
 
   async close(): Promise<void> {
@@ -133,8 +170,19 @@ export class SegmentLog {
     this.#segments.push(this.#end);
     while (this.#segments.length > 1 + this.#retention.tailSegments) {
       const [oldest] = this.#segments.splice(1, 1);
-      if (oldest !== undefined) await unlink(this.#path(oldest)).catch(() => undefined);
+      if (oldest === undefined) break;
+      this.#onBytes(-this.#retention.segmentBytes);
+      await unlink(this.#path(oldest)).catch(() => undefined);
     }
+  }
+
+  #endOf(first: number): number {
+    return Math.min(this.#fileEnd, first + this.#retention.segmentBytes);
+  }
+
+  #lastEnd(): number {
+    const last = this.#segments.at(-1);
+    return last === undefined ? 0 : last + this.#retention.segmentBytes;
   }
 
   #path(first: number): string {

@@ -1,5 +1,6 @@
 import { CodesetError, failedPrecondition } from '../core/errors.js';
 import type { StdinWriter } from '../core/ports.js';
+import { stdinClosed } from './exec-errors.js';
 import type { KnownExec } from './link-target.js';
 import type { SandboxLink } from './sandbox-link.js';
 import { STDIN_WINDOW } from './spawn-frame.js';
@@ -37,7 +38,7 @@ export class StdinChannel {
   /** @throws STDIN_BUSY, STDIN_CLOSED */
   openWriter(): StdinWriter {
     if (this.#ended || this.#closed) {
-      throw failedPrecondition('STDIN_CLOSED', 'This command takes no input, or its input was ended.');
+      throw stdinClosed();
     }
     if (this.#writer !== undefined) {
       throw failedPrecondition('STDIN_BUSY', 'Another stream writes to this command; end that one first.');

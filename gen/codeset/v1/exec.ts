@@ -10,7 +10,17 @@ export const protobufPackage = "codeset.v1";
 
 export const protobufFileName = "codeset/v1/exec.proto";
 
-/** What a reader that is slower than the command does to it. */
+/**
+ * What a reader that is slower than the command does to it. Several readers may
+ * follow one command, each at its own pace: of those with BACKPRESSURE the
+ * fastest holds the command, and no other slows anybody.
+ *
+ * What is read comes from the command's record, on disk. Each output keeps its
+ * first 4 MiB and its last 12 to 16 MiB. All commands of a session together
+ * keep 256 MiB, or what the server's setting `session_output` says: beyond it
+ * the middle of what ended first goes, then its end, then its beginning, and of
+ * commands that run the middle. What is gone is told as a `gap`.
+ */
 export enum OutputPace {
   /** UNSPECIFIED - The same as OUTPUT_PACE_BACKPRESSURE. */
   UNSPECIFIED = 0,

@@ -10,9 +10,11 @@ import { fileURLToPath } from 'node:url';
 import { CodesetError } from '../../../src/core/errors.js';
 import type { ExecEvent, ExecInfo, ExecSpec } from '../../../src/core/exec.js';
 import type { AttachOptions, ExecHostOptions, SandboxExecs } from '../../../src/core/ports.js';
-import { LinkedExecHost } from '../../../src/exec/exec-host.js';
+import { LinkedExecHost, type LinkedExecHostOptions } from '../../../src/exec/exec-host.js';
 
 const INIT = fileURLToPath(new URL('../../../init/', import.meta.url));
+
+type HostOptions = Partial<Pick<LinkedExecHostOptions, 'leaseMs' | 'outputBytes'>>;
 
 /** A real init, PID 1 of a pid namespace of its own where this machine lets us make one. */
 export class InitProcess implements AsyncDisposable {
@@ -104,7 +106,7 @@ export class InitProcess implements AsyncDisposable {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  host(options: { leaseMs?: number } = {}): LinkedExecHost {
+  host(options: HostOptions = {}): LinkedExecHost {
     const say = (): void => undefined;
     return new LinkedExecHost({
       folder: join(this.folder, 'execs'),
@@ -113,8 +115,15 @@ export class InitProcess implements AsyncDisposable {
     });
   }
 
-  async open(options: Partial<ExecHostOptions> & { leaseMs?: number } = {}): Promise<SandboxExecs> {
-    return await this.host(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }).open({
+  async open({
+    leaseMs,
+    outputBytes,
+    ...options
+  }: Partial<ExecHostOptions> & HostOptions = {}): Promise<SandboxExecs> {
+    return await this.host({
+      ...(leaseMs === undefined ? {} : { leaseMs }),
+      ...(outputBytes === undefined ? {} : { outputBytes }),
+    }).open({
       ownerId: 'ses_test',
       dial: this.dial,
       defaults: { env: { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/' }, cwd: '/', user: '' },

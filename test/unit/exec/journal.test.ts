@@ -1,8 +1,9 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Journal } from '../../../src/exec/journal.js';
+import { Journal, type ExitEntry, type JournalEntry } from '../../../src/exec/journal.js';
+import { bounded, LogView, readLog } from '../../../src/exec/output-view.js';
 import { OutputRecord } from '../../../src/exec/output-record.js';
 import { SegmentLog } from '../../../src/exec/segment-log.js';
 
@@ -86,9 +87,108 @@ test('a record keeps head and tail, tells the gap, and is found again by another
   }
   expect(at).toBe(10_000);
   expect(gaps).toEqual([[1000, 8000]]);
-  const bounded = await again.bounded(600);
-  expect(Buffer.from(bounded.head)).toEqual(bytes.subarray(0, 300));
-  expect(Buffer.from(bounded.tail)).toEqual(bytes.subarray(9700));
+  const cut = await bounded(again, 600);
+  expect(Buffer.from(cut.head)).toEqual(bytes.subarray(0, 300));
+  expect(Buffer.from(cut.tail)).toEqual(bytes.subarray(9700));
   expect(() => again.append(20_000, bytes)).toThrow('hole');
   await again.release();
+});
+
+function exit(key: number, text: string): JournalEntry {
+  return {
+    t: 'exit',
+    key,
+    exit: {
+      reason: 'EXITED',
+      code: 0,
+      signal: undefined,
+      message: '',
+      cpuTimeUs: 0,
+      peakMemoryBytes: 0,
+      shellReset: false,
+    },
+    started: 1,
+    ended: 2,
+    totals: [text.length, 0],
+    output: [Buffer.from(text).toString('base64'), ''],
+  };
+}
+
+test('a journal is written anew when half of it is of no use, and keeps all that is', async () => {
+  const path = join(folder, 'journal');
+  const journal = new Journal(folder, 20_000);
+  await journal.load();
+  const text = (key: number): string => `${key} `.repeat(300);
+  for (let key = 1; key <= 100; key++) {
+    journal.append({ t: 'start', key, spec: {} as never, time: key });
+    journal.append({ t: 'held', key });
+    journal.append(exit(key, text(key)));
+    await journal.flush();
+    if (key > 10) journal.dropOutput(key - 10);
+  }
+  await journal.flush();
+  const { size } = await stat(path);
+  expect(size).toBeLessThan(80_000);
+  for (let key = 1; key <= 100; key++) {
+    expect((await journal.output(key))?.[0].toString()).toBe(key > 90 ? text(key) : undefined);
+  }
+  await journal.close();
+  // What a kill left of a rewriting is nobody's.
+  await writeFile(`${path}.new`, 'half');
+  const again = new Journal(folder, 20_000);
+  const entries = await again.load();
+  expect(entries.filter((entry) => entry.t === 'start').length).toBe(100);
+  const exits = entries.filter((entry): entry is ExitEntry => entry.t === 'exit');
+  expect(exits.map((entry) => entry.key)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+  expect(exits.every((entry) => entry.totals[0] === text(entry.key).length)).toBe(true);
+  expect((await again.output(95))?.[0].toString()).toBe(text(95));
+  for (let key = 1; key <= 100; key++) again.dropOutput(key);
+  again.append({ t: 'held', key: 101 });
+  await again.flush();
+  await again.close();
+  expect(await readFile(path, 'utf8')).toContain('{"t":"held","key":101}');
+});
+
+/** What is there at an offset, 50 bytes at most. */
+async function piece(log: SegmentLog, offset: number) {
+  const into = Buffer.alloc(50);
+  const result = await readLog(log, offset, into);
+  return result.type === 'data' ? { type: 'data', data: into.subarray(0, result.length) } : result;
+}
+
+test('a stream gives up its middle, its tail, then all, and says what is gone', async () => {
+  let bytes = 0;
+  const retention = { segmentBytes: 1000, tailSegments: 3 };
+  const log = new SegmentLog(join(folder, '8'), 'out', retention, (change) => (bytes += change));
+  const all = Buffer.from(Array.from({ length: 5500 }, (_, i) => i % 251));
+  await log.append([all]);
+  const onDisk = async (): Promise<number> => {
+    const names = await readdir(join(folder, '8'));
+    const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, '8', name))).size));
+    return sizes.reduce((sum, size) => sum + size, 0);
+  };
+  expect([bytes, await onDisk(), log.truncated]).toEqual([3500, 3500, true]);
+  await log.cut('middle');
+  expect([bytes, await onDisk()]).toEqual([1500, 1500]);
+  expect(await piece(log, 999)).toEqual({ type: 'data', data: all.subarray(999, 1000) });
+  expect(await piece(log, 1000)).toEqual({ type: 'gap', to: 5000 });
+  expect(await piece(log, 5000)).toEqual({ type: 'data', data: all.subarray(5000, 5050) });
+  // It may still grow.
+  await log.append([all.subarray(0, 700)]);
+  expect([bytes, await onDisk(), log.end]).toEqual([2200, 2200, 6200]);
+  await log.cut('tail');
+  expect([bytes, await onDisk(), log.end]).toEqual([1000, 1000, 6200]);
+  expect(await piece(log, 1000)).toEqual({ type: 'gap', to: 6200 });
+  await log.close();
+  const again = new SegmentLog(join(folder, '8'), 'out', retention, (change) => (bytes += change));
+  await again.load();
+  again.extend(6200);
+  expect([bytes, again.end, again.truncated]).toEqual([2000, 6200, true]);
+  const view = new LogView(again);
+  const cut = await bounded(view, 600);
+  expect([cut.head.length, cut.tail.length, cut.tailOffset, cut.totalBytes]).toEqual([300, 0, 6200, 6200]);
+  await again.cut('all');
+  expect([bytes, await onDisk()]).toEqual([1000, 0]);
+  expect((await bounded(view, 600)).head.length).toBe(0);
+  expect(await piece(again, 0)).toEqual({ type: 'gap', to: 6200 });
 });
