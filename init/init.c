@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define BUCKETS 1024u
+#define PIPE_DEFAULT (64 << 10)
+#define PIPE_WIDE (256 << 10)
 /* More than the kernel buffers between a terminal's two ends. */
 #define TERMINAL_HOLDS (256u << 10)
 
@@ -122,6 +124,12 @@ static void end_draining(struct exec *exec) {
   if (!exec->paused) send_exit(exec);
 }
 
+/* A command that fills its pipe is woken less often by a larger one; where it may not be larger, it stays. */
+static void widen(struct output *out) {
+  out->widened = true;
+  fcntl(out->fd, F_SETPIPE_SZ, PIPE_WIDE);
+}
+
 /* Reads what is there, one pipe's worth at most; stops watching when the window is full. */
 void read_output(struct exec *exec, int which) {
   struct output *out = &exec->out[which];
@@ -134,6 +142,7 @@ void read_output(struct exec *exec, int which) {
     bool empty = n < 0 && errno == EAGAIN;
     if (n > 0) {
       out->ring.end += (uint64_t)n;
+      if (n == PIPE_DEFAULT && !out->widened) widen(out);
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
       /* Of a terminal this is EIO: nobody has it open any more. */
       end_output(out);

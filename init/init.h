@@ -74,6 +74,7 @@ struct ring {
 struct output {
   int fd;              /* -1: closed */
   bool armed;          /* in epoll */
+  bool widened;        /* its pipe was enlarged, or could not be */
   bool ended;          /* end of file was read; ring.end is the total */
   bool end_sent;
   bool end_acked;

@@ -81,7 +81,7 @@ export class ExecRecorder {
       return;
     }
     const upto = record.ended ? record.recorded : Math.min(record.recorded, taken ?? Infinity);
-    if (upto - this.#acked[stream] < OUTPUT_WINDOW / 8) return;
+    if (upto - this.#acked[stream] < OUTPUT_WINDOW / 4) return;
     this.#acked[stream] = upto;
     this.#link.ack(this.#key, stream, upto, false);
   }

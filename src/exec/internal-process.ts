@@ -213,7 +213,7 @@ export class DirectProcess implements InternalProcess, LinkTarget {
     const total = this.#ends[0];
     const complete = total !== undefined && (this.#consumed >= total || this.#exit !== undefined);
     if (complete) this.#link.ack(this.#key, 0, total, true);
-    else if (this.#consumed - this.#acked >= OUTPUT_WINDOW / 8) {
+    else if (this.#consumed - this.#acked >= OUTPUT_WINDOW / 4) {
       this.#acked = this.#consumed;
       this.#link.ack(this.#key, 0, this.#consumed, false);
     }

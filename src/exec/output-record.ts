@@ -6,7 +6,7 @@ import { OUTPUT_WINDOW } from './spawn-frame.js';
 /** Stays in memory, for readers that keep up: at least what init sends before it is told that it is recorded. */
 const RECENT_BYTES = 2 * OUTPUT_WINDOW;
 /** This much waiting starts a write at once; less waits for the owner's next `flush`. */
-const FLUSH_BYTES = 192 * 1024;
+const FLUSH_BYTES = 256 * 1024;
 
 /**
  * The record of one output stream: what came last in memory, everything within the retention on disk, or, for
