@@ -3,12 +3,17 @@ import { createChannel, createClientFactory, Metadata, type Channel, type Client
 import type { CallOptions, ClientMiddlewareCall } from 'nice-grpc-common';
 import { errorDetailsClientMiddleware } from 'nice-grpc-error-details';
 import { SampleServiceDefinition } from '../../gen/codeset/v1/sample_service.js';
-import { SessionServiceDefinition } from '../../gen/codeset/v1/session_service.js';
+import {
+  SessionServiceDefinition,
+  type DeepPartial,
+  type ExecRequest,
+  type ExecResponse,
+} from '../../gen/codeset/v1/session_service.js';
 import { VerificationServiceDefinition } from '../../gen/codeset/v1/verification_service.js';
 import { endInTime, type CallControl } from './deadline.js';
 import { errorOfStatus } from './error-of-status.js';
 import { CodesetClientError } from './errors.js';
-import { ExecResponseCodec } from './exec-response-codec.js';
+import { ExecWire } from './exec-wire.js';
 import { retry } from './retry.js';
 
 /** What each call of a stub takes besides its request. */
@@ -57,15 +62,6 @@ const CHANNEL_OPTIONS = {
   'grpc.max_reconnect_backoff_ms': 2000,
 };
 
-/** The same service, with the one message that carries bulk read without copies. */
-const SESSIONS = {
-  ...SessionServiceDefinition,
-  methods: {
-    ...SessionServiceDefinition.methods,
-    exec: { ...SessionServiceDefinition.methods.exec, responseType: ExecResponseCodec },
-  },
-} as typeof SessionServiceDefinition;
-
 /**
  * The three services of one server over one channel: the generated stubs, with keys, deadlines, repetition and
  * errors of classes. Connects at the first call.
@@ -83,7 +79,7 @@ export class Connection implements Disposable {
   readonly sessions: SessionClient;
   readonly verifications: VerificationClient;
   readonly #channel: Channel;
-  readonly #calls = new Set<AbortController>();
+  readonly #calls = new Set<{ abort(): void }>();
   #answered = false;
   #closed = false;
 
@@ -101,7 +97,14 @@ export class Connection implements Disposable {
       '*': apiKey === undefined ? {} : { metadata: Metadata({ authorization: `Bearer ${apiKey}` }) },
     };
     this.samples = factory.create(SampleServiceDefinition, this.#channel, defaults) as SampleClient;
-    this.sessions = factory.create(SESSIONS, this.#channel, defaults) as SessionClient;
+    const sessions = factory.create(SessionServiceDefinition, this.#channel, defaults) as SessionClient;
+    this.sessions = {
+      ...sessions,
+      exec: (requests, options) =>
+        options?.timeoutMs === undefined
+          ? this.#exec(requests, apiKey, options?.signal)
+          : sessions.exec(requests, options),
+    };
     this.verifications = factory.create(
       VerificationServiceDefinition,
       this.#channel,
@@ -148,14 +151,37 @@ export class Connection implements Disposable {
     try {
       return yield* call.next(call.request, observed);
     } catch (error) {
-      if (this.#closed) throw closed(error);
-      const told = errorOfStatus(error, (details) => this.#lost(details));
-      if (told instanceof CodesetClientError && !told.unreachable) this.#answered = true;
-      throw told;
+      throw this.#told(error);
     } finally {
       this.#calls.delete(stop);
       signal?.removeEventListener('abort', abort);
     }
+  }
+
+  #told(error: unknown): unknown {
+    if (this.#closed) return closed(error);
+    const told = errorOfStatus(error, (details) => this.#lost(details));
+    if (told instanceof CodesetClientError && !told.unreachable) this.#answered = true;
+    return told;
+  }
+
+  /** The stream that carries bulk, and most of the short commands: nothing is put between. */
+  #exec(
+    requests: AsyncIterable<DeepPartial<ExecRequest>>,
+    apiKey: string | undefined,
+    signal: AbortSignal | undefined,
+  ): AsyncIterable<ExecResponse> {
+    if (this.#closed) throw closed();
+    const wire: ExecWire = new ExecWire(requests, {
+      channel: this.#channel,
+      apiKey,
+      signal,
+      onHeader: () => (this.#answered = true),
+      onEnd: () => this.#calls.delete(wire),
+      toError: (error) => this.#told(error),
+    });
+    this.#calls.add(wire);
+    return wire;
   }
 
   #lost(details: string): string {

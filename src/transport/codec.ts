@@ -59,15 +59,21 @@ export interface Method {
 /**
  * The methods of a generated service with codecs of ours: a message that is malformed or too large becomes a
  * BadMessage instead of grpc-js's INTERNAL.
+ *
+ * @param decoders by method, for requests that have a faster way.
  */
-export function methodsOf(service: GeneratedService): Readonly<Record<string, Method>> {
+export function methodsOf(
+  service: GeneratedService,
+  decoders: Readonly<Record<string, ((bytes: Uint8Array) => unknown) | undefined>> = {},
+): Readonly<Record<string, Method>> {
   const methods: Record<string, Method> = {};
   for (const [key, method] of Object.entries(service.methods)) {
+    const byHand = decoders[key];
     methods[key] = {
       path: `/${service.fullName}/${method.name}`,
       requestStream: method.requestStream,
       responseStream: method.responseStream,
-      requestDeserialize: (bytes) => decode(method.requestType, bytes),
+      requestDeserialize: (bytes) => decode(byHand ?? method.requestType.decode, bytes),
       responseDeserialize: (bytes) => method.responseType.decode(bytes),
       requestSerialize: (message) => encode(method.requestType, message as never),
       responseSerialize: (message) =>
@@ -77,7 +83,7 @@ export function methodsOf(service: GeneratedService): Readonly<Record<string, Me
   return methods;
 }
 
-function decode(type: MessageType, bytes: Uint8Array): unknown {
+function decode(decoder: (bytes: Uint8Array) => unknown, bytes: Uint8Array): unknown {
   if (bytes.length > MESSAGE_LIMIT) {
     return new BadMessage(
       new CodesetError(
@@ -89,7 +95,7 @@ function decode(type: MessageType, bytes: Uint8Array): unknown {
     );
   }
   try {
-    return type.decode(bytes);
+    return decoder(bytes);
   } catch (error) {
     const violation = { field: '', description: 'The message is not of the type that this call takes.' };
     const invalid = invalidFields([violation]);

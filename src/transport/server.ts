@@ -7,6 +7,7 @@ import type { Log } from '../core/ports.js';
 import { clearStaleSocket, closeToOthers, parseListenAddress, targetOf } from './address.js';
 import { methodsOf, RECEIVE_LIMIT, type GeneratedService } from './codec.js';
 import { execCalls } from './exec-calls.js';
+import { decodeExecRequest } from './exec-input-codec.js';
 import { fileCalls } from './file-calls.js';
 import { GrpcHost } from './grpc-host.js';
 import { CallGate } from './middleware/call-gate.js';
@@ -69,16 +70,20 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const health = HealthState();
   const gate = new CallGate({ keys: options.auth ? useCases.keys : undefined, calls, log });
   const server = new GrpcHost(CHANNEL_OPTIONS, gate);
-  const serve = <D extends GeneratedService & Served>(definition: D, service: Service<D>): void =>
-    server.add(methodsOf(definition), service);
+  const serve = <D extends GeneratedService & Served>(
+    definition: D,
+    service: Service<D>,
+    decoders: Partial<Record<keyof D['methods'] & string, (bytes: Uint8Array) => unknown>> = {},
+  ): void => server.add(methodsOf(definition, decoders), service);
 
   serve(SampleServiceDefinition, sampleService(useCases.samples));
-  serve(SessionServiceDefinition, {
+  const sessionService: Service<typeof SessionServiceDefinition> = {
     ...sessionCalls(useCases.sessions),
     ...execCalls(useCases.sessions),
     ...fileCalls(useCases.files),
     ...snapshotCalls(useCases.snapshots),
-  });
+  };
+  serve(SessionServiceDefinition, sessionService, { exec: decodeExecRequest });
   serve(VerificationServiceDefinition, verificationService(useCases.verifications));
   // Of a call's context it looks at the signal alone.
   server.add(methodsOf(HealthDefinition), HealthServiceImpl(health));
