@@ -157,8 +157,9 @@ async function withDetails(error: unknown): Promise<unknown> {
       request: NO_REQUESTS,
       responseStream: true,
       // eslint-disable-next-line require-yield
-      next: async function* (_request, { onTrailer }) {
-        if (bytes !== undefined) onTrailer?.(Trailer({ 'grpc-status-details-bin': Buffer.from(bytes) }));
+      next: async function* (_request, options) {
+        if (bytes !== undefined)
+          options.onTrailer?.(Trailer({ 'grpc-status-details-bin': Buffer.from(bytes) }));
         throw new ClientError(PATH, status.code ?? 2, status.details ?? '');
       },
     },

@@ -260,6 +260,8 @@ export interface SandboxExecs {
   wait(execId: string, signal?: AbortSignal): Promise<ExecInfo>;
   get(execId: string): ExecInfo;
   list(): readonly ExecInfo[];
+  /** How many have not ended. */
+  readonly running: number;
   /** False when it had ended already. */
   signal(execId: string, signal: SignalName): Promise<boolean>;
   /** Changes the terminal's size; nothing when the exec has ended. @throws NO_TERMINAL. */

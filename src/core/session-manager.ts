@@ -19,6 +19,8 @@ export type SessionEvent =
   | { readonly type: 'stage'; readonly stage: StageEvent };
 
 interface Tracked {
+  /** As it was last recorded. */
+  session: Session;
   readonly events: EventLog<SessionEvent>;
   readonly abort: AbortController;
   /** Resolves when the session has left CREATING. */
@@ -128,6 +130,7 @@ export class SessionManager {
     let settle = (): void => undefined;
     const settled = new Promise<void>((resolve) => (settle = resolve));
     const tracked: Tracked = {
+      session,
       events: new EventLog<SessionEvent>(),
       abort: new AbortController(),
       settled,
@@ -203,6 +206,7 @@ export class SessionManager {
       await this.#storage.sessions.update(sessionId, full);
       const moved: Session = { ...session, ...full };
       this.#log.info('session moved', { sessionId, from: session.state, to });
+      this.#keep(moved);
       this.#tracked.get(sessionId)?.events.push({ type: 'session', session: moved });
       return moved;
     });
@@ -276,8 +280,14 @@ export class SessionManager {
       if (sessionEnded(session.state)) throw this.#ended(session);
       const change = { ttlMs, expireTime: new Date(this.#now() + ttlMs) };
       await this.#storage.sessions.update(sessionId, change);
-      return { ...session, ...change };
+      return this.#keep({ ...session, ...change });
     });
+  }
+
+  #keep(session: Session): Session {
+    const tracked = this.#tracked.get(session.sessionId);
+    if (tracked !== undefined) tracked.session = session;
+    return session;
   }
 
   /** Ends a session and all that runs in it. One that has ended stays as it is. */
@@ -361,19 +371,20 @@ export class SessionManager {
     if (tracked !== undefined) tracked.lastActive = this.#now();
   }
 
-  /** Ends sessions whose time is over: past their TTL, or idle with nothing running. */
+  /**
+   * Ends sessions whose time is over: past their TTL, or idle with nothing running. Asked every second, and so
+   * answered from memory: reading a thousand sessions from the database would hold up everything else.
+   */
   async expire(): Promise<void> {
     const now = this.#now();
-    for (const session of await this.#storage.sessions.open()) {
-      const tracked = this.#tracked.get(session.sessionId);
-      const running = this.#sandboxes
-        .execs(session.sessionId)
-        ?.list()
-        .some((exec) => exec.endTime === undefined);
-      if (running && tracked !== undefined) tracked.lastActive = now;
-      const idleSince = tracked?.lastActive ?? session.lastActiveTime.getTime();
+    for (const tracked of [...this.#tracked.values()]) {
+      const { session } = tracked;
+      if (sessionEnded(session.state)) continue;
+      if ((this.#sandboxes.execs(session.sessionId)?.running ?? 0) > 0) tracked.lastActive = now;
       const idle =
-        session.idleTimeoutMs > 0 && session.state === 'READY' && now - idleSince >= session.idleTimeoutMs;
+        session.idleTimeoutMs > 0 &&
+        session.state === 'READY' &&
+        now - tracked.lastActive >= session.idleTimeoutMs;
       if (now >= session.expireTime.getTime() || idle) await this.#finish(session.sessionId, 'EXPIRED');
     }
   }

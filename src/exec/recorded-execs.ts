@@ -194,6 +194,10 @@ export class RecordedExecs implements SandboxExecs {
     return this.#find(execId).info();
   }
 
+  get running(): number {
+    return this.#running.size;
+  }
+
   list(): readonly ExecInfo[] {
     return [...this.#execs.values()].map((exec) => exec.info());
   }

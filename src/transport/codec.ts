@@ -68,12 +68,12 @@ export function methodsOf(
 ): Readonly<Record<string, Method>> {
   const methods: Record<string, Method> = {};
   for (const [key, method] of Object.entries(service.methods)) {
-    const byHand = decoders[key];
+    const decoder = decoders[key] ?? ((bytes: Uint8Array) => method.requestType.decode(bytes));
     methods[key] = {
       path: `/${service.fullName}/${method.name}`,
       requestStream: method.requestStream,
       responseStream: method.responseStream,
-      requestDeserialize: (bytes) => decode(byHand ?? method.requestType.decode, bytes),
+      requestDeserialize: (bytes) => decode(decoder, bytes),
       responseDeserialize: (bytes) => method.responseType.decode(bytes),
       requestSerialize: (message) => encode(method.requestType, message as never),
       responseSerialize: (message) =>
