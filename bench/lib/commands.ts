@@ -1,5 +1,5 @@
 import type { Connection } from '../../src/client/connection.js';
-import { Outgoing } from '../../src/client/outgoing.js';
+import { Outgoing } from './outgoing.js';
 import type { DeepPartial, ExecRequest } from '../../src/client/types.js';
 
 /** One command of a session by an Exec stream, to its end. @throws when it does not exit with 0. */
