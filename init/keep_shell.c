@@ -33,6 +33,9 @@
 #define ABORT_SIGNAL 60
 #define ASK_AGAIN_MS 50
 #define ASK_AGAIN_MAX_MS 2000
+/* A shell that has read all and does not answer can't any more: it has no descriptors left, or is restricted. */
+#define LOOK_MS 2000
+#define MAX_LOOKS 5
 
 extern char **environ;
 
@@ -215,15 +218,18 @@ static void pass_signal(int number) {
   signal_command(&command.scope, number);
 }
 
+static bool has_read_all(void) {
+  int unread = 0;
+  return ioctl(shell.script, FIONREAD, &unread) == 0 && unread == 0;
+}
+
 /*
  * A shell that was to give up its command has not answered. One that has given it up has thrown away what it had
  * read behind it, so the question comes again; one that has not waits in a builtin, which only SIGINT ends, or for
  * a child that goes on, to which SIGINT means nothing.
  */
 static void press_shell(void) {
-  int unread = 0;
-  if (ioctl(shell.script, FIONREAD, &unread) != 0) return;
-  if (unread == 0) ask();
+  if (has_read_all()) ask();
   else if (command.stage == ASKED) kill(shell.pid, SIGINT);
 }
 
@@ -334,7 +340,7 @@ int keep_shell_main(int argc, char **argv) {
   sigprocmask(SIG_BLOCK, &child, NULL);
   int signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
   if (signal_fd < 0 || !start_shell()) return 125;
-  int ask_again_ms = ASK_AGAIN_MS;
+  int ask_again_ms = ASK_AGAIN_MS, looks = 0;
   while (true) {
     struct pollfd wait[3] = {
         {.fd = signal_fd, .events = POLLIN},
@@ -342,7 +348,10 @@ int keep_shell_main(int argc, char **argv) {
         {.fd = command.fd < 0 ? KEEPER_LISTEN_FD : command.fd, .events = POLLIN},
     };
     bool again = command.fd >= 0 && command.aborted_by != 0 && command.stage >= ASKED;
-    int count = poll(wait, 3, again ? ask_again_ms : -1);
+    bool busy = command.fd >= 0 && command.stage != FRESH;
+    int count = poll(wait, 3, again ? ask_again_ms : busy ? LOOK_MS : -1);
+    if (count != 0 || !has_read_all()) looks = 0;
+    else if (!again && ++looks >= MAX_LOOKS) kill(shell.pid, SIGKILL);
     if (!again) {
       ask_again_ms = ASK_AGAIN_MS;
     } else if (count == 0) {

@@ -299,6 +299,37 @@ describe.each(['bash', 'sh'] as const)('in %s', (kind) => {
     expect([end.signal, end.reset]).toEqual(['SIGKILL', true]);
   });
 
+  test('stays in step when commands are given up at any moment', async () => {
+    const shell = fresh();
+    const lines = [
+      'for i in 1 2 3 4 5 6 7 8 9; do sleep 0.002; done',
+      'while :; do :; done',
+      'x=$(sleep 0.01; echo 1)',
+      'sleep 0.005 | cat; sleep 0.005; f() { sleep 0.01; }; f',
+      'true',
+      'read x </dev/zero',
+      '(sleep 0.01; (sleep 0.01; true)); true',
+      'sleep 60 & wait',
+    ];
+    for (let i = 0; i < extent(48, 480); i++) {
+      const line = lines[i % lines.length] ?? '';
+      const given = await go(shell, line, {
+        timeout: ms(1 + Math.floor(Math.random() * 40)),
+        killGrace: ms(10_000),
+        stopSignal: i % 3 === 0 ? 'SIGINT' : 'SIGTERM',
+      });
+      const next = await go(shell, 'echo "in step"');
+      const told = `${line}: ${given.reason} ${given.code} ${given.signal} ${given.stderr}`;
+      expect([told, given.reset, next.stdout, next.stderr, next.reset]).toEqual([
+        told,
+        false,
+        'in step\n',
+        '',
+        false,
+      ]);
+    }
+  });
+
   test('arguments are a command of the shell; variables and directory given with a command last', async () => {
     const shell = fresh();
     const argv = (...args: string[]): Spec => ({ command: { $case: 'argv', value: { args } } });
@@ -448,6 +479,13 @@ describe('abuse', () => {
     );
     const answer = await held.done;
     expect([answer.signal, answer.reset]).toEqual(['SIGKILL', true]);
+    expect((await run(shell, 'echo new')).stdout).toBe('new\n');
+  });
+
+  test('a shell that can take no more commands is ended, and says so', async () => {
+    const shell = fresh();
+    const last = await run(shell, 'echo said; ulimit -n 4');
+    expect([last.signal, last.stdout, last.reset]).toEqual(['SIGKILL', 'said\n', true]);
     expect((await run(shell, 'echo new')).stdout).toBe('new\n');
   });
 
