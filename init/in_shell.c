@@ -214,6 +214,8 @@ static bool run_at(int keeper, int signal_fd, const struct shell_request *reques
     if (wait[0].revents != 0) {
       struct shell_reply reply;
       ssize_t n = recv(keeper, &reply, sizeof reply, 0);
+      /* A signal that came too late to be read comes back as an error, in front of the answer. */
+      if (n < 0 && errno == ECONNRESET) n = recv(keeper, &reply, sizeof reply, 0);
       if (n != (ssize_t)sizeof reply) {
         if (!taken) return false;
         /* The keeper is gone, and the shell with it. */
