@@ -331,8 +331,11 @@ export class SessionManager {
       tracked?.settle();
       tracked?.events.end();
       this.#tracked.delete(sessionId);
-      this.#keeper.release(layersOf(session.layers));
-      if (session.snapshotId !== undefined) this.#snapshots.settle(session.snapshotId);
+      // What else it stood on is its sample's, which outlives it.
+      if (session.snapshotId !== undefined) {
+        this.#keeper.release(layersOf(session.layers));
+        this.#snapshots.settle(session.snapshotId);
+      }
     }
     return true;
   }

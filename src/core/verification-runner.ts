@@ -206,7 +206,8 @@ export class VerificationRunner {
     const layer = `kept-${verificationId}`;
     try {
       await this.#sandboxes.keep(session, { workspace: layer });
-      return { kind: 'layer', layer, below: session.layers.workspace };
+      const below = session.snapshotId === undefined ? undefined : session.layers.workspace;
+      return { kind: 'layer', layer, below };
     } catch (error) {
       // A tree too large to be copied is its owner's doing; everything else is not.
       if (error instanceof CodesetError && error.reason === 'TOO_LARGE') {
