@@ -263,6 +263,7 @@ void wait_until_stopped(void);
 /* user.c */
 int resolve_user(const char *spec, struct user *user);
 int become_user(const struct user *user);
+void note_bounding_set(void);
 const char *find_program(const char *name, const char *path, char *buffer, size_t size);
 
 /* applets */

@@ -91,7 +91,10 @@ static void dispatch(uint64_t data, uint32_t happened, int listen_fd, int signal
 
 static void prepare_process(void) {
   umask(022);
+  /* Whatever was ignored around the sandbox: what is ignored stays so over an exec. */
+  for (int i = 1; i < NSIG; i++) signal(i, SIG_DFL);
   signal(SIGPIPE, SIG_IGN);
+  note_bounding_set();
   if (getpid() != 1) prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   for (int fd = 0; fd < 3; fd++) {
     if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) die("/dev/null");

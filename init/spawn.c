@@ -73,9 +73,9 @@ static void close_all_from(int first) {
   for (int fd = first; fd < limit; fd++) close(fd);
 }
 
+/* Init itself ignores SIGPIPE and nothing else; handlers go with the exec. */
 static void reset_signals(void) {
-  struct sigaction plain = {.sa_handler = SIG_DFL};
-  for (int i = 1; i < NSIG; i++) sigaction(i, &plain, NULL);
+  signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
@@ -189,7 +189,8 @@ static void close_pipes(struct pipes *p) {
   p->terminal = -1;
 }
 
-static void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
+/* Of a pipe or a terminal of ours, which has no other flag. */
+static void set_nonblocking(int fd) { fcntl(fd, F_SETFL, O_NONBLOCK); }
 
 /* Returns 0 or an errno; what was opened until then is in `p` and in `master`. */
 static int open_streams(const struct spawn_request *request, struct pipes *p, int *master) {

@@ -91,6 +91,17 @@ int resolve_user(const char *spec, struct user *user) {
   return 0;
 }
 
+/* What may be there to drop: a bounding set never grows, so that looking once is enough. */
+static uint64_t bounding_set = ~0ull;
+
+void note_bounding_set(void) {
+  uint64_t found = 0;
+  for (unsigned long cap = 0; cap < 64; cap++) {
+    if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1) found |= 1ull << cap;
+  }
+  bounding_set = found;
+}
+
 /*
  * Takes the user's ids. Everyone but the sandbox's root loses every capability, the bounding set too, and the
  * way to gain any. Returns 0 or an errno.
@@ -98,7 +109,9 @@ int resolve_user(const char *spec, struct user *user) {
 int become_user(const struct user *user) {
   bool same = user->uid == geteuid() && user->gid == getegid();
   if (user->uid != 0) {
-    for (unsigned long cap = 0; cap < 64; cap++) prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+    for (unsigned long cap = 0; cap < 64; cap++) {
+      if ((bounding_set >> cap & 1) != 0) prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+    }
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   }
   /* An ordinary user's init may not set groups, and need not when the user stays the same. */
