@@ -38,47 +38,76 @@ const WHOLE = createHash('sha256')
   .update(Array.from({ length: LINES }, (_, i) => `${i + 1}\n`).join(''))
   .digest('hex');
 
+/** What a client has of a command when the service is killed. */
+interface Part {
+  readonly start: object;
+  readonly execId: string;
+  readonly pieces: Buffer[];
+  bytes: number;
+}
+
+/** Starts a command and kills the service at one of many moments, from before the start is answered to after the exit. */
+async function cutOff(life: Life, sessionId: string, round: number): Promise<Part> {
+  const execId = `count-${round}`;
+  const kind = round % 4;
+  // A terminal every other time: raw, its bytes are those of a pipe.
+  const line = round % 2 === 0 ? `seq ${LINES}` : `stty -opost; seq ${LINES}`;
+  const spec = {
+    execId,
+    detach: true,
+    command: { $case: 'shellLine', value: line },
+    ...(round % 2 === 0 ? {} : { tty: {} }),
+  };
+  const part: Part = { start: { $case: 'start', value: { sessionId, spec } }, execId, pieces: [], bytes: 0 };
+  let killed: Promise<void> | undefined;
+  const kill = (): void => void (killed ??= life.child.kill());
+  const killAt = kind === 3 ? Infinity : 1 + Math.floor(Math.random() * 2_000_000);
+  // The first milliseconds are when the least of a command is written down.
+  if (kind === 0) setTimeout(kill, Math.random() * 30);
+  await driveExec(life.client, [part.start as never], {
+    onData: (data) => {
+      part.pieces.push(data);
+      part.bytes += data.length;
+      if (part.bytes >= killAt) kill();
+    },
+  }).catch(() => undefined);
+  kill();
+  await killed;
+  return part;
+}
+
+/** Takes the command up where its client was cut off, and compares the whole. */
+async function expectWhole(life: Life, sessionId: string, part: Part): Promise<void> {
+  const attach = {
+    $case: 'attach',
+    value: { sessionId, execId: part.execId, stdoutOffset: BigInt(part.bytes), stderrOffset: 0n },
+  };
+  const rest = await driveExec(life.client, [attach as never], { stdout: part.bytes }).catch(
+    (error: unknown) => {
+      // Killed before the command got anywhere: nobody was told that it had started.
+      if (part.bytes > 0 || !String(error).includes('NOT_FOUND')) throw error;
+      return driveExec(life.client, [part.start as never]);
+    },
+  );
+  expect(rest.gaps).toBe(0);
+  expect(rest.exited?.result?.status).toEqual({ $case: 'exitCode', value: 0 });
+  const all = Buffer.concat([...part.pieces, rest.stdout]);
+  expect(createHash('sha256').update(all).digest('hex')).toBe(WHOLE);
+}
+
 test(
   'a command runs on while the service is killed, and every byte arrives once, its exit too',
-  { timeout: 600_000 },
+  { timeout: 1_800_000 },
   async () => {
     await using folder = await tempFolder();
     let sessionId = '';
-    {
+    let part: Part | undefined;
+    const kills = extent(5, 200);
+    for (let round = 0; round <= kills; round++) {
       await using life = await live(folder);
-      sessionId = await hostSession(life.client);
-    }
-    for (let round = 0; round < extent(3, 20); round++) {
-      const execId = `count-${round}`;
-      const pieces: Buffer[] = [];
-      let bytes = 0;
-      {
-        await using life = await live(folder);
-        const killAt = 20_000 + Math.floor(Math.random() * 1_500_000);
-        const spec = {
-          execId,
-          detach: true,
-          command: { $case: 'argv' as const, value: { args: ['seq', String(LINES)] } },
-        };
-        let killed: Promise<void> | undefined;
-        await driveExec(life.client, [{ $case: 'start', value: { sessionId, spec } } as never], {
-          onData: (data) => {
-            pieces.push(data);
-            bytes += data.length;
-            if (bytes > killAt) killed ??= life.child.kill();
-          },
-        }).catch(() => undefined);
-        await killed;
-      }
-      await using life = await live(folder);
-      const attach = { sessionId, execId, stdoutOffset: BigInt(bytes), stderrOffset: 0n };
-      const rest = await driveExec(life.client, [{ $case: 'attach', value: attach } as never], {
-        stdout: bytes,
-      });
-      expect(rest.gaps).toBe(0);
-      expect(rest.exited?.result?.status).toEqual({ $case: 'exitCode', value: 0 });
-      const all = Buffer.concat([...pieces, rest.stdout]);
-      expect(createHash('sha256').update(all).digest('hex')).toBe(WHOLE);
+      if (round === 0) sessionId = await hostSession(life.client);
+      if (part !== undefined) await expectWhole(life, sessionId, part);
+      if (round < kills) part = await cutOff(life, sessionId, round);
     }
     await clearUp(folder);
   },
