@@ -33,9 +33,13 @@ afterAll(async () => {
 });
 
 const LINES = 300_000;
-const WHOLE = createHash('sha256')
-  .update(Array.from({ length: LINES }, (_, i) => `${i + 1}\n`).join(''))
-  .digest('hex');
+const WHOLE = {
+  reason: ExitReason.EXITED,
+  status: { $case: 'exitCode', value: 3 },
+  digest: createHash('sha256')
+    .update(Array.from({ length: LINES }, (_, i) => `${i + 1}\n`).join(''))
+    .digest('hex'),
+};
 
 type Answer = NonNullable<ExecResponse['frame']>;
 
@@ -84,12 +88,9 @@ class Collector {
     return { $case: 'attach', value: { sessionId, execId, stdoutOffset: BigInt(this.bytes) } };
   }
 
-  expectWhole(): void {
-    expect(this.exit?.result).toMatchObject({
-      reason: ExitReason.EXITED,
-      status: { $case: 'exitCode', value: 3 },
-    });
-    expect(this.#hash.digest('hex')).toBe(WHOLE);
+  outcome(): object {
+    const { reason, status } = this.exit?.result ?? {};
+    return { reason, status, digest: this.#hash.digest('hex') };
   }
 }
 
@@ -104,7 +105,7 @@ test('a client that drops before it knows that its command started sends the sta
     await dropped;
     const collector = new Collector();
     await stream(first, collector.take);
-    collector.expectWhole();
+    expect(collector.outcome()).toEqual(WHOLE);
   }
   expect((await sh(client, sessionId, 'wc -l <ran')).stdout).toBe(`${extent(10, 100)}\n`);
 });
@@ -119,7 +120,7 @@ test('a client that drops in mid-output, again and again, goes on at the exact b
       await stream(first, (frame) => collector.take(frame) && (drops > 20 || collector.bytes < until));
       first = collector.attach(execId);
     }
-    collector.expectWhole();
+    expect(collector.outcome()).toEqual(WHOLE);
   }
 });
 
@@ -134,7 +135,7 @@ test('a client that drops after the exit and before the last frame gets the rest
   expect(exec?.result?.reason).toBe(ExitReason.EXITED);
   expect(collector.bytes).toBeLessThan(Number(exec?.stdoutBytes));
   await stream(collector.attach(execId), collector.take);
-  collector.expectWhole();
+  expect(collector.outcome()).toEqual(WHOLE);
   // Asked again, what is left is the exit alone.
   const bytes = collector.bytes;
   collector.exit = undefined;
@@ -177,7 +178,7 @@ test('a stop with open streams and stalled readers ends, and everything is taken
     })();
   };
   await input('stopped', '\n', collector.attach('stopped'), collector.take);
-  collector.expectWhole();
+  expect(collector.outcome()).toEqual(WHOLE);
   let text = '';
   await input(
     'terminal',
