@@ -106,7 +106,8 @@ test(
       await using life = await live(folder);
       if (round === 0) sessionId = await hostSession(life.client);
       const whole = { gaps: 0, status: { $case: 'exitCode', value: 0 }, digest: WHOLE };
-      if (part !== undefined) expect(await takeUp(life, sessionId, part)).toEqual(whole);
+      const taken = part === undefined ? whole : await takeUp(life, sessionId, part);
+      expect(taken).toEqual(whole);
       if (round < kills) part = await cutOff(life, sessionId, round);
     }
     await clearUp(folder);
