@@ -67,7 +67,7 @@ export class Exec implements LinkTarget, Readable, Expendable {
   #terminal: TerminalSize | undefined;
   #wasHeld = false;
   #adopted = false;
-  #waiters: (() => void)[] = [];
+  readonly #waiters = new Set<() => void>();
 
   /** @param spawnFrame what init is sent; undefined for an exec that an earlier life of the service started. */
   constructor(
@@ -207,6 +207,7 @@ export class Exec implements LinkTarget, Readable, Expendable {
     if (report.shell !== undefined) this.started();
     this.#report = report;
     this.#shellReset = this.#context.shells.ended(this.spec, report.shell);
+    for (const stream of [0, 1] as const) this.acknowledge(stream);
     this.#settle();
   }
 
@@ -292,11 +293,16 @@ export class Exec implements LinkTarget, Readable, Expendable {
 
   async wait(signal?: AbortSignal): Promise<ExecInfo> {
     if (this.#exit === undefined) {
+      let done = (): void => undefined;
       await new Promise<void>((resolve) => {
-        this.#waiters.push(resolve);
-        signal?.addEventListener('abort', () => resolve(), { once: true });
-        if (signal?.aborted) resolve();
+        done = resolve;
+        this.#waiters.add(done);
+        signal?.addEventListener('abort', done);
+        if (signal?.aborted) done();
       });
+      // Nothing of one that gave up stays with a command that may run for days.
+      this.#waiters.delete(done);
+      signal?.removeEventListener('abort', done);
       signal?.throwIfAborted();
     }
     return this.info();
@@ -343,9 +349,13 @@ export class Exec implements LinkTarget, Readable, Expendable {
     );
   }
 
-  /** Gives init room, as far as the bytes are recorded and the followers that may slow the command took them. */
+  /**
+   * Gives init room, as far as the bytes are recorded and the followers that may slow the command took them. There is
+   * nothing left to slow in one that has ended but has not delivered all: its end must not wait for a reader.
+   */
   acknowledge(stream: 0 | 1): void {
-    this.#recorder.acknowledge(stream, this.#followers.taken(stream));
+    const delivering = this.#report !== undefined && this.#exit === undefined;
+    this.#recorder.acknowledge(stream, delivering ? undefined : this.#followers.taken(stream));
   }
 
   /** Puts on disk what waits; called some milliseconds after `due`. True when another call is due. */
@@ -412,9 +422,7 @@ export class Exec implements LinkTarget, Readable, Expendable {
     this.#context.due(this);
     this.#context.changed(this);
     this.#followers.wake();
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const resolve of waiters) resolve();
+    for (const resolve of this.#waiters) resolve();
   }
 
   /** Stops the clocks, for a restart of the service. */

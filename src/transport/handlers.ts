@@ -38,7 +38,7 @@ async function single(
   watch(call, passage);
   try {
     const context = await passage.admit(keyOf(call));
-    const answer = implementation(requestOf(method, call), context) as Promise<unknown>;
+    const answer = implementation(requestOf(method, call, passage), context) as Promise<unknown>;
     callback(null, await orCutShort(answer, passage));
   } catch (error) {
     callback(toStatus(passage.failed(error)));
@@ -56,7 +56,7 @@ async function streamed(
   frameByHand(call);
   try {
     const context = await passage.admit(keyOf(call));
-    const answers = implementation(requestOf(method, call), context) as AsyncIterable<unknown>;
+    const answers = implementation(requestOf(method, call, passage), context) as AsyncIterable<unknown>;
     for await (const answer of answers) {
       if (passage.open.aborted) throw passage.cutShort();
       const more = framed(answer) ? call.write(answer, answer.written) : call.write(answer);
@@ -80,11 +80,15 @@ function keyOf(call: SingleAnswer | StreamedAnswer): string | undefined {
   return header?.toString();
 }
 
-function requestOf(method: Method, call: SingleAnswer | StreamedAnswer): never {
-  const request = method.requestStream
-    ? new Requests(call as ServerReadableStream<unknown, unknown>)
-    : readable((call as ServerUnaryCall<unknown, unknown>).request);
-  return request as never;
+function requestOf(method: Method, call: SingleAnswer | StreamedAnswer, passage: Passage): never {
+  if (!method.requestStream) return readable((call as ServerUnaryCall<unknown, unknown>).request) as never;
+  const requests = new Requests(call as ServerReadableStream<unknown, unknown>);
+  const { open } = passage;
+  // Whoever waits for a client's next message would wait through the stop.
+  open.onAbort(() => {
+    if (open.stopped) requests.fail(passage.cutShort());
+  });
+  return requests as never;
 }
 
 /** A single answer, or an error when nobody will wait for it any longer. */

@@ -25,10 +25,14 @@ export class Requests<T> implements AsyncIterable<T>, AsyncIterator<T, undefined
     stream.on('readable', wake);
     stream.on('end', end);
     stream.on('close', end);
-    stream.on('error', (error: Error) => {
-      this.#error ??= error;
-      end();
-    });
+    stream.on('error', (error: Error) => this.fail(error));
+  }
+
+  /** What is asked for from here on rejects, what waits at once; what has come before is still handed out. */
+  fail(error: Error): void {
+    this.#error ??= error;
+    this.#ended = true;
+    this.#wake?.();
   }
 
   [Symbol.asyncIterator](): this {

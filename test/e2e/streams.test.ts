@@ -269,6 +269,29 @@ describe('a reader', () => {
     expect(await stalled.rest()).toMatchObject({ $case: 'exited', value: { truncated: true } });
   });
 
+  test('that stalls keeps the end of its command from nobody, and gets every byte', async () => {
+    const ways: [string, object, ExitReason][] = [
+      ['kill', {}, ExitReason.SIGNALLED],
+      ['timeout', { timeout: { seconds: 1n }, stopSignal: 'SIGKILL' }, ExitReason.TIMEOUT],
+    ];
+    for (const [name, spec, reason] of ways) {
+      const execId = `held-${name}`;
+      const stalled = await stall(start('yes & yes >&2', { execId, ...spec }));
+      // The command is held: its record no longer grows.
+      for (let before = -1n, now = 0n; before !== now || now === 0n;) {
+        before = now;
+        now = (await admin.sessions.getExec({ sessionId, execId })).exec?.stdoutBytes ?? 0n;
+      }
+      if (name === 'kill') await admin.sessions.signalExec({ sessionId, execId, signal: 'SIGKILL' });
+      const { exec } = await waitFor(execId);
+      expect(exec?.result?.reason).toBe(reason);
+      expect(await stalled.rest()).toMatchObject({
+        $case: 'exited',
+        value: { truncated: false, stdoutBytes: exec?.stdoutBytes, stderrBytes: exec?.stderrBytes },
+      });
+    }
+  }, 30_000);
+
   test('that stalls does not delay the closing of its session', async () => {
     const own = await hostSession(admin);
     const line = start('yes');

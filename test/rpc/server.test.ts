@@ -297,6 +297,19 @@ describe('a stop', () => {
     await stopped;
   });
 
+  it('ends a stream whose client has not said anything yet', async () => {
+    const server = await serve({ samples: { datasets: async () => [] } });
+    const { samples, sessions } = client(server, 'admin');
+    const silent = (async function* (): AsyncGenerator<never> {
+      await new Promise(() => undefined);
+    })();
+    const call = refusal(sessions.exec(silent));
+    // One connection: when this is answered, the other call has begun.
+    await samples.listDatasets({});
+    await server.stop(4000);
+    expect(await call).toMatchObject({ code: Status.UNAVAILABLE, reason: 'SHUTTING_DOWN', retry: true });
+  });
+
   it('keeps its deadline when a call never ends', async () => {
     let arrived: () => void;
     const called = new Promise<void>((resolve) => (arrived = resolve));

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { getEventListeners } from 'node:events';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -28,6 +29,19 @@ test('a command gives its output, its exit code and its cost', async () => {
   expect(seen.exited).toMatchObject({ exit: { reason: 'EXITED', code: 3 }, stdoutBytes: 4, stderrBytes: 4 });
   expect(seen.exited.exit.cpuTimeUs).toBeGreaterThan(0);
   expect(seen.exited.exit.peakMemoryBytes).toBeGreaterThan(0);
+});
+
+test('who waits for a command and gives up, or gets its answer, leaves nothing behind', async () => {
+  const spec = sh('sleep 365d');
+  await execs.start(spec);
+  const { signal } = new AbortController();
+  const giveUp = new AbortController();
+  const waits = [execs.wait(spec.execId, signal), execs.wait(spec.execId, giveUp.signal)] as const;
+  giveUp.abort();
+  await expect(waits[1]).rejects.toThrow();
+  await execs.cancel(spec.execId);
+  expect(ended(await waits[0])).toBe('EXITED CANCELLED SIGTERM');
+  for (const used of [signal, giveUp.signal]) expect(getEventListeners(used, 'abort')).toEqual([]);
 });
 
 test('an exit code of 143 and a SIGTERM are told apart', async () => {
