@@ -534,7 +534,11 @@ export interface ExecStdin {
 export interface ExecEndOfInput {
 }
 
-/** A signal for a command. */
+/**
+ * A signal for a command. Messages of a stream are taken in order: behind
+ * stdin that the command does not read, a signal waits until it does.
+ * SignalExec overtakes all of it.
+ */
 export interface ExecSignal {
   /** The signal by name, one of those that SignalExec takes. REQUIRED. */
   signal: string;
