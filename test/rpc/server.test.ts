@@ -196,12 +196,14 @@ describe('bad input', () => {
   it('a client that goes in the middle of an upload leaves an incomplete one, not a short one', async () => {
     let settle: (error: unknown) => void = () => undefined;
     const ended = new Promise<unknown>((resolve) => (settle = resolve));
+    let begin = (): void => undefined;
+    const begun = new Promise<void>((resolve) => (begin = resolve));
     const { samples } = client(
       await serve({
         samples: {
           register: async (_request, tar) => {
             try {
-              for await (const _ of tar);
+              for await (const _ of tar) begin();
               settle('complete');
             } catch (error) {
               settle(error);
@@ -216,7 +218,8 @@ describe('bad input', () => {
     const parts = async function* () {
       yield { part: { $case: 'header', value: {} } } as const;
       yield { part: { $case: 'data', value: Buffer.from('abc') } } as const;
-      setTimeout(() => abort.abort(), 30);
+      await begun;
+      abort.abort();
       await new Promise(() => undefined);
     };
     await expect(samples.registerSample(parts(), { signal: abort.signal })).rejects.toThrow();

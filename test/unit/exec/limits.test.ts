@@ -42,11 +42,11 @@ test('output on either stream keeps a command from being idle', async () => {
 });
 
 test('input keeps a command from being idle, and its end does not', async () => {
-  const spec = sh('cat >/dev/null; sleep 300', { stdin: true, idleTimeoutMs: 2000 });
+  const spec = sh('cat >/dev/null; sleep 300', { stdin: true, idleTimeoutMs: 4000 });
   await execs.start(spec);
   const writer = execs.openStdin(spec.execId);
-  for (let i = 0; i < 7; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 350));
+  for (let i = 0; i < 6; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 800));
     await writer.write(writer.offset, Buffer.from('x'));
     expect(execs.get(spec.execId).state).toBe('RUNNING');
   }
