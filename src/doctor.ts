@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { initBinary } from './app.js';
 import type { ServerConfig } from './config-settings.js';
 import { CodesetError } from './core/errors.js';
-import type { EngineCapabilities } from './core/ports.js';
+import type { EngineCapabilities } from './core/ports/engine.js';
 import { LocalEngine } from './engines/local/local-engine.js';
 import type { MachineReport } from './engines/local/machine.js';
 import { createLog } from './log.js';

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import type { Log } from './core/ports.js';
+import type { Log } from './core/ports/log.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 

@@ -1,5 +1,5 @@
 import type { Environment, NetworkMode } from './environment.js';
-import type { Engine } from './ports.js';
+import type { Engine } from './ports/engine.js';
 
 /**
  * The environment that a sandbox's commands get when they say nothing themselves: the engine's base, HOME and

@@ -5,7 +5,7 @@ import { WORKSPACE } from './environment.js';
 import { failedPrecondition } from './errors.js';
 import { SharedWork } from './keyed.js';
 import { prepared, setupLayerId, type LayerStacks } from './layer-plan.js';
-import type { Engine } from './ports.js';
+import type { Engine } from './ports/engine.js';
 import { workspaceOwner } from './trees.js';
 import { SandboxSpent, type WorkResult, type WorkSandbox, type Workshop } from './work-sandbox.js';
 

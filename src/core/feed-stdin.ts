@@ -1,4 +1,4 @@
-import type { InternalProcess } from './ports.js';
+import type { InternalProcess } from './ports/execs.js';
 
 const PIECE_BYTES = 64 * 1024;
 

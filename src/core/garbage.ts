@@ -1,5 +1,9 @@
 import type { LayerKeeper } from './layer-keeper.js';
-import type { BlobStore, Engine, ExecHost, Log, SecretStore, Storage } from './ports.js';
+import type { BlobStore } from './ports/blobs.js';
+import type { Engine } from './ports/engine.js';
+import type { ExecHost } from './ports/execs.js';
+import type { Log } from './ports/log.js';
+import type { SecretStore, Storage } from './ports/storage.js';
 import { sessionEnded } from './session.js';
 
 /** A set-up is expensive and may be wanted again: it stays this long after it was made though nothing uses it. */

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { CodesetError, invalidFields } from './errors.js';
 import { newId } from './ids.js';
 import type { Key, Principal, Role } from './key.js';
-import type { KeyRepository } from './ports.js';
+import type { KeyRepository } from './ports/storage.js';
 
 /** `csk_`, the role, and 256 random bits in base64url. */
 const SECRET = /^csk_(?:admin|runner|agent)_[A-Za-z0-9_-]{43}$/;

@@ -1,4 +1,6 @@
-import type { Engine, Log, Storage } from './ports.js';
+import type { Engine } from './ports/engine.js';
+import type { Log } from './ports/log.js';
+import type { Storage } from './ports/storage.js';
 
 /** Layers of this kind belong to snapshots, and go with the last that stands on them. */
 export const SNAPSHOT_LAYER = 'snap-';

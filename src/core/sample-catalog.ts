@@ -3,16 +3,10 @@ import { digestOf } from './digest.js';
 import { CodesetError, failedPrecondition, invalidFields, notFound } from './errors.js';
 import { Turns } from './keyed.js';
 import type { LayerKeeper } from './layer-keeper.js';
-import type {
-  BlobStore,
-  Log,
-  Page,
-  PageRequest,
-  SampleFilter,
-  SampleReader,
-  SampleUpload,
-  Storage,
-} from './ports.js';
+import type { BlobStore } from './ports/blobs.js';
+import type { Log } from './ports/log.js';
+import type { SampleReader, SampleUpload } from './ports/samples.js';
+import type { Page, PageRequest, SampleFilter, Storage } from './ports/storage.js';
 import type { Dataset, SampleVersion, StageEvent } from './sample.js';
 import type { SamplePreparer } from './sample-preparer.js';
 

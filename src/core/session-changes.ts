@@ -2,7 +2,7 @@ import { failedPrecondition } from './errors.js';
 import { feedStdin } from './feed-stdin.js';
 import { newId } from './ids.js';
 import type { LayerKeeper } from './layer-keeper.js';
-import type { Engine } from './ports.js';
+import type { Engine } from './ports/engine.js';
 import type { SessionManager } from './session-manager.js';
 import type { SessionSandboxes } from './session-sandboxes.js';
 import type { Trees } from './trees.js';

@@ -2,7 +2,8 @@ import { CodesetError, failedPrecondition, invalidFields } from './errors.js';
 import type { ErrorReason } from './errors.js';
 import type { ExecExit } from './exec.js';
 import { feedStdin, writeStdin } from './feed-stdin.js';
-import type { InternalProcess, Page, PageRequest } from './ports.js';
+import type { InternalProcess } from './ports/execs.js';
+import type { Page, PageRequest } from './ports/storage.js';
 import type { SessionManager } from './session-manager.js';
 
 /** The applet of init that works on files; see init/PROTOCOL.md. It runs inside, so no path can lead out. */

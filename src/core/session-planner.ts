@@ -2,7 +2,7 @@ import type { NetworkMode, Resources } from './environment.js';
 import { DEFAULT_RESOURCES } from './environment.js';
 import { failedPrecondition, invalidFields, type FieldViolation } from './errors.js';
 import { newId } from './ids.js';
-import type { Engine } from './ports.js';
+import type { Engine } from './ports/engine.js';
 import type { SampleCatalog } from './sample-catalog.js';
 import type { Session, SessionSource } from './session.js';
 import type { Snapshot } from './snapshot.js';

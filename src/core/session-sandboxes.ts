@@ -2,17 +2,10 @@ import { commandEnv } from './command-env.js';
 import type { EnvironmentBuilder } from './environment-builder.js';
 import type { Environment } from './environment.js';
 import { CodesetError, failedPrecondition } from './errors.js';
-import type {
-  CommitOptions,
-  Engine,
-  ExecHost,
-  LayerInfo,
-  Log,
-  PartLayers,
-  SandboxExecs,
-  SecretStore,
-  Storage,
-} from './ports.js';
+import type { CommitOptions, Engine, LayerInfo, PartLayers } from './ports/engine.js';
+import type { ExecHost, SandboxExecs } from './ports/execs.js';
+import type { Log } from './ports/log.js';
+import type { SecretStore, Storage } from './ports/storage.js';
 import type { SampleCatalog } from './sample-catalog.js';
 import type { SampleLayers, StageEvent } from './sample.js';
 import type { Session } from './session.js';

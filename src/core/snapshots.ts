@@ -1,7 +1,8 @@
 import { CodesetError, failedPrecondition, notFound } from './errors.js';
 import { Turns } from './keyed.js';
 import type { LayerKeeper } from './layer-keeper.js';
-import type { Log, Page, PageRequest, Storage } from './ports.js';
+import type { Log } from './ports/log.js';
+import type { Page, PageRequest, Storage } from './ports/storage.js';
 import type { SampleLayers } from './sample.js';
 import type { Snapshot, SnapshotFilter } from './snapshot.js';
 

@@ -3,7 +3,8 @@ import { CodesetError } from './errors.js';
 import type { ExecExit } from './exec.js';
 import { feedStdin } from './feed-stdin.js';
 import { newId } from './ids.js';
-import type { CommitOptions, Engine, ExecHost, PartLayers, SandboxExecs, SandboxPurpose } from './ports.js';
+import type { CommitOptions, Engine, PartLayers, SandboxPurpose } from './ports/engine.js';
+import type { ExecHost, SandboxExecs } from './ports/execs.js';
 import { commandEnv } from './command-env.js';
 
 export interface WorkSpec {

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ExecHost, ExecHostOptions, Log, SandboxExecs } from '../core/ports.js';
+import type { ExecHost, ExecHostOptions, SandboxExecs } from '../core/ports/execs.js';
+import type { Log } from '../core/ports/log.js';
 import { RecordedExecs } from './recorded-execs.js';
 
 export interface LinkedExecHostOptions {

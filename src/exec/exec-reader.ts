@@ -1,6 +1,6 @@
 import { CodesetError } from '../core/errors.js';
 import type { ExecEvent, ExecExit, OutputStream } from '../core/exec.js';
-import type { AttachOptions } from '../core/ports.js';
+import type { AttachOptions } from '../core/ports/execs.js';
 import type { Follower } from './exec-followers.js';
 import { lend, PIECE_BYTES } from './lent-memory.js';
 import type { OutputView } from './output-view.js';

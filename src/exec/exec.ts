@@ -7,7 +7,7 @@ import type {
   SignalName,
   TerminalSize,
 } from '../core/exec.js';
-import type { StdinWriter } from '../core/ports.js';
+import type { StdinWriter } from '../core/ports/execs.js';
 import { requireTerminal } from './exec-errors.js';
 import { Followers, type Follower } from './exec-followers.js';
 import { ExecLimits, type StopReason } from './exec-limits.js';

@@ -1,5 +1,5 @@
 import type { ExecExit } from '../core/exec.js';
-import type { InternalProcess, InternalSpec } from '../core/ports.js';
+import type { InternalProcess, InternalSpec } from '../core/ports/execs.js';
 import { exitOfFailedStart, exitOfReport } from './exit.js';
 import { SIGKILL } from './linux.js';
 import type { ExitReport, KnownExec, LinkTarget } from './link-target.js';

@@ -1,4 +1,4 @@
-import type { Log } from '../core/ports.js';
+import type { Log } from '../core/ports/log.js';
 import type { Exec } from './exec.js';
 import type { Journal } from './journal.js';
 

@@ -13,10 +13,10 @@ import type {
   ExecHostOptions,
   InternalProcess,
   InternalSpec,
-  Log,
   SandboxExecs,
   StdinWriter,
-} from '../core/ports.js';
+} from '../core/ports/execs.js';
+import type { Log } from '../core/ports/log.js';
 import { ChangeNotices } from './change-notices.js';
 import { readExec } from './exec-reader.js';
 import { Exec, type ExecContext } from './exec.js';

@@ -1,5 +1,5 @@
 import type { ExecExit, ExecSpec } from '../core/exec.js';
-import type { ExecHostOptions } from '../core/ports.js';
+import type { ExecHostOptions } from '../core/ports/execs.js';
 import type { ShellReport } from './link-target.js';
 import type { SpawnRequest } from './spawn-frame.js';
 

@@ -1,5 +1,5 @@
 import { CodesetError, failedPrecondition } from '../core/errors.js';
-import type { StdinWriter } from '../core/ports.js';
+import type { StdinWriter } from '../core/ports/execs.js';
 import { stdinClosed } from './exec-errors.js';
 import type { KnownExec } from './link-target.js';
 import type { SandboxLink } from './sandbox-link.js';

@@ -1,4 +1,4 @@
-import type { Grader } from '../core/ports.js';
+import type { Grader } from '../core/ports/samples.js';
 import type { Grading, VerificationSpec } from '../core/sample.js';
 import type { ListCount, TestResult, TestStatus, Verdict } from '../core/verification.js';
 import { globMatcher } from '../core/glob.js';

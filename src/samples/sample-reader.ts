@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Codebase, SampleReader, SampleUpload } from '../core/ports.js';
+import type { Codebase, SampleReader, SampleUpload } from '../core/ports/samples.js';
 import type { HistoryPolicy, SampleManifest } from '../core/sample.js';
 import { invalidFields, type FieldViolation } from '../core/errors.js';
 import { invalidArchive } from './archive-entry.js';

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Codebase } from '../core/ports.js';
+import type { Codebase } from '../core/ports/samples.js';
 import type { HistoryPolicy } from '../core/sample.js';
 import { asCodesetError, SampleArchive } from './archive.js';
 import { BareRepository, checkOutFrom, commitFolder, type WorkTree } from './repository.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { failedPrecondition } from '../core/errors.js';
 import { newId } from '../core/ids.js';
 import { ADMIN_KEY_NAME, hashOfSecret, newSecret } from '../core/key-ring.js';
-import type { KeyRepository } from '../core/ports.js';
+import type { KeyRepository } from '../core/ports/storage.js';
 import { diskFull, isDiskFull } from './disk-full.js';
 import { writePrivateFile } from './durable-file.js';
 

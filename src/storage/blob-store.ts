@@ -7,7 +7,7 @@ import { Readable, Transform } from 'node:stream';
 import type { TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { CodesetError, invalidFields } from '../core/errors.js';
-import type { BlobInfo, BlobStore } from '../core/ports.js';
+import type { BlobInfo, BlobStore } from '../core/ports/blobs.js';
 import { diskFull, isDiskFull } from './disk-full.js';
 import { syncFolder } from './durable-file.js';
 

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import { notFound } from '../core/errors.js';
 import { completeSpec, type ExecExit, type ExecInfo, type ExecState } from '../core/exec.js';
-import type { ExecRepository } from '../core/ports.js';
+import type { ExecRepository } from '../core/ports/storage.js';
 import { encodeRow, jsonIn, optionalTimeIn, optionalTimeOut, timeIn, timeOut } from './columns.js';
 import type { Encoders } from './columns.js';
 import type { ExecRow, Schema } from './schema.js';

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Key, Role } from '../core/key.js';
-import type { KeyRepository } from '../core/ports.js';
+import type { KeyRepository } from '../core/ports/storage.js';
 import {
   encodeRow,
   optionalIn,

@@ -1,5 +1,5 @@
 import { CodesetError } from '../core/errors.js';
-import type { Page } from '../core/ports.js';
+import type { Page } from '../core/ports/storage.js';
 
 /** A place in a list that is ordered by creation, newest first; ids break ties. */
 export interface Place {

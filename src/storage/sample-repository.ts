@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Expression, ExpressionBuilder, Kysely, SqlBool } from 'kysely';
 import { CodesetError, invalidFields, notFound } from '../core/errors.js';
-import type { Page, PageRequest, SampleFilter, SampleRepository } from '../core/ports.js';
+import type { Page, PageRequest, SampleFilter, SampleRepository } from '../core/ports/storage.js';
 import type { Dataset, SampleState, SampleVersion } from '../core/sample.js';
 import { encode, encodeRow } from './columns.js';
 import { limitOf, pageOf } from './paging.js';

@@ -1,6 +1,6 @@
 import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SecretStore } from '../core/ports.js';
+import type { SecretStore } from '../core/ports/storage.js';
 import { diskFull, isDiskFull } from './disk-full.js';
 import { syncFolder, writePrivateFile } from './durable-file.js';
 

@@ -1,6 +1,6 @@
 import type { Expression, ExpressionBuilder, Kysely, SqlBool, Transaction } from 'kysely';
 import { CodesetError, failedPrecondition, notFound } from '../core/errors.js';
-import type { Page, PageRequest, SessionRepository } from '../core/ports.js';
+import type { Page, PageRequest, SessionRepository } from '../core/ports/storage.js';
 import { sessionEnded } from '../core/session.js';
 import type { Session, SessionFilter, SessionState } from '../core/session.js';
 import { encode, encodeRow } from './columns.js';

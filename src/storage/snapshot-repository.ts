@@ -1,6 +1,6 @@
 import type { Expression, ExpressionBuilder, Kysely, SqlBool } from 'kysely';
 import { CodesetError } from '../core/errors.js';
-import type { Page, PageRequest, SnapshotRepository } from '../core/ports.js';
+import type { Page, PageRequest, SnapshotRepository } from '../core/ports/storage.js';
 import type { Snapshot, SnapshotFilter } from '../core/snapshot.js';
 import { encodeRow } from './columns.js';
 import { limitOf, pageOf, placeIn, placeOut } from './paging.js';

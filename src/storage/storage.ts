@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Kysely } from 'kysely';
 import { invalidFields } from '../core/errors.js';
-import type { Storage } from '../core/ports.js';
+import type { Storage } from '../core/ports/storage.js';
 import { openSqlite } from './database.js';
 import { SqlExecRepository } from './exec-repository.js';
 import { SqlKeyRepository } from './key-repository.js';

@@ -1,6 +1,6 @@
 import type { Expression, ExpressionBuilder, Kysely, SqlBool, Transaction } from 'kysely';
 import { CodesetError, failedPrecondition, notFound } from '../core/errors.js';
-import type { Page, PageRequest, VerificationRepository } from '../core/ports.js';
+import type { Page, PageRequest, VerificationRepository } from '../core/ports/storage.js';
 import { verificationEnded } from '../core/verification.js';
 import type { Verification, VerificationFilter, VerificationState } from '../core/verification.js';
 import { encode, encodeRow, jsonIn } from './columns.js';

@@ -1,6 +1,6 @@
 import { CodesetError } from '../core/errors.js';
 import type { ExecInfo } from '../core/exec.js';
-import type { SandboxExecs } from '../core/ports.js';
+import type { SandboxExecs } from '../core/ports/execs.js';
 import { mustOwnSession } from './call-context.js';
 import { Checker, KIB, MIB, SECOND } from './checker.js';
 import {

@@ -1,7 +1,7 @@
 import type { ExecRequest, ExecResponse } from '../../gen/codeset/v1/session_service.js';
 import { CodesetError, type ErrorReason } from '../core/errors.js';
 import type { ExecEvent, ExecSpec } from '../core/exec.js';
-import type { AttachOptions, SandboxExecs, StdinWriter } from '../core/ports.js';
+import type { AttachOptions, SandboxExecs, StdinWriter } from '../core/ports/execs.js';
 import { mustOwnSession, type Context } from './call-context.js';
 import { Checker, MIB } from './checker.js';
 import {

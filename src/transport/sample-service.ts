@@ -1,6 +1,6 @@
 import { SampleServiceDefinition } from '../../gen/codeset/v1/sample_service.js';
 import { SampleView } from '../../gen/codeset/v1/sample.js';
-import type { SampleFilter } from '../core/ports.js';
+import type { SampleFilter } from '../core/ports/storage.js';
 import type { SampleVersion } from '../core/sample.js';
 import { mustBeAdmin } from './call-context.js';
 import { Checker } from './checker.js';

@@ -3,7 +3,7 @@ import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-serv
 import { SampleServiceDefinition } from '../../gen/codeset/v1/sample_service.js';
 import { SessionServiceDefinition } from '../../gen/codeset/v1/session_service.js';
 import { VerificationServiceDefinition } from '../../gen/codeset/v1/verification_service.js';
-import type { Log } from '../core/ports.js';
+import type { Log } from '../core/ports/log.js';
 import { clearStaleSocket, closeToOthers, parseListenAddress, targetOf } from './address.js';
 import { methodsOf, RECEIVE_LIMIT, type GeneratedService } from './codec.js';
 import { execCalls } from './exec-calls.js';

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Principal } from '../core/key.js';
-import type { Page, PageRequest, SampleFilter, SandboxExecs } from '../core/ports.js';
+import type { SandboxExecs } from '../core/ports/execs.js';
+import type { Page, PageRequest, SampleFilter } from '../core/ports/storage.js';
 import type { Dataset, SampleVersion } from '../core/sample.js';
 import type { Session, SessionFilter } from '../core/session.js';
 import type { SampleEvent, SampleName } from '../core/sample-catalog.js';

@@ -3,7 +3,7 @@ import tar from 'tar-stream';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { DEFAULT_RESOURCES, type Environment } from '../../src/core/environment.js';
 import { CodesetError } from '../../src/core/errors.js';
-import type { Engine, SandboxSpec } from '../../src/core/ports.js';
+import type { Engine, SandboxSpec } from '../../src/core/ports/engine.js';
 import { InitClient, type Result } from './init-client.js';
 
 export const HOST_ENVIRONMENT: Environment = {

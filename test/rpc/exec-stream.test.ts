@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { DeepPartial, ExecRequest, ExecResponse } from '../../gen/codeset/v1/session_service.js';
 import { CodesetError } from '../../src/core/errors.js';
 import type { ExecEvent, ExecInfo, ExecSpec, TerminalSize } from '../../src/core/exec.js';
-import type { AttachOptions, SandboxExecs, StdinWriter } from '../../src/core/ports.js';
+import type { AttachOptions, SandboxExecs, StdinWriter } from '../../src/core/ports/execs.js';
 import { connect, refusal } from './client.js';
 import { scriptedServer, sessionWith, stdinClosed } from './scripted.js';
 

@@ -1,6 +1,7 @@
 import { CodesetError, notFound } from '../../src/core/errors.js';
 import type { Principal } from '../../src/core/key.js';
-import type { Log, SandboxExecs } from '../../src/core/ports.js';
+import type { SandboxExecs } from '../../src/core/ports/execs.js';
+import type { Log } from '../../src/core/ports/log.js';
 import { startGrpcServer, type GrpcServer } from '../../src/transport/server.js';
 import type { UseCases } from '../../src/transport/use-cases.js';
 

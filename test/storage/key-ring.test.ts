@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { KeyRing } from '../../src/core/key-ring.js';
-import type { KeyRepository } from '../../src/core/ports.js';
+import type { KeyRepository } from '../../src/core/ports/storage.js';
 import { openStorage } from '../../src/storage/storage.js';
 import { failure, freshStorage } from './storage-fixture.js';
 

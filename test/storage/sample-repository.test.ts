@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { SampleFilter, SampleRepository } from '../../src/core/ports.js';
+import type { SampleFilter, SampleRepository } from '../../src/core/ports/storage.js';
 import { aSample } from '../support/entities.js';
 import { failure, freshStorage } from './storage-fixture.js';
 

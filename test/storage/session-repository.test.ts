@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { SessionRepository } from '../../src/core/ports.js';
+import type { SessionRepository } from '../../src/core/ports/storage.js';
 import type { Session, SessionFilter } from '../../src/core/session.js';
 import { anEnvironment, aSession, NOON } from '../support/entities.js';
 import { failure, freshStorage } from './storage-fixture.js';

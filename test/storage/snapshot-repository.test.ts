@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { SnapshotRepository } from '../../src/core/ports.js';
+import type { SnapshotRepository } from '../../src/core/ports/storage.js';
 import type { SnapshotFilter } from '../../src/core/snapshot.js';
 import { anEnvironment, aSnapshot, NOON } from '../support/entities.js';
 import { failure, freshStorage } from './storage-fixture.js';

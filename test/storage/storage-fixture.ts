@@ -1,4 +1,4 @@
-import type { Storage } from '../../src/core/ports.js';
+import type { Storage } from '../../src/core/ports/storage.js';
 import { openStorage } from '../../src/storage/storage.js';
 import { tempFolder } from '../support/temp-folder.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { VerificationRepository } from '../../src/core/ports.js';
+import type { VerificationRepository } from '../../src/core/ports/storage.js';
 import type { Verification, VerificationFilter, VerificationState } from '../../src/core/verification.js';
 import { aVerification, NOON } from '../support/entities.js';
 import { failure, freshStorage } from './storage-fixture.js';

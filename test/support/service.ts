@@ -2,7 +2,7 @@ import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { App } from '../../src/app.js';
 import { loadServerConfig } from '../../src/config.js';
-import type { Log } from '../../src/core/ports.js';
+import type { Log } from '../../src/core/ports/log.js';
 import { packFiles, type MemoryFile } from '../../src/samples/pack.js';
 import type { Sample } from '../../gen/codeset/v1/sample.js';
 import { SampleState } from '../../gen/codeset/v1/sample.js';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { SandboxSpec } from '../../core/ports.js';
+import type { SandboxSpec } from '../../core/ports/engine.js';
 import { ID_COUNT } from './options.js';
 import { seccompProfile } from './seccomp.js';
 

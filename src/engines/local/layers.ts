@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { CodesetError } from '../../core/errors.js';
 import { SharedWork } from '../../core/keyed.js';
-import type { LayerInfo } from '../../core/ports.js';
+import type { LayerInfo } from '../../core/ports/engine.js';
 import { run } from './command.js';
 import type { Copier, Hold } from './copier.js';
 import { diskFull } from './disk-full.js';

@@ -14,7 +14,7 @@ import type {
   SandboxSpec,
   SandboxStatus,
   SandboxUsage,
-} from '../../core/ports.js';
+} from '../../core/ports/engine.js';
 import { Cgroups } from './cgroups.js';
 import { Copier, endedMeanwhile } from './copier.js';
 import { diskFull } from './disk-full.js';

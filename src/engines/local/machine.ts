@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { EngineCapabilities } from '../../core/ports.js';
+import type { EngineCapabilities } from '../../core/ports/engine.js';
 import type { Cgroups } from './cgroups.js';
 import type { HostRoot } from './host-root.js';
 import { probePublicNetwork, type PublicNetwork } from './network.js';

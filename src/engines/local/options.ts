@@ -1,4 +1,4 @@
-import type { Log } from '../../core/ports.js';
+import type { Log } from '../../core/ports/log.js';
 
 /** A folder of the host that sandboxes see read-only at the same path. */
 export interface ToolchainPath {

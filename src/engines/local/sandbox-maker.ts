@@ -13,7 +13,7 @@ import {
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { AGENT_UID, WORKSPACE } from '../../core/environment.js';
-import type { SandboxPart, SandboxSpec } from '../../core/ports.js';
+import type { SandboxPart, SandboxSpec } from '../../core/ports/engine.js';
 import { capabilitiesFor, ociConfig, ownerInside, type Bind } from './bundle.js';
 import type { Cgroups } from './cgroups.js';
 import { run, runDetaching } from './command.js';

@@ -2,7 +2,7 @@ import { ServerError, Status } from 'nice-grpc-common';
 import { CodesetError } from '../../core/errors.js';
 import { newId } from '../../core/ids.js';
 import type { Principal } from '../../core/key.js';
-import type { Log } from '../../core/ports.js';
+import type { Log } from '../../core/ports/log.js';
 import type { Context } from '../call-context.js';
 import { isDefect, toServerError } from '../status.js';
 import type { KeyUseCases } from '../use-cases.js';

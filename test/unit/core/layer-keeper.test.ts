@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { LayerKeeper } from '../../../src/core/layer-keeper.js';
-import type { Engine } from '../../../src/core/ports.js';
+import type { Engine } from '../../../src/core/ports/engine.js';
 import { Snapshots } from '../../../src/core/snapshots.js';
 import { freshStorage, type OpenStorage } from '../../storage/storage-fixture.js';
 import { aSession, aSnapshot, aVerification } from '../../support/entities.js';

@@ -4,7 +4,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { SandboxExecs } from '../../../src/core/ports.js';
+import type { SandboxExecs } from '../../../src/core/ports/execs.js';
 import { command, ended, InitProcess, read, run, sh } from './init-process.js';
 
 let init: InitProcess;

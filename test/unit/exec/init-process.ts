@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CodesetError } from '../../../src/core/errors.js';
 import type { ExecEvent, ExecInfo, ExecSpec } from '../../../src/core/exec.js';
-import type { AttachOptions, ExecHostOptions, SandboxExecs } from '../../../src/core/ports.js';
+import type { AttachOptions, ExecHostOptions, SandboxExecs } from '../../../src/core/ports/execs.js';
 import { LinkedExecHost, type LinkedExecHostOptions } from '../../../src/exec/exec-host.js';
 
 const INIT = fileURLToPath(new URL('../../../init/', import.meta.url));

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ExecSpec } from '../../../src/core/exec.js';
-import type { SandboxExecs } from '../../../src/core/ports.js';
+import type { SandboxExecs } from '../../../src/core/ports/execs.js';
 import { command, ended, InitProcess, read, run, sh } from './init-process.js';
 
 let init: InitProcess;

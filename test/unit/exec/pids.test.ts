@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { SandboxExecs } from '../../../src/core/ports.js';
+import type { SandboxExecs } from '../../../src/core/ports/execs.js';
 import { ended, InitProcess, run, sh } from './init-process.js';
 
 /** Runs commands until one has that pid again, as a long-lived sandbox does by itself. */

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { ExecSpec } from '../../../src/core/exec.js';
-import type { SandboxExecs } from '../../../src/core/ports.js';
+import type { SandboxExecs } from '../../../src/core/ports/execs.js';
 import { InitProcess, read, run, sh } from './init-process.js';
 
 let init: InitProcess;

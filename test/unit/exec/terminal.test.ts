@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ExecSpec, TerminalSize } from '../../../src/core/exec.js';
-import type { SandboxExecs } from '../../../src/core/ports.js';
+import type { SandboxExecs } from '../../../src/core/ports/execs.js';
 import { extent } from '../../support/extent.js';
 import { ended, InitProcess, read, run, sh } from './init-process.js';
 

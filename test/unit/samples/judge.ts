@@ -8,7 +8,7 @@ import { afterAll } from 'vitest';
 import type { Verdict } from '../../../src/core/verification.js';
 import { run as runProgram } from '../../../src/engines/local/command.js';
 import { ReportGrader } from '../../../src/grading/verdict.js';
-import type { Codebase, SampleUpload } from '../../../src/core/ports.js';
+import type { Codebase, SampleUpload } from '../../../src/core/ports/samples.js';
 
 // A verification without a sandbox, for trying samples: the real script, workspace, reports and grading, and an
 // `as-subject` that changes the user when the tests run as root.

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Codebase } from '../../../src/core/ports.js';
+import type { Codebase } from '../../../src/core/ports/samples.js';
 import { git, gitLine } from '../../../src/samples/git.js';
 import { bundleRepository, packFiles } from '../../../src/samples/pack.js';
 import { FileSampleReader } from '../../../src/samples/sample-reader.js';

@@ -1,0 +1,147 @@
+import type { Duplex, Readable } from 'node:stream';
+import type { Environment, NetworkMode, Resources } from '../environment.js';
+
+// Files cross ports as streams, never as host paths, so that a sandbox may live on another machine.
+
+/** How well an engine holds a limit on this machine. */
+export type Enforcement = 'enforced' | 'sampled' | 'none';
+
+export interface EngineCapabilities {
+  /** `local`. */
+  readonly engine: string;
+  /** The runtime in use with its version: `runc 1.1.5`. */
+  readonly runtime: string;
+  readonly userNamespace: boolean;
+  readonly seccomp: boolean;
+  readonly memory: Enforcement;
+  readonly processes: Enforcement;
+  readonly cpu: Enforcement;
+  readonly disk: Enforcement;
+  /** Whether network PUBLIC can be given. */
+  readonly publicNetwork: boolean;
+  /** One sentence for each thing that this machine can't give, with what to do about it. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * What a sandbox is for. `side` is one of ours that only handles files as data: the host's toolchain, nothing
+ * of the agent's runs in it.
+ */
+export type SandboxPurpose = 'session' | 'setup' | 'prepare' | 'verification' | 'side';
+
+/** What of a sandbox's files a layer belongs to: `root` is everything but the workspace. */
+export type SandboxPart = 'root' | 'workspace';
+
+export interface SandboxSpec {
+  /** Unique; made by core. `create` with an id that exists fails. */
+  readonly sandboxId: string;
+  readonly purpose: SandboxPurpose;
+  readonly environment: Environment;
+  /** Set-up results over the environment's root, lowest first. */
+  readonly rootLayers: readonly string[];
+  /** What /workspace shows under the sandbox's own upper, lowest first; may be empty. */
+  readonly workspaceLayers: readonly string[];
+  /** Layers seen read-only at a path inside, owned by the sandbox's root. */
+  readonly mounts: readonly { readonly layer: string; readonly path: string }[];
+  readonly resources: Resources;
+  readonly network: NetworkMode;
+  readonly hostname: string;
+}
+
+export interface LayerInfo {
+  readonly layerId: string;
+  readonly bytes: number;
+  readonly createTime: Date;
+}
+
+/** The layers that parts of a sandbox become. */
+export type PartLayers = Readonly<Partial<Record<SandboxPart, string>>>;
+
+export interface CommitOptions {
+  /** False spares bringing it to the disk, for a layer that is of no use after a power cut. Default true. */
+  readonly lasting?: boolean;
+}
+
+export interface SandboxStatus {
+  readonly sandboxId: string;
+  readonly purpose: SandboxPurpose;
+  /** Its init runs. */
+  readonly alive: boolean;
+}
+
+export interface SandboxUsage {
+  readonly cpuTimeUs: number;
+  readonly memoryBytes: number;
+  readonly memoryPeakBytes: number;
+  /** Times that the kernel killed a process of this sandbox for want of memory; -1 where it can't be known. */
+  readonly outOfMemoryKills: number;
+  /** Bytes in the sandbox's own uppers, as last sampled. */
+  readonly diskBytes: number;
+}
+
+/**
+ * Makes sandboxes. All methods are safe to call at the same time for different ids. Failures are
+ * CodesetErrors: ENGINE_UNSUPPORTED, ENVIRONMENT_UNMET, DISK_FULL (nothing half-made stays), ENGINE_FAILED.
+ */
+export interface Engine {
+  readonly name: string;
+  capabilities(): EngineCapabilities;
+
+  /** Throws ENGINE_UNSUPPORTED or ENVIRONMENT_UNMET with what is missing; otherwise the environment can be made. */
+  check(environment: Environment): Promise<void>;
+  /**
+   * What every command in such a sandbox finds in its environment before the sample's own: PATH, and with
+   * network `public` what reaching the world takes here (proxies, certificates).
+   */
+  baseEnv(environment: Environment, network: NetworkMode): Readonly<Record<string, string>>;
+  /** Changes whenever a set-up layer made on this environment would no longer fit (toolchain, image, id map). */
+  fingerprint(environment: Environment): Promise<string>;
+
+  /**
+   * Keeps a tar stream's content as a read-only layer. Owners in the tar are ids inside the sandbox (0 root,
+   * 1000 agent). Idempotent by `layerId`: one that exists is kept and the stream drained. The stream is destroyed
+   * whatever comes of it.
+   */
+  importLayer(layerId: string, tar: Readable): Promise<LayerInfo>;
+  hasLayer(layerId: string): Promise<boolean>;
+  listLayers(): Promise<readonly LayerInfo[]>;
+  /** Idempotent. The caller knows that no sandbox uses it. */
+  deleteLayer(layerId: string): Promise<void>;
+
+  /** Returns when init listens. On failure or abort nothing of it stays. */
+  create(spec: SandboxSpec, signal?: AbortSignal): Promise<void>;
+  /**
+   * A new connection to the sandbox's init; it replaces the one before. Throws SESSION_LOST when the sandbox
+   * or its init is gone for good; any other error may pass.
+   * @param received may get what comes, in place of `data` events; the chunk is good during the call only.
+   */
+  connect(sandboxId: string, received?: (chunk: Buffer) => void): Promise<Duplex>;
+  /**
+   * Copies what the sandbox wrote into a new layer for each part that is named, all as of one moment for which it
+   * is frozen. Idempotent by layer ids. All of them are made or none. Answers in the order root, workspace.
+   * Throws SESSION_LOST when the sandbox is gone or goes meanwhile, TOO_LARGE for folders nested too deep.
+   */
+  commit(sandboxId: string, layers: PartLayers, options?: CommitOptions): Promise<readonly LayerInfo[]>;
+  /** As many layers as a part of a sandbox may be made of. */
+  readonly maxLayers: number;
+  /**
+   * Makes one layer that shows what a part made of `layers`, lowest first, shows, and needs nothing below it.
+   * Idempotent by `layerId`.
+   */
+  flatten(
+    part: SandboxPart,
+    layers: readonly string[],
+    layerId: string,
+    options?: CommitOptions,
+  ): Promise<LayerInfo>;
+  usage(sandboxId: string): Promise<SandboxUsage>;
+  /**
+   * Ends and removes everything of it: processes, mounts, cgroups, folders. Idempotent. After a failure the engine
+   * itself tries again until nothing is left.
+   */
+  destroy(sandboxId: string): Promise<void>;
+  /** Every sandbox that this service's data folder owns, also half-made or dead ones. */
+  list(): Promise<readonly SandboxStatus[]>;
+  /** Stops helpers; sandboxes go on. */
+  close(): Promise<void>;
+}
