@@ -41,11 +41,14 @@ test("the README's first session on the command line runs as it stands", async (
     NODE: process.execPath,
     PROGRAM: codeset.path,
   };
-  const { stdout, stderr } = await promisify(execFile)(
-    'sh',
-    ['-c', `codeset() { "$NODE" "$PROGRAM" "$@"; }\n${lines}`],
-    { cwd: ROOT, env },
-  );
+  const running = promisify(execFile)('sh', ['-c', `codeset() { "$NODE" "$PROGRAM" "$@"; }\n${lines}`], {
+    cwd: ROOT,
+    env,
+  });
+  // Nobody types into the shell among them.
+  running.child.stdin?.end('echo in a shell\n');
+  const { stdout, stderr } = await running;
+  expect(stdout).toContain('in a shell\n');
   expect(stdout).toMatch(/READY\n[^]*\nFAILED {2}ver_[^]*CLOSED\n$/);
   expect(stderr).toContain('Ran 3 tests');
 }, 300_000);
