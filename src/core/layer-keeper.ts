@@ -102,22 +102,34 @@ export class LayerKeeper {
     this.#sweeping ??= new Promise<void>((resolve) => setImmediate(resolve))
       .then(() => this.#sweep())
       .catch((error: unknown) => {
+        this.#sweeping = undefined;
         this.#log.warn('layers without use could not be removed', { error });
-      })
-      .finally(() => (this.#sweeping = undefined));
+      });
   }
 
   async #sweep(): Promise<void> {
     for (;;) {
       const candidates = [...this.#released].filter((layer) => !this.#holds.has(layer));
-      if (candidates.length === 0) return;
+      if (candidates.length === 0) {
+        // In one step with the look: a release from here on begins another sweep.
+        this.#sweeping = undefined;
+        return;
+      }
       this.#touched.clear();
-      const used = await this.references();
-      for (const layer of candidates) {
-        // Somebody may have put it on record after the reading: it is looked at again.
-        if (this.#touched.has(layer)) continue;
-        this.#released.delete(layer);
-        if (!used.has(layer)) await this.#engine.deleteLayer(layer);
+      // What is released once more during the sweep may have been in use when the references were read: it is then
+      // here again, and looked at again.
+      for (const layer of candidates) this.#released.delete(layer);
+      const left = new Set(candidates);
+      try {
+        const used = await this.references();
+        for (const layer of candidates) {
+          // Somebody may have put it on record after the reading: it is looked at again.
+          if (this.#touched.has(layer)) continue;
+          left.delete(layer);
+          if (!used.has(layer)) await this.#engine.deleteLayer(layer);
+        }
+      } finally {
+        for (const layer of left) this.#released.add(layer);
       }
     }
   }

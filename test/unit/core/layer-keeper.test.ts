@@ -132,3 +132,39 @@ test('a snapshot of a fork goes with the last session that began as it, not befo
   await expect(snapshots.get('snp_1')).rejects.toMatchObject({ reason: 'SNAPSHOT_NOT_FOUND' });
   expect(removed.sort()).toEqual(['snap-1-root', 'snap-1-workspace']);
 });
+
+test('a layer whose last reference goes while others are removed goes, too', async () => {
+  await using open = await freshStorage();
+  const { storage } = open;
+  const removed: string[] = [];
+  const engine = {
+    deleteLayer: async (layer: string) => {
+      removed.push(layer);
+      if (layer !== 'snap-0-root') return;
+      await storage.snapshots.delete('snp_1');
+      keeper.release(['snap-1-root']);
+    },
+  } as unknown as Engine;
+  const keeper = new LayerKeeper({ storage, engine, log: quiet });
+  await storage.snapshots.insert(aSnapshot({ snapshotId: 'snp_1', layers }));
+  keeper.release(['snap-0-root', 'snap-1-root']);
+  await keeper.settled();
+  expect(removed).toEqual(['snap-0-root', 'snap-1-root']);
+});
+
+test('a layer that cannot be removed keeps no other from going', async () => {
+  await using open = await freshStorage();
+  const removed: string[] = [];
+  const engine = {
+    deleteLayer: async (layer: string) => {
+      if (layer === 'snap-0-root') throw new Error('busy');
+      removed.push(layer);
+    },
+  } as unknown as Engine;
+  const keeper = new LayerKeeper({ storage: open.storage, engine, log: quiet });
+  keeper.release(['snap-0-root', 'snap-1-root']);
+  await keeper.settled();
+  keeper.release(['snap-2-root']);
+  await keeper.settled();
+  expect(removed.toSorted()).toEqual(['snap-1-root', 'snap-2-root']);
+});
