@@ -17,7 +17,7 @@ import { Session, sessionOf } from './session.js';
 import { snapshotInfo, type SnapshotInfo } from './snapshot-info.js';
 import { verdict, type Verdict } from './verdict.js';
 import { verify, type VerifyOptions } from './verify.js';
-import { SESSION_STATES } from './words.js';
+import { numberOf, SESSION_STATE_WORDS } from './words.js';
 
 const DEFAULT_ADDRESS = '127.0.0.1:50051';
 const CONNECT_MS = 10_000;
@@ -204,14 +204,16 @@ export class CodesetClient implements AsyncDisposable {
    *   console.log(sessionId, state);
    */
   listSessions(
-    filter: SessionFilter & { readonly states?: readonly (keyof typeof SESSION_STATES)[] | undefined } = {},
+    filter: SessionFilter & {
+      readonly states?: readonly (keyof typeof SESSION_STATE_WORDS)[] | undefined;
+    } = {},
   ): AsyncIterableIterator<SessionInfo> {
     const { labels = {}, sampleId = '', states = [], ...control } = filter;
     return pages(async (pageToken) => {
       const ask = {
         labels: { ...labels },
         sampleId,
-        states: states.map((state) => SESSION_STATES[state]),
+        states: states.map((state) => numberOf(SESSION_STATE_WORDS, state, 'states')),
         pageSize: PAGE,
         pageToken,
       };

@@ -4,7 +4,7 @@ import { newId } from './new-id.js';
 import { sampleRef, type SampleName } from './sample-name.js';
 import type { Limits, Network } from './session-info.js';
 import { durationField } from './wire-duration.js';
-import { NETWORK_MODES } from './words.js';
+import { NETWORK_MODES, numberOf } from './words.js';
 
 /** A sandbox without a sample: an empty workspace on the host's toolchain or on an image. */
 export interface EnvironmentOptions {
@@ -66,7 +66,7 @@ export function createSessionRequest(options: CreateSessionOptions): DeepPartial
       processes: limits.processes ?? 0,
       diskBytes: BigInt(limits.diskBytes ?? 0),
     },
-    ...(network === undefined ? {} : { network: NETWORK_MODES[network] }),
+    ...(network === undefined ? {} : { network: numberOf(NETWORK_MODES, network, 'network') }),
     returnImmediately: !wait,
   };
 }
@@ -86,8 +86,10 @@ function sourceOf({ sample, environment, snapshot, network }: CreateSessionOptio
       ...(host === undefined || host === false ? {} : { host: { requires } }),
       image: image ?? '',
       setup: [...(setup ?? [])],
-      ...(setupNetwork === undefined ? {} : { setupNetwork: NETWORK_MODES[setupNetwork] }),
-      ...(network === undefined ? {} : { network: NETWORK_MODES[network] }),
+      ...(setupNetwork === undefined
+        ? {}
+        : { setupNetwork: numberOf(NETWORK_MODES, setupNetwork, 'environment.setup_network') }),
+      ...(network === undefined ? {} : { network: numberOf(NETWORK_MODES, network, 'environment.network') }),
       workdir: workdir ?? '',
       user: user ?? '',
     },

@@ -5,7 +5,7 @@ import { newId } from './new-id.js';
 import { present } from './present.js';
 import { verdict, type Verdict } from './verdict.js';
 import { watchVerification } from './verification-watch.js';
-import { SCOPES } from './words.js';
+import { numberOf, SCOPES } from './words.js';
 
 export interface VerifyOptions extends CallControl {
   /** What of a session is judged: its difference from the base commit, or its workspace. Default: as the sample says. */
@@ -37,7 +37,7 @@ export async function verify(
   const requestId = options.requestId ?? newId('req');
   let verificationId: string | undefined;
   try {
-    const scope = options.scope === undefined ? {} : { scope: SCOPES[options.scope] };
+    const scope = options.scope === undefined ? {} : { scope: numberOf(SCOPES, options.scope, 'scope') };
     const answer = await verifications.startVerification({ requestId, subject, ...scope }, { signal });
     ({ verificationId } = present(answer.verification, 'verification'));
     const { reconnectTimeoutMs } = connection;

@@ -9,6 +9,7 @@ import {
 } from '../../gen/codeset/v1/sample.js';
 import { SessionState } from '../../gen/codeset/v1/session.js';
 import { Fault, TestList, TestStatus, VerificationState } from '../../gen/codeset/v1/verification.js';
+import { InvalidArgumentError } from './errors.js';
 
 // The words of the product for the numbers of the wire, and back. A number of a newer server reads `UNRECOGNIZED`.
 
@@ -33,6 +34,7 @@ export const isStderr = (stream: OutputStream): boolean => stream === OutputStre
 export const isDirectory = (type: FileType): boolean => type === FileType.DIRECTORY;
 
 export const NETWORK_MODES = { none: NetworkMode.NONE, public: NetworkMode.PUBLIC } as const;
+/** As the command line has them. */
 export const SESSION_STATES = {
   creating: SessionState.CREATING,
   ready: SessionState.READY,
@@ -40,8 +42,30 @@ export const SESSION_STATES = {
   closed: SessionState.CLOSED,
   expired: SessionState.EXPIRED,
 } as const;
+/** As SessionInfo.state has them. */
+export const SESSION_STATE_WORDS = {
+  CREATING: SessionState.CREATING,
+  READY: SessionState.READY,
+  ERROR: SessionState.ERROR,
+  CLOSED: SessionState.CLOSED,
+  EXPIRED: SessionState.EXPIRED,
+} as const;
 export const SCOPES = {
   patch: VerificationScope.PATCH,
   workspace: VerificationScope.WORKSPACE,
 } as const;
 export const VIEWS = { basic: SampleView.BASIC, full: SampleView.FULL } as const;
+
+/** The number of a word that a caller gave, who may write JavaScript. @throws InvalidArgumentError for another word. */
+export function numberOf<T extends number>(
+  words: Readonly<Record<string, T>>,
+  word: string,
+  field: string,
+): T {
+  const number = Object.hasOwn(words, word) ? words[word] : undefined;
+  if (number !== undefined) return number;
+  const description = `"${word}" is none of ${Object.keys(words).join(', ')}.`;
+  throw new InvalidArgumentError('INVALID_ARGUMENT', 'INVALID_FIELD', `${field}: ${description}`, {
+    violations: [{ field, description }],
+  });
+}

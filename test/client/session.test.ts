@@ -428,6 +428,17 @@ describe('shells, forks and snapshots', () => {
     expect(await thrown(session.shell('a b').run('true'))).toBeInstanceOf(InvalidArgumentError);
   });
 
+  test('a word that does not exist is refused by its field before anything is sent', async () => {
+    const none = 'nosuch' as 'public';
+    const error = await thrown(client.createSession({ environment: { host: true }, network: none }));
+    expect(error).toBeInstanceOf(InvalidArgumentError);
+    expect((error as InvalidArgumentError).violations).toEqual([
+      { field: 'environment.network', description: '"nosuch" is none of none, public.' },
+    ]);
+    const states = ['toString' as 'READY'];
+    expect(await thrown(client.listSessions({ states }).next())).toBeInstanceOf(InvalidArgumentError);
+  });
+
   test('forks have the files of that moment, an own key each, and are closed together', async () => {
     await using own = await client.createSession({ environment: { host: true }, env: { A: '1' } });
     await own.writeFile('f', 'x');
@@ -444,6 +455,11 @@ describe('shells, forks and snapshots', () => {
     const states = [];
     for await (const { state } of client.listSessions({ labels: { of: 'fork' } })) states.push(state);
     expect(states).toEqual(['CLOSED', 'CLOSED', 'CLOSED']);
+    // The words that a session is shown with are those that it is found by.
+    const found = [];
+    const filter = { labels: { of: 'fork' }, states: states.slice(0, 1) as ('CLOSED' | 'READY')[] };
+    for await (const { state } of client.listSessions(filter)) found.push(state);
+    expect(found).toEqual(states);
     expect(await thrown(client.session('ses_none').fork())).toBeInstanceOf(NotFoundError);
     expect(await thrown(own.fork({ count: 0.5 }))).toBeInstanceOf(Error);
     expect(await thrown(own.fork({ count: 1000 }))).toBeInstanceOf(InvalidArgumentError);

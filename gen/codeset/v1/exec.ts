@@ -434,7 +434,10 @@ export interface Exec {
     /** A program and its arguments; in lists cut to 4 KiB in all. */
     { $case: "argv"; value: Argv }
     | //
-    /** A line for `/bin/sh -c`; in lists cut to 4 KiB. */
+    /**
+     * A line for bash, or sh where the environment has no bash; in lists cut to
+     * 4 KiB.
+     */
     { $case: "shellLine"; value: string }
     | undefined;
   /**
