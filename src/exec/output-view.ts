@@ -82,9 +82,10 @@ export async function readLog(log: SegmentLog, offset: number, into: Uint8Array)
 /** Head and tail, together at most `limit` bytes; less where the record has given them up. */
 export async function bounded(view: OutputView, limit: number): Promise<BoundedOutput> {
   const total = view.end;
-  const half = total <= limit ? 0 : Math.floor(limit / 2);
+  const whole = total <= limit;
+  const half = whole ? 0 : Math.floor(limit / 2);
   const head = await range(view, 0, Math.min(total, limit - half), 'head');
-  const from = half === 0 ? head.length : total - half;
+  const from = whole ? head.length : total - half;
   const tail = from >= total ? Buffer.alloc(0) : await range(view, from, total, 'tail');
   return { head, tail, tailOffset: total - tail.length, totalBytes: total };
 }

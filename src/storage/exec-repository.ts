@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import type { CompiledQuery, Kysely } from 'kysely';
 import { notFound } from '../core/errors.js';
 import { completeSpec, type ExecExit, type ExecInfo, type ExecState } from '../core/exec.js';
 import type { ExecRepository } from '../core/ports/storage.js';
@@ -18,6 +18,7 @@ interface Save {
 export class SqlExecRepository implements ExecRepository {
   readonly #db: Kysely<Schema>;
   #waiting: Save[] = [];
+  #upsert: Upsert | undefined;
 
   constructor(db: Kysely<Schema>) {
     this.#db = db;
@@ -59,17 +60,10 @@ export class SqlExecRepository implements ExecRepository {
 
   async #saveOne(db: Kysely<Schema>, exec: ExecInfo): Promise<void> {
     const row = encodeRow<ExecInfo, ExecRow>(ENCODERS, exec);
-    const { session_id: _session, exec_id: _exec, ...values } = row;
-    const ends = ENDED.includes(exec.state);
+    const upsert = (this.#upsert ??= compileUpsert(this.#db, row));
+    const parameters = [...upsert.columns.map((column) => row[column]), ...upsert.rest];
     try {
-      await db
-        .insertInto('execs')
-        .values(row)
-        .onConflict((conflict) => {
-          const update = conflict.columns(['session_id', 'exec_id']).doUpdateSet(values);
-          return ends ? update : update.where('execs.state', 'not in', ENDED);
-        })
-        .execute();
+      await db.executeQuery({ ...upsert.query, parameters });
     } catch (error) {
       if (error instanceof ForeignKeyViolation) {
         throw notFound('SESSION_NOT_FOUND', 'session', exec.sessionId);
@@ -93,6 +87,43 @@ export class SqlExecRepository implements ExecRepository {
   async deleteForSession(sessionId: string): Promise<void> {
     await this.#db.deleteFrom('execs').where('session_id', '=', sessionId).execute();
   }
+}
+
+/** The statement that saves an exec, made once: making it costs more than running it, and every command runs it. */
+interface Upsert {
+  readonly query: CompiledQuery;
+  /** Whose values its first parameters are. */
+  readonly columns: readonly (keyof ExecRow)[];
+  /** Its other parameters. */
+  readonly rest: readonly unknown[];
+}
+
+function compileUpsert(db: Kysely<Schema>, row: ExecRow): Upsert {
+  const query = db
+    .insertInto('execs')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict
+        .columns(['session_id', 'exec_id'])
+        .doUpdateSet(
+          (eb) =>
+            ({
+              command: eb.ref('excluded.command'),
+              spec: eb.ref('excluded.spec'),
+              state: eb.ref('excluded.state'),
+              exit_status: eb.ref('excluded.exit_status'),
+              stdout_bytes: eb.ref('excluded.stdout_bytes'),
+              stderr_bytes: eb.ref('excluded.stderr_bytes'),
+              create_time: eb.ref('excluded.create_time'),
+              start_time: eb.ref('excluded.start_time'),
+              end_time: eb.ref('excluded.end_time'),
+            }) satisfies Record<Exclude<keyof ExecRow, 'session_id' | 'exec_id'>, unknown>,
+        )
+        .where((eb) => eb.or([eb('execs.state', 'not in', ENDED), eb('excluded.state', 'in', ENDED)])),
+    )
+    .compile();
+  const columns = Object.keys(row) as (keyof ExecRow)[];
+  return { query, columns, rest: query.parameters.slice(columns.length) };
 }
 
 const ENCODERS: Encoders<ExecInfo, ExecRow> = {
