@@ -231,10 +231,16 @@ export class SandboxLink {
     if (this.#stream !== stream) return;
     const period = this.#options.heartbeatMs ?? HEARTBEAT_MS;
     this.#heartbeat = setInterval(() => {
-      if (Date.now() - this.#heard > 3 * period) this.#broken(stream);
+      // Of a sandbox in which nothing runs nothing is expected, and it is left to sleep.
+      if (this.#isIdle()) this.#heard = Date.now();
+      else if (Date.now() - this.#heard > 3 * period) this.#broken(stream);
       else stream.write(encodeHeader(Send.PING, 0));
     }, period);
     this.#heartbeat.unref();
+  }
+
+  #isIdle(): boolean {
+    return this.#ready && this.#targets.size === 0 && this.#requests.size === 0;
   }
 
   #drop(): void {

@@ -248,18 +248,31 @@ function first(layers: readonly StoredLayer[]): StoredLayer {
 }
 
 /** Bytes that the folders take on disk; hard links count once. */
-export function diskUsage(folders: readonly string[]): Promise<number> {
-  return total(['-B1'], folders);
-}
-
-/** How many files and folders there are in the folders, themselves too; hard links count once. */
-export function fileCount(folders: readonly string[]): Promise<number> {
-  return total(['--inodes'], folders);
-}
-
-async function total(unit: readonly string[], folders: readonly string[]): Promise<number> {
-  const result = await run('du', ['-s', '-c', '-x', ...unit, '--', ...folders], { timeoutMs: 0 });
+export async function diskUsage(folders: readonly string[]): Promise<number> {
+  const result = await run('du', ['-s', '-c', '-x', '-B1', '--', ...folders], { timeoutMs: 0 });
   return Number(/^(\d+)\ttotal$/m.exec(result.stdout)?.[1] ?? 0);
+}
+
+/**
+ * Of each folder apart: its bytes, and how many files and folders it has, itself too. By one program for all of
+ * them; a folder that is gone is not in it.
+ */
+export async function eachUsage(folders: readonly string[]): Promise<ReadonlyMap<string, DiskUsage>> {
+  const each = new Map<string, DiskUsage>();
+  const [bytes, files] = await Promise.all([apart(['-B1'], folders), apart(['--inodes'], folders)]);
+  for (const [folder, count] of bytes) each.set(folder, { bytes: count, files: files.get(folder) ?? 0 });
+  return each;
+}
+
+export interface DiskUsage {
+  readonly bytes: number;
+  readonly files: number;
+}
+
+async function apart(unit: readonly string[], folders: readonly string[]): Promise<Map<string, number>> {
+  const result = await run('du', ['-s', '-x', ...unit, '--', ...folders], { timeoutMs: 0 });
+  const lines = result.stdout.matchAll(/^(\d+)\t(.+)$/gm);
+  return new Map(Array.from(lines, ([, count, folder]) => [folder ?? '', Number(count)]));
 }
 
 export async function removeTree(folder: string): Promise<void> {

@@ -89,7 +89,7 @@ test('garbage from the other side breaks that connection only', async () => {
   link.close();
 });
 
-test('a link on which nothing is heard is opened again', async () => {
+test('a link on which an answer is waited for and nothing is heard is opened again', async () => {
   let connections = 0;
   const path = await listen((socket) => {
     socket.on('error', () => undefined);
@@ -107,8 +107,40 @@ test('a link on which nothing is heard is opened again', async () => {
     heartbeatMs: 30,
   });
   await link.open();
+  const answer = link.killAll(9).catch((error: unknown) => error);
   await expect.poll(() => connections).toBe(2);
   link.close();
+  expect(await answer).toMatchObject({ reason: 'SESSION_LOST' });
+});
+
+test('a sandbox in which nothing runs is not woken', async () => {
+  const pings: number[] = [];
+  const path = await listen((socket) => {
+    const index = pings.push(0) - 1;
+    socket.write(hello());
+    socket.on('data', (chunk: Buffer) => {
+      if (chunk[4] !== Send.PING) return;
+      pings[index] = (pings[index] ?? 0) + 1;
+      socket.write(encodeHeader(Receive.PONG, 0));
+    });
+  });
+  const options = {
+    dial: () => dial(path),
+    onUnknown: () => undefined,
+    onLost: () => undefined,
+    heartbeatMs: 20,
+  };
+  const idle = new SandboxLink(options);
+  await idle.open();
+  // The heartbeats of another one, on which an answer is waited for, tell the time.
+  const busy = new SandboxLink(options);
+  await busy.open();
+  const answer = busy.killAll(9).catch(() => undefined);
+  await expect.poll(() => pings[1] ?? 0).toBeGreaterThanOrEqual(3);
+  expect(pings).toEqual([0, pings[1]]);
+  busy.close();
+  await answer;
+  idle.close();
 });
 
 test('a dialer that says the sandbox is gone ends it', async () => {
