@@ -16,6 +16,7 @@ const NEEDED = [
   'dist/src/client/index.d.ts',
   'dist/src/client/index.js',
   'docs/client.md',
+  'gen/codeset.binpb',
   'init/PROTOCOL.md',
   'init/build.sh',
   'init/build/codeset-init',
