@@ -20,6 +20,7 @@ export interface DiskGuardOptions {
 interface Entry extends Watched {
   bytes: number;
   cpuTimeUs: number;
+  told: boolean;
 }
 
 /** Looked at by one program: starting one holds up the whole service for some milliseconds. */
@@ -42,7 +43,7 @@ export class DiskGuard {
   }
 
   watch(watched: Watched): void {
-    this.#watched.set(watched.sandboxId, { ...watched, bytes: 0, cpuTimeUs: -1 });
+    this.#watched.set(watched.sandboxId, { ...watched, bytes: 0, cpuTimeUs: -1, told: false });
   }
 
   forget(sandboxId: string): void {
@@ -93,8 +94,9 @@ export class DiskGuard {
         const { bytes, files } = usage.get(upper) ?? { bytes: 0, files: 0 };
         entry.bytes += bytes + FILE_BYTES * files;
       }
-      if (entry.bytes <= entry.limitBytes || !this.#watched.has(entry.sandboxId)) continue;
+      if (entry.told || entry.bytes <= entry.limitBytes || !this.#watched.has(entry.sandboxId)) continue;
       await this.#options.onExceeded(entry.sandboxId, entry.bytes, entry.limitBytes);
+      entry.told = true;
     }
   }
 }
