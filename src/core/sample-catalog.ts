@@ -8,6 +8,7 @@ import type { Log } from './ports/log.js';
 import type { SampleReader, SampleUpload } from './ports/samples.js';
 import type { Page, PageRequest, SampleFilter, Storage } from './ports/storage.js';
 import type { Dataset, SampleVersion, StageEvent } from './sample.js';
+import { checkSameRequest } from './request-id.js';
 import type { SamplePreparer } from './sample-preparer.js';
 
 /** Names a version; without `version` the latest. */
@@ -141,12 +142,8 @@ export class SampleCatalog {
   ): Promise<{ readonly sample: SampleVersion; readonly created: boolean }> {
     const known = await this.#storage.samples.findByRequestId(requestId);
     if (known !== undefined) {
-      if (known.requestDigest === digest) return { sample: known.sample, created: false };
-      throw new CodesetError(
-        'already-exists',
-        'REQUEST_ID_REUSED',
-        `The request id "${requestId}" was used for another sample; choose a new one.`,
-      );
+      checkSameRequest(known, digest, requestId, 'sample');
+      return { sample: known.sample, created: false };
     }
     const result = await this.#inTurn(upload, digest, repository);
     const { sampleId, version } = result.sample;

@@ -4,11 +4,12 @@ import { EventLog } from './event-log.js';
 import type { KeyRing } from './key-ring.js';
 import type { Log } from './ports/log.js';
 import type { Storage } from './ports/storage.js';
+import { checkSameRequest } from './request-id.js';
 import type { SessionManager } from './session-manager.js';
 import type { SessionRequest } from './session-planner.js';
 import { sessionEnded, type Session } from './session.js';
 import type { SnapshotTaker } from './snapshot-taker.js';
-import { checkSameRequest, type HeldSnapshot, type Snapshots } from './snapshots.js';
+import type { HeldSnapshot, Snapshots } from './snapshots.js';
 
 export interface ForkRequest extends Pick<
   SessionRequest,

@@ -13,7 +13,8 @@ import type { SampleCatalog } from './sample-catalog.js';
 import type { StageEvent } from './sample.js';
 import { SessionPlanner, type SessionLimits, type SessionRequest } from './session-planner.js';
 import type { SessionSandboxes } from './session-sandboxes.js';
-import { checkSameRequest, layersOf, type Snapshots } from './snapshots.js';
+import { checkSameRequest } from './request-id.js';
+import { layersOf, type Snapshots } from './snapshots.js';
 import type { Session, SessionFilter, SessionState } from './session.js';
 import { sessionEnded, sessionMayBecome } from './session.js';
 

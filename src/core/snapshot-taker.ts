@@ -9,7 +9,8 @@ import type { SessionManager } from './session-manager.js';
 import type { SessionSandboxes } from './session-sandboxes.js';
 import { sessionEnded, type Session } from './session.js';
 import type { Snapshot } from './snapshot.js';
-import { checkSameRequest, layersOf } from './snapshots.js';
+import { checkSameRequest } from './request-id.js';
+import { layersOf } from './snapshots.js';
 
 export interface SnapshotRequest {
   readonly sessionId: string;

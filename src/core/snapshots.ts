@@ -1,4 +1,4 @@
-import { CodesetError, failedPrecondition, notFound } from './errors.js';
+import { failedPrecondition, notFound } from './errors.js';
 import { Turns } from './keyed.js';
 import type { LayerKeeper } from './layer-keeper.js';
 import type { Log } from './ports/log.js';
@@ -120,20 +120,4 @@ export class Snapshots {
 
 export function layersOf(layers: SampleLayers): readonly string[] {
   return [...layers.root, ...layers.workspace];
-}
-
-/** @throws REQUEST_ID_REUSED unless the request that it was used for was the same. */
-export function checkSameRequest(
-  known: { readonly requestDigest: string },
-  requestDigest: string,
-  requestId: string,
-  what: string,
-): void {
-  if (known.requestDigest === requestDigest) return;
-  throw new CodesetError(
-    'already-exists',
-    'REQUEST_ID_REUSED',
-    `The request id "${requestId}" was used for another ${what}; choose a new one.`,
-    { metadata: { request_id: requestId } },
-  );
 }

@@ -8,6 +8,7 @@ import type { BlobStore } from './ports/blobs.js';
 import type { Engine } from './ports/engine.js';
 import type { Log } from './ports/log.js';
 import type { Page, PageRequest, Storage } from './ports/storage.js';
+import { checkSameRequest } from './request-id.js';
 import type { SampleCatalog, SampleName } from './sample-catalog.js';
 import type { SampleVersion, VerificationScope } from './sample.js';
 import type { SessionManager } from './session-manager.js';
@@ -105,12 +106,8 @@ export class VerificationRunner {
     if (request.requestId !== undefined) {
       const known = await this.#storage.verifications.findByRequestId(request.requestId);
       if (known !== undefined) {
-        if (known.requestDigest === requestDigest) return known;
-        throw new CodesetError(
-          'already-exists',
-          'REQUEST_ID_REUSED',
-          `The request id "${request.requestId}" was used for another verification; choose a new one.`,
-        );
+        checkSameRequest(known, requestDigest, request.requestId, 'verification');
+        return known;
       }
     }
     if (this.#running.size >= this.#maxQueued) {
