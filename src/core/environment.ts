@@ -18,6 +18,30 @@ export interface Environment {
   readonly workdir: string;
   /** `agent` (uid 1000), `root`, or a name the image has. */
   readonly user: string;
+  /** What all of this came down to; never part of a manifest or a request. */
+  readonly ground?: Ground;
+}
+
+/**
+ * What an environment came down to when its engine was first asked (Engine.resolve). It is kept with samples, sessions
+ * and snapshots, so that everything that is made of them later stands on the same.
+ */
+export interface Ground {
+  /** The engine that it went to: `local`, `docker`. */
+  readonly engine: string;
+  /** Undefined: the host's own toolchain. */
+  readonly image?: GroundImage;
+}
+
+export interface GroundImage {
+  /** The engine's own name of it, which never means another: `sha256:…`. */
+  readonly id: string;
+  /** For people: `python:3.12@sha256:…`, or what it was built from. */
+  readonly name: string;
+  /** Variables that the image sets. */
+  readonly env: Readonly<Record<string, string>>;
+  /** `amd64`, `arm64`, … */
+  readonly architecture: string;
 }
 
 export type NetworkMode = 'none' | 'public';

@@ -60,6 +60,7 @@ export type ErrorReason =
   | 'DISK_FULL'
   // ours
   | 'ENGINE_FAILED'
+  | 'ENGINE_UNAVAILABLE'
   | 'SHUTTING_DOWN'
   | 'DEADLINE'
   | 'INTERNAL';

@@ -87,9 +87,11 @@ export interface Dataset {
 /** Progress of preparing a version or creating a session. */
 export interface StageEvent {
   readonly time: Date;
-  readonly stage: 'QUEUED' | 'CODEBASE' | 'SETUP' | 'PREPARE' | 'SANDBOX' | 'DONE';
+  readonly stage: 'QUEUED' | 'IMAGE' | 'CODEBASE' | 'SETUP' | 'PREPARE' | 'SANDBOX' | 'DONE';
   /** A line of a command's output, or a sentence of ours. */
   readonly message: string;
   /** Bytes done so far, where the stage counts them. */
   readonly bytes?: number;
+  /** Bytes in all, as far as is known. */
+  readonly totalBytes?: number;
 }

@@ -171,6 +171,12 @@ export enum ErrorReason {
    * nothing to resize.
    */
   NO_TERMINAL = 58,
+  /**
+   * ENGINE_UNAVAILABLE - UNAVAILABLE: the engine that this needs is away, a Docker daemon that does
+   * not answer for instance. Nothing is lost: try again when it is back, which
+   * its health tells.
+   */
+  ENGINE_UNAVAILABLE = 59,
   UNRECOGNIZED = -1,
 }
 
@@ -347,6 +353,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 58:
     case "ERROR_REASON_NO_TERMINAL":
       return ErrorReason.NO_TERMINAL;
+    case 59:
+    case "ERROR_REASON_ENGINE_UNAVAILABLE":
+      return ErrorReason.ENGINE_UNAVAILABLE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -470,6 +479,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_SNAPSHOT_IN_USE";
     case ErrorReason.NO_TERMINAL:
       return "ERROR_REASON_NO_TERMINAL";
+    case ErrorReason.ENGINE_UNAVAILABLE:
+      return "ERROR_REASON_ENGINE_UNAVAILABLE";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

@@ -349,6 +349,11 @@ export enum Stage {
   SANDBOX = 5,
   /** DONE - All is done, well or not. */
   DONE = 6,
+  /**
+   * IMAGE - The image that the environment names is being pulled, or built from its
+   * Dockerfile. Comes after QUEUED.
+   */
+  IMAGE = 7,
   UNRECOGNIZED = -1,
 }
 
@@ -375,6 +380,9 @@ export function stageFromJSON(object: any): Stage {
     case 6:
     case "STAGE_DONE":
       return Stage.DONE;
+    case 7:
+    case "STAGE_IMAGE":
+      return Stage.IMAGE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -398,6 +406,8 @@ export function stageToJSON(object: Stage): string {
       return "STAGE_SANDBOX";
     case Stage.DONE:
       return "STAGE_DONE";
+    case Stage.IMAGE:
+      return "STAGE_IMAGE";
     case Stage.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -681,7 +691,14 @@ export interface StageEvent {
    * Bytes moved in this step so far. Absent where the step counts none.
    * OUTPUT_ONLY.
    */
-  doneBytes?: bigint | undefined;
+  doneBytes?:
+    | bigint
+    | undefined;
+  /**
+   * Bytes that this step will move in all, as far as is known yet. Absent
+   * where the step counts none. OUTPUT_ONLY.
+   */
+  totalBytes?: bigint | undefined;
 }
 
 function createBaseSample(): Sample {
@@ -2247,7 +2264,7 @@ export const RepositoryRef: MessageFns<RepositoryRef> = {
 };
 
 function createBaseStageEvent(): StageEvent {
-  return { time: undefined, stage: 0, message: "", doneBytes: undefined };
+  return { time: undefined, stage: 0, message: "", doneBytes: undefined, totalBytes: undefined };
 }
 
 export const StageEvent: MessageFns<StageEvent> = {
@@ -2266,6 +2283,12 @@ export const StageEvent: MessageFns<StageEvent> = {
         throw new globalThis.Error("value provided for field message.doneBytes of type int64 too large");
       }
       writer.uint32(32).int64(message.doneBytes);
+    }
+    if (message.totalBytes !== undefined) {
+      if (BigInt.asIntN(64, message.totalBytes) !== message.totalBytes) {
+        throw new globalThis.Error("value provided for field message.totalBytes of type int64 too large");
+      }
+      writer.uint32(40).int64(message.totalBytes);
     }
     return writer;
   },
@@ -2315,6 +2338,14 @@ export const StageEvent: MessageFns<StageEvent> = {
             message.doneBytes = reader.int64() as bigint;
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.totalBytes = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2337,6 +2368,11 @@ export const StageEvent: MessageFns<StageEvent> = {
         : isSet(object.done_bytes)
         ? BigInt(object.done_bytes)
         : undefined,
+      totalBytes: isSet(object.totalBytes)
+        ? BigInt(object.totalBytes)
+        : isSet(object.total_bytes)
+        ? BigInt(object.total_bytes)
+        : undefined,
     };
   },
 
@@ -2354,6 +2390,9 @@ export const StageEvent: MessageFns<StageEvent> = {
     if (message.doneBytes !== undefined) {
       obj.doneBytes = message.doneBytes.toString();
     }
+    if (message.totalBytes !== undefined) {
+      obj.totalBytes = message.totalBytes.toString();
+    }
     return obj;
   },
 
@@ -2367,6 +2406,9 @@ export const StageEvent: MessageFns<StageEvent> = {
     message.message = object.message ?? "";
     message.doneBytes = (object.doneBytes !== undefined && object.doneBytes !== null)
       ? BigInt(object.doneBytes)
+      : undefined;
+    message.totalBytes = (object.totalBytes !== undefined && object.totalBytes !== null)
+      ? BigInt(object.totalBytes)
       : undefined;
     return message;
   },

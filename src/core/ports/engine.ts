@@ -1,13 +1,20 @@
 import type { Duplex, Readable } from 'node:stream';
-import type { Environment, NetworkMode, Resources } from '../environment.js';
+import type { Environment, Ground, NetworkMode, Resources } from '../environment.js';
 
 // Files cross ports as streams, never as host paths, so that a sandbox may live on another machine.
 
 /** How well an engine holds a limit on this machine. */
 export type Enforcement = 'enforced' | 'sampled' | 'none';
 
+export interface ResolveOptions {
+  /** The sample's folder as a tar, without what is hidden: what a Dockerfile may use. Undefined where there is none. */
+  readonly files?: () => Promise<Readable>;
+  /** Told sentences and lines as it goes on. @param bytes of how many have come, where that is known */
+  readonly progress: (message: string, bytes?: { readonly done: number; readonly total: number }) => void;
+}
+
 export interface EngineCapabilities {
-  /** `local`. */
+  /** `local`, `docker`. */
   readonly engine: string;
   /** The runtime in use with its version: `runc 1.1.5`. */
   readonly runtime: string;
@@ -81,7 +88,8 @@ export interface SandboxUsage {
 
 /**
  * Makes sandboxes. All methods are safe to call at the same time for different ids. Failures are
- * CodesetErrors: ENGINE_UNSUPPORTED, ENVIRONMENT_UNMET, DISK_FULL (nothing half-made stays), ENGINE_FAILED.
+ * CodesetErrors: ENGINE_UNSUPPORTED, ENVIRONMENT_UNMET, DISK_FULL (nothing half-made stays), ENGINE_FAILED, and
+ * ENGINE_UNAVAILABLE (kind unavailable) while the engine itself is away: a daemon that does not answer.
  */
 export interface Engine {
   readonly name: string;
@@ -89,6 +97,12 @@ export interface Engine {
 
   /** Throws ENGINE_UNSUPPORTED or ENVIRONMENT_UNMET with what is missing; otherwise the environment can be made. */
   check(environment: Environment): Promise<void>;
+  /**
+   * Brings what the environment stands on, an image say, and tells what it came down to. `environment.ground` is
+   * undefined, or an earlier answer for the same environment: what it names is then brought again where it is gone.
+   * @throws ENVIRONMENT_UNMET when there is no such image or it may not be had, ENGINE_UNAVAILABLE.
+   */
+  resolve(environment: Environment, options: ResolveOptions, signal?: AbortSignal): Promise<Ground>;
   /**
    * What every command in such a sandbox finds in its environment before the sample's own: PATH, and with
    * network `public` what reaching the world takes here (proxies, certificates).

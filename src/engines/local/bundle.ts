@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { SandboxSpec } from '../../core/ports/engine.js';
 import { ID_COUNT } from './options.js';
-import { seccompProfile } from './seccomp.js';
+import { seccompProfile } from '../shared/seccomp.js';
 
 /** A bind of the host's `source` at `destination`. */
 export interface Bind {
@@ -27,31 +26,6 @@ export interface BundleInput {
   };
   /** Tools that only read and write streams need no terminals, /tmp and /run. */
   readonly bare?: boolean;
-}
-
-/** What Docker gives by default: what root's commands need to install and `chown`, inside the user namespace. */
-export const ROOT_CAPABILITIES = [
-  'CAP_CHOWN',
-  'CAP_DAC_OVERRIDE',
-  'CAP_FSETID',
-  'CAP_FOWNER',
-  'CAP_MKNOD',
-  'CAP_NET_RAW',
-  'CAP_SETGID',
-  'CAP_SETUID',
-  'CAP_SETFCAP',
-  'CAP_SETPCAP',
-  'CAP_NET_BIND_SERVICE',
-  'CAP_SYS_CHROOT',
-  'CAP_KILL',
-  'CAP_AUDIT_WRITE',
-] as const;
-
-/** With CAP_NET_RAW a packet socket would go around the routes that close private networks. */
-export function capabilitiesFor(network: SandboxSpec['network']): readonly string[] {
-  return network === 'public'
-    ? ROOT_CAPABILITIES.filter((name) => name !== 'CAP_NET_RAW')
-    : ROOT_CAPABILITIES;
 }
 
 const MASKED = [

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { CodesetError } from '../../core/errors.js';
-import { diskFull } from './disk-full.js';
+import { diskFull } from '../shared/disk-full.js';
 
 /** Above this a copy would hold a sandbox for too long, and most of it is made while the sandbox runs. */
 const LONG_BYTES = 16 * 1024 ** 2;

@@ -8,7 +8,8 @@ import { SharedWork } from '../../core/keyed.js';
 import type { LayerInfo } from '../../core/ports/engine.js';
 import { run } from './command.js';
 import type { Copier, Hold } from './copier.js';
-import { diskFull } from './disk-full.js';
+import { diskFull } from '../shared/disk-full.js';
+import type { DiskUsage } from '../shared/disk-guard.js';
 import { readOnlyOverlay } from './overlay.js';
 import type { Paths } from './paths.js';
 
@@ -262,11 +263,6 @@ export async function eachUsage(folders: readonly string[]): Promise<ReadonlyMap
   const [bytes, files] = await Promise.all([apart(['-B1'], folders), apart(['--inodes'], folders)]);
   for (const [folder, count] of bytes) each.set(folder, { bytes: count, files: files.get(folder) ?? 0 });
   return each;
-}
-
-export interface DiskUsage {
-  readonly bytes: number;
-  readonly files: number;
 }
 
 async function apart(unit: readonly string[], folders: readonly string[]): Promise<Map<string, number>> {

@@ -2,7 +2,7 @@ import { mkdir, readFile, readdir, statfs, writeFile } from 'node:fs/promises';
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
-import type { Environment, NetworkMode } from '../../core/environment.js';
+import type { Environment, Ground, NetworkMode } from '../../core/environment.js';
 import { CodesetError, failedPrecondition } from '../../core/errors.js';
 import type {
   CommitOptions,
@@ -17,20 +17,20 @@ import type {
 } from '../../core/ports/engine.js';
 import { Cgroups } from './cgroups.js';
 import { Copier, endedMeanwhile } from './copier.js';
-import { diskFull } from './disk-full.js';
-import { DiskGuard } from './disk-guard.js';
+import { diskFull } from '../shared/disk-full.js';
+import { DiskGuard } from '../shared/disk-guard.js';
 import { checkEnvironment } from './environment-check.js';
-import { Freezer } from './freezer.js';
+import { Freezer } from '../shared/freezer.js';
 import { HostRoot } from './host-root.js';
-import { diskUsage, Layers, removeTree } from './layers.js';
+import { diskUsage, eachUsage, Layers, removeTree } from './layers.js';
 import { DEFAULT_HOST_ID_BASE, type LocalEngineOptions } from './options.js';
 import { Paths } from './paths.js';
 import { describeMachine, type MachineReport, probeMachine } from './machine.js';
 import { runs } from './process-identity.js';
-import { Removals } from './removals.js';
+import { Removals } from '../shared/removals.js';
 import { SandboxMaker } from './sandbox-maker.js';
 import { initProcess, removeSandbox } from './sandbox-remover.js';
-import { Slots } from './slots.js';
+import { Slots } from '../shared/slots.js';
 import { unpackInside } from './unpack.js';
 
 const CREATES_AT_ONCE = 4;
@@ -84,6 +84,7 @@ export class LocalEngine implements Engine {
     this.#guard = new DiskGuard({
       everyMs: parts.options.diskSampleMs ?? 10_000,
       cpuTimeUs: (sandboxId) => parts.cgroups.cpuTimeUs(sandboxId),
+      usage: eachUsage,
       onExceeded: (sandboxId, bytes, limit) => this.#stopForDisk(sandboxId, bytes, limit),
       onError: (error) =>
         parts.options.log.warn('The disk use of sandboxes could not be sampled.', { error: String(error) }),
@@ -166,6 +167,10 @@ export class LocalEngine implements Engine {
 
   async check(environment: Environment): Promise<void> {
     await checkEnvironment(environment, this.#parts.hostRoot, this.#parts.machine);
+  }
+
+  async resolve(_environment: Environment): Promise<Ground> {
+    return { engine: this.name };
   }
 
   baseEnv(_environment: Environment, network: NetworkMode): Readonly<Record<string, string>> {

@@ -23,6 +23,7 @@ export const gradings = enumTable(pb.Grading, {
 export const reportFormats = enumTable(pb.ReportFormat, { junit: 'JUNIT' });
 export const stages = enumTable(pb.Stage, {
   QUEUED: 'QUEUED',
+  IMAGE: 'IMAGE',
   CODEBASE: 'CODEBASE',
   SETUP: 'SETUP',
   PREPARE: 'PREPARE',
@@ -89,6 +90,7 @@ export function stageToProto(event: StageEvent): pb.StageEvent {
     stage: stages.toProto(event.stage),
     message: textTail(event.message, 16 * KIB),
     doneBytes: event.bytes === undefined ? undefined : BigInt(event.bytes),
+    totalBytes: event.totalBytes === undefined ? undefined : BigInt(event.totalBytes),
   };
 }
 

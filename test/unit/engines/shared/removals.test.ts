@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Removals } from '../../../../src/engines/local/removals.js';
+import { Removals } from '../../../../src/engines/shared/removals.js';
 
 test('what could not be removed is tried again until it is gone', async () => {
   const told: string[] = [];

@@ -1,10 +1,14 @@
-import { eachUsage } from './layers.js';
-
 /** What each file and folder counts on top of its blocks: a million empty ones would use up the disk's inodes. */
 const FILE_BYTES = 1024;
 
+export interface DiskUsage {
+  readonly bytes: number;
+  readonly files: number;
+}
+
 export interface Watched {
   readonly sandboxId: string;
+  /** What it writes to, by names that `usage` understands. */
   readonly uppers: readonly string[];
   readonly limitBytes: number;
 }
@@ -12,6 +16,8 @@ export interface Watched {
 export interface DiskGuardOptions {
   readonly everyMs: number;
   readonly cpuTimeUs: (sandboxId: string) => Promise<number>;
+  /** How much there is in each; what is gone is not in the answer. */
+  readonly usage: (uppers: readonly string[]) => Promise<ReadonlyMap<string, DiskUsage>>;
   /** Called once for a sandbox that wrote more than it may. */
   readonly onExceeded: (sandboxId: string, bytes: number, limitBytes: number) => Promise<void>;
   readonly onError: (error: unknown) => void;
@@ -86,7 +92,7 @@ export class DiskGuard {
   }
 
   async #lookAt(batch: readonly Entry[]): Promise<void> {
-    const usage = await eachUsage(batch.flatMap((entry) => entry.uppers));
+    const usage = await this.#options.usage(batch.flatMap((entry) => entry.uppers));
     for (const entry of batch) {
       if (this.#closed) return;
       entry.bytes = 0;

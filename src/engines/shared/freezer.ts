@@ -1,15 +1,22 @@
-import type { Cgroups } from './cgroups.js';
+/** What stops and wakes the processes of a sandbox. */
+export interface Stopper {
+  freeze(sandboxId: string): Promise<void>;
+  /** Idempotent; nothing happens when there is no such sandbox. */
+  thaw(sandboxId: string): Promise<void>;
+  /** As the host numbers them, where they can be known. */
+  processes(sandboxId: string): Promise<readonly number[]>;
+}
 
 /** Holds sandboxes still while something is done with their files. */
 export class Freezer {
-  readonly #cgroups: Cgroups;
+  readonly #stopper: Stopper;
   readonly #isAlive: (sandboxId: string) => Promise<boolean>;
   /** One freeze of a sandbox at a time: the first's thaw must not wake what the second still copies. */
   readonly #held = new Map<string, Promise<unknown>>();
   readonly #ending = new Map<string, AbortController>();
 
-  constructor(cgroups: Cgroups, isAlive: (sandboxId: string) => Promise<boolean>) {
-    this.#cgroups = cgroups;
+  constructor(stopper: Stopper, isAlive: (sandboxId: string) => Promise<boolean>) {
+    this.#stopper = stopper;
     this.#isAlive = isAlive;
   }
 
@@ -31,10 +38,10 @@ export class Freezer {
       .then(async () => {
         if (!(await this.#isAlive(sandboxId))) return work([]);
         try {
-          await this.#cgroups.freeze(sandboxId);
-          return await work(await this.#cgroups.processes(sandboxId));
+          await this.#stopper.freeze(sandboxId);
+          return await work(await this.#stopper.processes(sandboxId));
         } finally {
-          await this.#cgroups.thaw(sandboxId);
+          await this.#stopper.thaw(sandboxId);
         }
       });
     this.#held.set(sandboxId, mine);

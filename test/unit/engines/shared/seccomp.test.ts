@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { seccompProfile } from '../../../../src/engines/local/seccomp.js';
+import { seccompProfile } from '../../../../src/engines/shared/seccomp.js';
 
 /** What Docker's default profile gives only with a capability that no sandbox has, or never. */
 const WITHHELD = `
