@@ -1,0 +1,196 @@
+import Docker from 'dockerode';
+import { CodesetError, failedPrecondition } from '../../core/errors.js';
+import { dockerFailed, statusOf } from './docker-errors.js';
+import type { DockerTls } from './options.js';
+
+/** Docker 20.10, of 2020; newer daemons still speak it or are asked in the oldest that they speak. */
+const OLDEST_API = '1.41';
+/** What this engine was tried with. */
+const NEWEST_API = '1.48';
+const HELLO_MS = 10_000;
+
+/** What the daemon tells of itself, as far as anybody here asks. */
+export interface Daemon {
+  readonly version: string;
+  readonly apiVersion: string;
+  /** As Docker calls it: `amd64`. */
+  readonly architecture: string;
+  readonly kernel: string;
+  readonly runtimes: readonly string[];
+  readonly defaultRuntime: string;
+  readonly userNamespace: boolean;
+  readonly seccomp: boolean;
+  readonly rootless: boolean;
+  readonly cgroupVersion: string;
+  readonly limits: {
+    readonly memory: boolean;
+    readonly swap: boolean;
+    readonly processes: boolean;
+    readonly cpu: boolean;
+  };
+  /** Containers stay when the daemon stops. */
+  readonly liveRestore: boolean;
+  readonly rootDir: string;
+}
+
+/** The daemon's API through dockerode, with its errors as ours. */
+export class DockerClient {
+  readonly address: string;
+  /** For streams and whatever `call` does not wrap; its errors go through `failed`. */
+  readonly api: Docker;
+  readonly daemon: Daemon;
+
+  private constructor(address: string, api: Docker, daemon: Daemon) {
+    this.address = address;
+    this.api = api;
+    this.daemon = daemon;
+  }
+
+  /** @throws ENGINE_UNAVAILABLE, ENGINE_UNSUPPORTED for a daemon that is too old or has no Linux containers. */
+  static async open(address: string, tls?: DockerTls): Promise<DockerClient> {
+    const first = connectTo(address, tls);
+    try {
+      const signal = AbortSignal.timeout(HELLO_MS);
+      const version = (await within(first.version(), signal, address)) as VersionAnswer;
+      const apiVersion = commonVersion(version);
+      const api = connectTo(address, tls, apiVersion);
+      const info = (await within(api.info(), signal, address)) as InfoAnswer;
+      if (info.OSType !== 'linux') {
+        throw failedPrecondition(
+          'ENGINE_UNSUPPORTED',
+          `The Docker at ${address} runs containers for ${info.OSType ?? 'another system'}: switch it to Linux containers.`,
+        );
+      }
+      return new DockerClient(address, api, describe(version, info, apiVersion));
+    } catch (error) {
+      throw dockerFailed(error, `Docker at ${address} did not say what it is.`, address);
+    }
+  }
+
+  /** @param doing a sentence for what failed, should it: `The sandbox could not be made.` */
+  async call<T>(doing: string, work: (api: Docker) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.api);
+    } catch (error) {
+      throw this.failed(error, doing);
+    }
+  }
+
+  /** The same, with undefined where the daemon says that there is no such thing. */
+  async find<T>(doing: string, work: (api: Docker) => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work(this.api);
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
+      throw this.failed(error, doing);
+    }
+  }
+
+  failed(error: unknown, doing: string): CodesetError {
+    return dockerFailed(error, doing, this.address);
+  }
+}
+
+interface VersionAnswer {
+  readonly Version?: string;
+  readonly ApiVersion?: string;
+  readonly MinAPIVersion?: string;
+  readonly Arch?: string;
+  readonly KernelVersion?: string;
+}
+
+interface InfoAnswer {
+  readonly OSType?: string;
+  readonly Runtimes?: Readonly<Record<string, unknown>>;
+  readonly DefaultRuntime?: string;
+  readonly SecurityOptions?: readonly string[] | null;
+  readonly CgroupVersion?: string;
+  readonly MemoryLimit?: boolean;
+  readonly SwapLimit?: boolean;
+  readonly PidsLimit?: boolean;
+  readonly CpuCfsQuota?: boolean;
+  readonly LiveRestoreEnabled?: boolean;
+  readonly DockerRootDir?: string;
+}
+
+function describe(version: VersionAnswer, info: InfoAnswer, apiVersion: string): Daemon {
+  const security = info.SecurityOptions ?? [];
+  const has = (name: string): boolean => security.some((option) => option.startsWith(`name=${name}`));
+  return {
+    version: version.Version ?? 'unknown',
+    apiVersion,
+    architecture: version.Arch ?? 'amd64',
+    kernel: version.KernelVersion ?? 'unknown',
+    runtimes: Object.keys(info.Runtimes ?? {}),
+    defaultRuntime: info.DefaultRuntime ?? 'runc',
+    userNamespace: has('userns') || has('rootless'),
+    seccomp: has('seccomp'),
+    rootless: has('rootless'),
+    cgroupVersion: info.CgroupVersion ?? '1',
+    limits: {
+      memory: info.MemoryLimit === true,
+      swap: info.SwapLimit === true,
+      processes: info.PidsLimit === true,
+      cpu: info.CpuCfsQuota === true,
+    },
+    liveRestore: info.LiveRestoreEnabled === true,
+    rootDir: info.DockerRootDir ?? '',
+  };
+}
+
+/** The newest that both speak. */
+function commonVersion({
+  ApiVersion = '0',
+  MinAPIVersion = '0',
+  Version = 'unknown',
+}: VersionAnswer): string {
+  if (compare(ApiVersion, OLDEST_API) < 0 || compare(MinAPIVersion, NEWEST_API) > 0) {
+    throw failedPrecondition(
+      'ENGINE_UNSUPPORTED',
+      `Docker ${Version} speaks API ${MinAPIVersion} to ${ApiVersion}, and this service ${OLDEST_API} to ${NEWEST_API}: use Docker 20.10 or newer.`,
+    );
+  }
+  return compare(ApiVersion, NEWEST_API) > 0 ? NEWEST_API : ApiVersion;
+}
+
+function compare(a: string, b: string): number {
+  const [major = 0, minor = 0] = a.split('.').map(Number);
+  const [otherMajor = 0, otherMinor = 0] = b.split('.').map(Number);
+  return major - otherMajor || minor - otherMinor;
+}
+
+function connectTo(address: string, tls?: DockerTls, version?: string): Docker {
+  const versioned = version === undefined ? {} : { version: `v${version}` };
+  const path = /^unix:\/\/(\/.+)$/.exec(address)?.[1] ?? (address.startsWith('/') ? address : undefined);
+  if (path !== undefined) return new Docker({ socketPath: path, ...versioned });
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url === undefined || !['tcp:', 'http:', 'https:'].includes(url.protocol)) {
+    throw failedPrecondition(
+      'ENGINE_UNSUPPORTED',
+      `${JSON.stringify(address)} is no address of a Docker that can be used here: write unix:///path, tcp://host:port or https://host:port.`,
+    );
+  }
+  const secure = url.protocol === 'https:' || tls !== undefined;
+  return new Docker({
+    protocol: secure ? 'https' : 'http',
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? (secure ? 2376 : 2375) : Number(url.port),
+    ...tls,
+    ...versioned,
+  });
+}
+
+/** A daemon that takes the connection and says nothing is away, too. */
+async function within<T>(work: Promise<T>, signal: AbortSignal, address: string): Promise<T> {
+  let late: (() => void) | undefined;
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    late = () =>
+      reject(Object.assign(new Error(`no answer from ${address} in ${HELLO_MS} ms`), { code: 'ETIMEDOUT' }));
+    signal.addEventListener('abort', late, { once: true });
+  });
+  try {
+    return await Promise.race([work, tooLate]);
+  } finally {
+    if (late !== undefined) signal.removeEventListener('abort', late);
+  }
+}
