@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/docker-of-run.ts'],
     // Processes, not threads: tests change folders, signals and limits of their own process.
     pool: 'forks',
     // Real servers and sandboxes share the machine; more workers than this only make each other late.
