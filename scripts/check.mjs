@@ -23,7 +23,7 @@ const steps = [
 
 await main(async () => {
   if (!afterTest) clearCounts();
-  await setUp();
+  await setUp({ tests: true });
   const failed = [];
   for (const [name, step] of steps) {
     if (only.length > 0 && !only.includes(name)) continue;

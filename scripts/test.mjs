@@ -7,6 +7,6 @@ await main(async () => {
   clearCounts();
   // Replaced by the suite's own counts; a set-up that fails is a failure too.
   keepCounts('short', { passed: 0, failed: 1, skipped: 0 });
-  await setUp();
+  await setUp({ tests: true });
   return runVitest('short', process.argv.slice(2));
 });

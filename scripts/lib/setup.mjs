@@ -2,8 +2,9 @@
 import { buildTypeScript } from './typescript.mjs';
 import { locked } from './lock.mjs';
 import { buildNative, installPackages, nativeBuilt, packagesInstalled } from './packages.mjs';
-import { Failure, capture } from './process.mjs';
+import { Failure, capture, which } from './process.mjs';
 import { canInstall, installPrograms, missingPrograms } from './system.mjs';
+import { canMakeTestImage, makeTestImage, testImageMade } from './test-image.mjs';
 
 // Progress goes to stderr, so that what a command prints stays its own.
 const say = (line) => console.error(`set-up: ${line}`);
@@ -11,23 +12,24 @@ const say = (line) => console.error(`set-up: ${line}`);
 /**
  * Makes the checkout ready to run. What is there already is left alone, without a word and without a network.
  * @param build false to leave out init and dist/, for commands that only need the packages.
+ * @param tests true to bring also what only the tests need: Docker, and an image for it.
  * @throws Failure with the words of the step that failed.
  */
-export async function setUp({ build = true } = {}) {
+export async function setUp({ build = true, tests = false } = {}) {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 10)) {
     throw new Failure(`set-up: Node 20.10 or later is needed; this is ${process.versions.node}.`);
   }
   const start = Date.now();
   const steps = await locked(
-    () => takeSteps(build),
+    () => takeSteps(build, tests),
     () => say('waiting for another set-up of this checkout'),
   );
   if (steps > 0) say(`done in ${((Date.now() - start) / 1000).toFixed(0)} s`);
 }
 
 /** @returns how many steps had something to do. */
-async function takeSteps(build) {
+async function takeSteps(build, tests) {
   let steps = 0;
   const step = async (line, work) => {
     steps += 1;
@@ -37,7 +39,7 @@ async function takeSteps(build) {
   const packages = packagesInstalled();
   const native = packages && (await nativeBuilt());
 
-  const missing = missingPrograms(!native);
+  const missing = missingPrograms(!native, tests);
   if (missing.length > 0) {
     const named = missing.map((need) => need.debian).join(' ');
     if (canInstall()) {
@@ -54,6 +56,12 @@ async function takeSteps(build) {
   if (build) {
     await buildInit();
     await buildTypeScript();
+  }
+  if (tests && which('dockerd') !== undefined && canMakeTestImage() && !testImageMade()) {
+    await step('making the image of the Docker tests (half a minute)', async () => {
+      // Those tests try again, and fail with the reason.
+      await makeTestImage().catch((error) => say(error.message));
+    });
   }
   return steps;
 }

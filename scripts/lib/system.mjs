@@ -1,5 +1,5 @@
 // What the operating system lacks: installed as root on Debian and Ubuntu, named elsewhere.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { capture, which } from './process.mjs';
 
 // `any`: programs of which one is enough. `debian`: the package that brings it.
@@ -19,9 +19,20 @@ const BUILD_NEEDS = [
   { any: ['python3'], debian: 'python3', why: 'better-sqlite3' },
 ];
 
-/** What is not here. @param native whether better-sqlite3 is still to be built. */
-export function missingPrograms(native) {
-  const needs = native ? [...NEEDS, ...BUILD_NEEDS] : NEEDS;
+// Only for the tests, and only installed: who may not install them runs the tests with what is there, and those
+// that can't do without say so.
+const TEST_NEEDS = [
+  { any: ['dockerd'], debian: 'docker.io', why: "the tests' own Docker" },
+  { any: ['mmdebstrap'], debian: 'mmdebstrap', why: 'the image of the Docker tests' },
+  { any: ['newuidmap'], debian: 'uidmap', why: 'the tests of the local engine as an ordinary user' },
+];
+
+/**
+ * What is not here.
+ * @param native whether better-sqlite3 is still to be built. @param tests whether the tests will run.
+ */
+export function missingPrograms(native, tests) {
+  const needs = [...NEEDS, ...(native ? BUILD_NEEDS : []), ...(tests && canInstall() ? TEST_NEEDS : [])];
   return needs.filter((need) => need.any.every((program) => which(program) === undefined));
 }
 
@@ -29,23 +40,46 @@ export function canInstall() {
   return process.getuid?.() === 0 && existsSync('/etc/debian_version') && which('apt-get') !== undefined;
 }
 
+const POLICY = '/usr/sbin/policy-rc.d';
+
+/**
+ * Runs `body` while no package that is installed starts a service: docker.io would start a daemon of the machine's.
+ * Debian asks this program; a machine that has one has decided already.
+ */
+async function withoutServices(body) {
+  if (existsSync(POLICY)) return body();
+  const forget = () => rmSync(POLICY, { force: true });
+  writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  process.once('exit', forget);
+  try {
+    return await body();
+  } finally {
+    forget();
+    process.off('exit', forget);
+  }
+}
+
 /** Never throws: what could not be installed is said, and set-up goes on with what is there. */
-export async function installPrograms(missing, say) {
+export function installPrograms(missing, say) {
+  return withoutServices(() => install(missing, say));
+}
+
+async function install(missing, say) {
   const names = [...new Set(missing.flatMap((need) => need.debian.split(' ')))];
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const options = ['-qq', '-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=20'];
   options.push('-o', 'DPkg::Lock::Timeout=300');
-  const install = (packages) =>
+  const aptInstall = (packages) =>
     capture('apt-get', ['install', '-y', '--no-install-recommends', ...options, ...packages], { env });
   const update = () => capture('apt-get', ['update', ...options], { env });
   const fresh = !listsPresent();
   if (fresh) await update();
-  if ((await install(names)).status === 0) return;
+  if ((await aptInstall(names)).status === 0) return;
   // The lists may be older than the archive.
   if (!fresh) await update();
   for (const name of names) {
     // Each by itself: one that this release does not have keeps none of the others out.
-    const { status, output } = await install([name]);
+    const { status, output } = await aptInstall([name]);
     const reason = output.trim().split('\n').at(-1) ?? '';
     if (status !== 0) say(`apt-get could not install ${name} (${reason}); going on without`);
   }

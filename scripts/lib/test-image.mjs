@@ -37,10 +37,11 @@ export function testImageMade() {
  * @returns its path. @throws Failure with mmdebstrap's words.
  */
 export async function testImageArchive() {
-  return existsSync(archive) ? archive : locked(make);
+  return existsSync(archive) ? archive : locked(makeTestImage);
 }
 
-async function make() {
+/** The same within the lock of set-up. */
+export async function makeTestImage() {
   if (existsSync(archive)) return archive;
   if (which('mmdebstrap') === undefined) {
     throw new Failure('The image of the Docker tests needs mmdebstrap (Debian: apt-get install mmdebstrap).');

@@ -27,8 +27,22 @@ export async function ensureTestImage(api: Docker): Promise<void> {
       },
     );
   if (there) return;
-  if (canMakeTestImage()) await importArchive(api);
-  else await buildFromRegistry(api);
+  const reasons = [];
+  if (canMakeTestImage()) {
+    try {
+      return await importArchive(api);
+    } catch (error) {
+      reasons.push(String(error));
+    }
+  } else {
+    reasons.push('mmdebstrap is not installed (Debian: apt-get install mmdebstrap)');
+  }
+  try {
+    await buildFromRegistry(api);
+  } catch (error) {
+    reasons.push(`debian:bookworm-slim could not be built upon: ${String(error)}`);
+    throw new Error(`The image of the Docker tests can't be made: ${reasons.join('; ')}.`, { cause: error });
+  }
 }
 
 async function importArchive(api: Docker): Promise<void> {
@@ -47,15 +61,7 @@ async function buildFromRegistry(api: Docker): Promise<void> {
   const context = pack();
   context.entry({ name: 'Dockerfile' }, DOCKERFILE);
   context.finalize();
-  try {
-    await finished(api, await api.buildImage(context as unknown as NodeJS.ReadableStream, { t: TEST_IMAGE }));
-  } catch (error) {
-    throw new Error(
-      'The image of the Docker tests can be made neither by mmdebstrap, which is not installed ' +
-        `(Debian: apt-get install mmdebstrap), nor from debian:bookworm-slim: ${String(error)}`,
-      { cause: error },
-    );
-  }
+  await finished(api, await api.buildImage(context as unknown as NodeJS.ReadableStream, { t: TEST_IMAGE }));
 }
 
 /** Awaits a stream of progress. @throws Error with the daemon's words. */
