@@ -272,6 +272,7 @@ int fs_main(int argc, char **argv);
 int listen_main(int argc, char **argv);
 int in_shell_main(int argc, char **argv);
 int keep_shell_main(int argc, char **argv);
+int network_main(int argc, char **argv);
 
 /* copy.c: copies trees on the host, also while they are written to. */
 int copy_main(int argc, char **argv);

@@ -110,6 +110,7 @@ int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "keep-shell") == 0) return keep_shell_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "listen") == 0) return listen_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "copy") == 0) return copy_main(argc - 2, argv + 2);
+  if (argc > 1 && strcmp(argv[1], "network") == 0) return network_main(argc - 2, argv + 2);
   int listen_fd = 3;
   bool stdio = argc == 2 && strcmp(argv[1], "--stdio") == 0;
   if (argc == 3 && strcmp(argv[1], "--listen-fd") == 0) {
@@ -117,7 +118,7 @@ int main(int argc, char **argv) {
   } else if (argc == 3 && strcmp(argv[1], "--listen") == 0) {
     listen_fd = listen_at(argv[2]);
   } else if (argc != 1 && !stdio) {
-    dprintf(2, "usage: codeset-init [--listen-fd N | --listen PATH | --stdio] | as-subject CMD… | fs OP …\n");
+    dprintf(2, "usage: codeset-init [--listen-fd N | --listen PATH | --stdio] | as-subject CMD… | fs OP … | network … -- CMD…\n");
     return 2;
   }
   prepare_process();

@@ -577,6 +577,37 @@ static void the_subject_gets_its_user_no_capabilities_and_a_folder_of_its_own(vo
   report(__func__, good);
 }
 
+static void the_network_is_closed_and_can_not_be_opened_again(void) {
+  bool good = true;
+  char out[16384], line[2048];
+  const char *wrong[] = {"", "--", "--probe x", "--nonsense 1.1.1.1 -- /bin/true", "--resolver -- /bin/true",
+                         "--resolver 1.1.1.300 -- /bin/true", "--resolver 1.1.1.0/24 -- /bin/true",
+                         "--allow 1.1.1.1 -- /bin/true", "--allow 1.1.1.1:0 -- /bin/true",
+                         "--allow fd00::1:80 -- /bin/true", "--deny-host 1.1.1.1/33 -- /bin/true"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    snprintf(line, sizeof line, "%s network %s 2>/dev/null", init_path, wrong[i]);
+    CHECK(run_in_scratch(line, out, sizeof out) == 125);
+  }
+  snprintf(line, sizeof line, "%s network --probe 2>&1", init_path);
+  if (run_in_scratch(line, out, sizeof out) != 0) {
+    printf("skip the rest of %s: %s", __func__, out);
+    report(__func__, good);
+    return;
+  }
+  const char *told = "unshare -Urn %s network --resolver 10.9.9.9 --resolver fd00::53 --allow [fd00::1]:3128 "
+                     "--deny-host 9.9.9.7/29 -- /bin/sh -c 'grep Cap /proc/self/status; %s network -- /bin/true 2>&1'";
+  snprintf(line, sizeof line, told, init_path, init_path);
+  CHECK(run_in_scratch(line, out, sizeof out) == 125 && strstr(out, "CAP_NET_ADMIN is missing here") != NULL);
+  const char *sets[] = {"CapInh:\t", "CapPrm:\t", "CapEff:\t", "CapBnd:\t", "CapAmb:\t"};
+  for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+    const char *at = strstr(out, sets[i]);
+    CHECK(at != NULL && (strtoull(at + strlen(sets[i]), NULL, 16) & 0x3000) == 0);
+  }
+  snprintf(line, sizeof line, "unshare -Urn %s network -- /nothing/there 2>/dev/null", init_path);
+  CHECK(run_in_scratch(line, out, sizeof out) == 127);
+  report(__func__, good);
+}
+
 /* ---------------------------------------------------------------- shells */
 
 /* EXITED's flags of an exec in turn. */
@@ -788,6 +819,7 @@ int main(int argc, char **argv) {
   wrong_uses_of_in_shell_are_refused();
   files_are_written_read_listed_moved_and_removed();
   the_subject_gets_its_user_no_capabilities_and_a_folder_of_its_own();
+  the_network_is_closed_and_can_not_be_opened_again();
   char command[128];
   snprintf(command, sizeof command, "rm -rf %s", scratch);
   if (system(command) != 0) failed++;

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -63,6 +65,57 @@ async function cgroupsNaming(word: string): Promise<string[]> {
     `*${word}*`,
   ]);
   return stdout.split('\n').filter((line) => line !== '');
+}
+
+/** Tries to talk to each ADDRESS:PORT in every way there is; what comes after `world` is only sent to, bound. */
+const REACH = `
+import errno, socket, sys
+REFUSED = {errno.EPERM, errno.EACCES, errno.EHOSTUNREACH, errno.ENETUNREACH}
+device = next(name for _, name in socket.if_nameindex() if name != 'lo').encode()
+def attempt(where, kind, bound):
+    host, port = where.split(':')
+    with socket.socket(socket.AF_INET, kind) as s:
+        s.settimeout(20)
+        try:
+            if bound: s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
+            if kind == socket.SOCK_DGRAM: s.sendto(b'here', (host, int(port)))
+            else: s.connect((host, int(port)))
+            return 'sent'
+        except OSError as error:
+            return 'refused' if error.errno in REFUSED else repr(error)
+at = sys.argv.index('world')
+for where in sys.argv[1:at]:
+    for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
+        for bound in True, False:
+            print(where, kind.name, 'bound' if bound else 'free', attempt(where, kind, bound))
+print('world', sys.argv[at + 1], attempt(sys.argv[at + 1], socket.SOCK_DGRAM, True))
+`;
+
+/** A service of this host at a private address, which a sandbox must not reach; the address goes with it. */
+async function listenPrivately(): Promise<
+  AsyncDisposable & { readonly address: string; readonly port: number; heard(): readonly string[] }
+> {
+  const address = `10.213.${process.pid % 256}.${Math.floor(process.pid / 256) % 256}`;
+  const heard: string[] = [];
+  await promisify(execFile)('ip', ['addr', 'replace', `${address}/32`, 'dev', 'lo']);
+  const server = createServer((socket) => {
+    heard.push('tcp');
+    socket.destroy();
+  });
+  const datagrams = createSocket('udp4', () => void heard.push('udp'));
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => datagrams.bind(port, address, resolve));
+  return {
+    address,
+    port,
+    heard: () => heard,
+    [Symbol.asyncDispose]: async () => {
+      datagrams.close();
+      await new Promise((resolve) => server.close(resolve));
+      await promisify(execFile)('ip', ['addr', 'del', `${address}/32`, 'dev', 'lo']);
+    },
+  };
 }
 
 describe.skipIf(!isRoot)('the local engine', () => {
@@ -226,6 +279,66 @@ describe.skipIf(!isRoot)('the local engine', () => {
       expect(raw.stderr).toMatch(/PermissionError/);
       await engine.destroy('a');
       expect(await processesNaming(`${at.runDir}/`)).toEqual([]);
+    });
+
+    test('a socket that is bound to the interface goes around no closed range, as agent or as root', async () => {
+      if (!engine.capabilities().publicNetwork) {
+        console.warn(`skipped: ${engine.capabilities().warnings.join(' ')}`);
+        return;
+      }
+      await using listener = await listenPrivately();
+      const { stdout: routes } = await promisify(execFile)('ip', ['-4', 'route', 'show', 'default']);
+      const gateway = /\bvia (\S+)/.exec(routes)?.[1];
+      const closed = [
+        `${listener.address}:${listener.port}`,
+        ...(gateway === undefined ? [] : [`${gateway}:80`]),
+        ...['10.1.2.3:53', '169.254.169.254:80', '192.168.1.1:53', '172.17.0.1:80', '100.64.0.1:80'],
+        ...['192.0.2.1:80', '198.18.0.1:80', '224.0.0.1:80', '240.0.0.1:80'],
+      ];
+      await engine.create(sandboxSpec('a', { network: 'public' }));
+      for (const user of ['agent', 'root']) {
+        const { stdout, stderr } = await inSandbox(engine, 'a', (init) =>
+          init.run(['/usr/bin/python3', '-c', REACH, ...closed, 'world', '1.1.1.1:53'], { user }),
+        );
+        const lines = stdout.trim().split('\n');
+        expect(lines.slice(-1), stderr).toEqual(['world 1.1.1.1:53 sent']);
+        const reached = lines.slice(0, -1).filter((line) => !line.endsWith(' refused'));
+        expect(reached).toEqual([]);
+        // Each over TCP and UDP, bound to the interface and not.
+        expect(lines).toHaveLength(closed.length * 4 + 1);
+        const capabilities = await sh(engine, 'a', 'grep CapBnd /proc/self/status /proc/1/status', user);
+        for (const set of capabilities.stdout
+          .trim()
+          .split('\n')
+          .slice(user === 'root' ? 0 : 1)) {
+          // CAP_NET_ADMIN and CAP_NET_RAW.
+          expect(BigInt(`0x${/[0-9a-f]+$/.exec(set)?.[0] ?? 'f'}`) & 0x3000n).toBe(0n);
+        }
+      }
+      expect(listener.heard()).toEqual([]);
+    });
+
+    test('where the kernel has no filter, network public is refused with a sentence', async () => {
+      await engine.close();
+      const broken = `${at.dataDir}-init`;
+      await writeFile(
+        broken,
+        `#!/bin/sh\ncase $1 in network) echo 'network: no nf_tables.' >&2; exit 125 ;; esac\nexec ${initPath} "$@"\n`,
+        {
+          mode: 0o755,
+        },
+      );
+      try {
+        engine = await at.open({ initPath: broken });
+        expect(engine.capabilities().publicNetwork).toBe(false);
+        expect(engine.capabilities().warnings).toContain(
+          'Network "public" can\'t be given: network: no nf_tables.',
+        );
+        const refusal = await failure(engine.create(sandboxSpec('a', { network: 'public' })));
+        expect(refusal).toMatchObject({ reason: 'ENGINE_UNSUPPORTED' });
+      } finally {
+        await rm(broken);
+      }
     });
   });
 });

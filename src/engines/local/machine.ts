@@ -56,7 +56,7 @@ export async function probeMachine(given: {
   await bare.build();
   const [overlay, publicNetwork, probed] = await Promise.all([
     probeOverlay(paths.dataDir, hostIdBase),
-    probePublicNetwork(),
+    probePublicNetwork(options.initPath),
     probeRuntimes(
       options.runtimes ?? ['crun', 'runc'],
       bare,

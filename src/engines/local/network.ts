@@ -7,8 +7,9 @@ import { run, runDetaching } from './command.js';
 import type { SandboxPaths } from './paths.js';
 
 // Network `public`: pasta gives the sandbox's own network namespace a way out through ordinary sockets of the
-// host. Routes inside close what isn't the world; commands lack the capabilities to change a route or to write
-// packets past them.
+// host. Init's `network` closes what isn't the world before anything runs, with a filter that no socket gets around.
+// Routes close the same, so that a program is told at once; they alone would not hold a socket that is bound to the
+// interface. Commands lack the capabilities to change either or to write packets past them.
 
 /** Not the world: this host, private networks, link-local (cloud metadata among them), multicast, reserved. */
 const CLOSED = [
@@ -18,15 +19,19 @@ const CLOSED = [
   '169.254.0.0/16',
   '172.16.0.0/12',
   '192.0.0.0/24',
+  '192.0.2.0/24',
   '192.88.99.0/24',
   '192.168.0.0/16',
   '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
   '224.0.0.0/4',
   '240.0.0.0/4',
   '168.63.129.16/32',
 ];
 /** Stands for the host's resolver where that listens on the host's loopback only. */
 const RESOLVER_STAND_IN = '169.254.253.53';
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443, 'ftp:': 21 };
 const PROXY_VARIABLES = /^(https?|all|ftp)_proxy$/i;
 
 export interface PublicNetwork {
@@ -35,7 +40,8 @@ export interface PublicNetwork {
   readonly notes: readonly string[];
 }
 
-export async function probePublicNetwork(): Promise<PublicNetwork> {
+/** @param initPath the built codeset-init */
+export async function probePublicNetwork(initPath: string): Promise<PublicNetwork> {
   const absent: string[] = [];
   if ((await run('pasta', ['--version'])).code !== 0)
     absent.push('pasta (Debian, Ubuntu: apt-get install passt)');
@@ -45,12 +51,17 @@ export async function probePublicNetwork(): Promise<PublicNetwork> {
   if (absent.length > 0) {
     return { missing: `Network "public" can't be given: missing ${absent.join(', ')}.`, notes: [] };
   }
+  const filter = await run(initPath, ['network', '--probe']);
+  if (filter.code !== 0) {
+    const why = filter.stderr.trim() || `${initPath} network --probe ended with ${filter.code}.`;
+    return { missing: `Network "public" can't be given: ${why}`, notes: [] };
+  }
   const resolvers = hostResolvers();
   const notes =
     resolvers.private.length === 0
       ? []
       : [
-          `Sandboxes with network "public" may reach ${resolvers.private.join(', ')} although private: the host's name service is there.`,
+          `Sandboxes with network "public" may reach ${resolvers.private.join(', ')} at port 53 although private: the host's name service is there.`,
         ];
   return { missing: undefined, notes };
 }
@@ -95,21 +106,51 @@ export function resolvConf(): string {
   return [...names.map((name) => `nameserver ${name}`), ...rest, ''].join('\n');
 }
 
-/** Private addresses that the world is only reached through: the resolver's and the proxies'. */
-async function exceptions(env: Readonly<Record<string, string>>): Promise<readonly string[]> {
-  const { private: resolvers, loopback } = hostResolvers();
-  const found = new Set(loopback ? [RESOLVER_STAND_IN] : resolvers);
+/** What of this host and beside it the world is only reached through. */
+interface Openings {
+  readonly resolvers: readonly string[];
+  readonly proxies: readonly { readonly address: string; readonly port: number }[];
+}
+
+async function openings(env: Readonly<Record<string, string>>): Promise<Openings> {
+  const { servers, loopback } = hostResolvers();
+  const proxies = new Map<string, { address: string; port: number }>();
   for (const [name, value] of Object.entries(env)) {
     if (!PROXY_VARIABLES.test(name)) continue;
     try {
-      const host = new URL(value.includes('://') ? value : `http://${value}`).hostname;
-      const address = isIP(host) === 4 ? host : (await lookup(host, { family: 4 })).address;
-      if (isClosed(address) && !address.startsWith('127.')) found.add(address);
+      const url = new URL(value.includes('://') ? value : `http://${value}`);
+      const { hostname } = url;
+      const address = isIP(hostname) === 4 ? hostname : (await lookup(hostname, { family: 4 })).address;
+      const port = Number(url.port) || DEFAULT_PORTS[url.protocol] || 1080;
+      if (!address.startsWith('127.')) proxies.set(`${address}:${port}`, { address, port });
     } catch {
       // Not an address that can be found now: nothing to open.
     }
   }
-  return [...found];
+  return { resolvers: loopback ? [RESOLVER_STAND_IN] : servers, proxies: [...proxies.values()] };
+}
+
+function hostAddresses(): readonly string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter((address) => address.family === 'IPv4' && !address.internal)
+    .map((address) => address.address);
+}
+
+async function hostGateways(): Promise<readonly string[]> {
+  const { stdout } = await run('ip', ['-4', 'route', 'show', 'default']);
+  return [...stdout.matchAll(/\bvia (\d+\.\d+\.\d+\.\d+)/g)].flatMap((found) => found[1] ?? []);
+}
+
+/** What init's `network` is told, `--` not included: the addresses that are open beside the world, and this host's. */
+export async function filterFlags(env: Readonly<Record<string, string>>): Promise<readonly string[]> {
+  const { resolvers, proxies } = await openings(env);
+  const denied = [...hostAddresses(), ...(await hostGateways())].filter((address) => !isClosed(address));
+  return [
+    ...resolvers.flatMap((address) => ['--resolver', address]),
+    ...proxies.flatMap(({ address, port }) => ['--allow', `${address}:${port}`]),
+    ...[...new Set(denied)].flatMap((address) => ['--deny-host', address]),
+  ];
 }
 
 /** Gives the sandbox whose init is `pid` its way out. Throws with pasta's or ip's words. */
@@ -150,19 +191,17 @@ export async function openPublicNetwork(
   // The way out needs no gateway (pasta answers for every address), so none of the host's network stays on the
   // link; what is closed is more special than the default route, and what is opened more special still.
   const own = new Set(shown.stdout.match(/inet (\d+\.){3}\d+/g)?.map((text) => text.slice(5)) ?? []);
-  const hostAddresses = Object.values(networkInterfaces())
-    .flatMap((list) => list ?? [])
-    .filter((address) => address.family === 'IPv4' && !address.internal && !own.has(address.address))
-    .map((address) => `${address.address}/32`);
-  const gateway = /\bvia (\d+\.\d+\.\d+\.\d+)/.exec(
-    (await run('ip', ['-4', 'route', 'show', 'default'])).stdout,
-  )?.[1];
-  const neighbours = gateway === undefined ? [] : [`${gateway}/32`];
+  const others = [...hostAddresses().filter((address) => !own.has(address)), ...(await hostGateways())];
+  const { resolvers: names, proxies } = await openings(env);
   const batch = [
     `route flush dev ${device} table main`,
     `route add default dev ${device}`,
-    ...[...CLOSED, ...hostAddresses, ...neighbours].map((range) => `route replace unreachable ${range}`),
-    ...(await exceptions(env)).map((address) => `route replace ${address}/32 dev ${device}`),
+    ...[...CLOSED, ...others.map((address) => `${address}/32`)].map(
+      (range) => `route replace unreachable ${range}`,
+    ),
+    ...[...names, ...proxies.map(({ address }) => address)].map(
+      (address) => `route replace ${address}/32 dev ${device}`,
+    ),
     '',
   ].join('\n');
   const batchPath = `${paths.run}/routes`;

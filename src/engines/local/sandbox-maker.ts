@@ -14,13 +14,13 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { AGENT_UID, WORKSPACE } from '../../core/environment.js';
 import type { SandboxPart, SandboxSpec } from '../../core/ports/engine.js';
-import { capabilitiesFor } from '../shared/capabilities.js';
+import { startingCapabilitiesFor } from '../shared/capabilities.js';
 import { ociConfig, ownerInside, type Bind } from './bundle.js';
 import type { Cgroups } from './cgroups.js';
 import { run, runDetaching } from './command.js';
 import { CODESET_RUN, type HostRoot } from './host-root.js';
 import type { Layers } from './layers.js';
-import { openPublicNetwork, resolvConf } from './network.js';
+import { filterFlags, openPublicNetwork, resolvConf } from './network.js';
 import { overlayOptions, type OverlayFeatures } from './overlay.js';
 import type { Paths, SandboxPaths } from './paths.js';
 import { formatIdentity, identify } from './process-identity.js';
@@ -206,6 +206,7 @@ export class SandboxMaker {
     const { cgroups, hostIdBase, hostRoot, layers } = this.#parts;
     if (this.#initFolder === undefined) throw new Error('prepareInit comes first');
     const user = spec.environment.user === 'root' ? 'root' : 'agent';
+    const program = `${CODESET_RUN}/init`;
     const binds: Bind[] = [
       ...(await hostRoot.binds(join(at.mount('root'), 'local'))),
       { source: at.hosts, destination: '/etc/hosts' },
@@ -218,10 +219,15 @@ export class SandboxMaker {
     ];
     return ociConfig({
       rootfs: join(at.mount('root'), 'root'),
-      args: [`${CODESET_RUN}/init`],
+      args: [
+        ...(spec.network === 'public'
+          ? [program, 'network', ...(await filterFlags(this.#parts.passThroughEnv)), '--']
+          : []),
+        program,
+      ],
       hostname: spec.hostname,
       binds,
-      capabilities: capabilitiesFor(spec.network),
+      capabilities: startingCapabilitiesFor(spec.network),
       hostIdBase,
       cgroupsPath: cgroups.cgroupsPath(spec.sandboxId),
       limits: { ...spec.resources, swap: cgroups.countsSwap },

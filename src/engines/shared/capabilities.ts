@@ -18,9 +18,15 @@ export const ROOT_CAPABILITIES = [
   'CAP_AUDIT_WRITE',
 ] as const;
 
-/** With CAP_NET_RAW a packet socket would go around the routes that close private networks. */
+/** What stays. With CAP_NET_RAW a packet socket would go around the routes that close private networks. */
 export function capabilitiesFor(network: SandboxSpec['network']): readonly string[] {
   return network === 'public'
     ? ROOT_CAPABILITIES.filter((name) => name !== 'CAP_NET_RAW')
     : ROOT_CAPABILITIES;
+}
+
+/** What the container starts with: init's `network` closes private networks, and gives CAP_NET_ADMIN up before PID 1. */
+export function startingCapabilitiesFor(network: SandboxSpec['network']): readonly string[] {
+  const staying = capabilitiesFor(network);
+  return network === 'public' ? [...staying, 'CAP_NET_ADMIN'] : staying;
 }
