@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 out=${OUT:-build/codeset-init}
 cc=${CC:-cc}
-sources="main.c init.c link.c ring.c request.c spawn.c tty.c tree.c turn.c user.c files.c as_subject.c listen.c copy.c in_shell.c keep_shell.c network.c"
+sources="main.c init.c link.c ring.c request.c spawn.c tty.c tree.c turn.c user.c files.c as_subject.c listen.c copy.c store.c in_shell.c keep_shell.c network.c"
 if [ -x "$out" ]; then
   newer=$(find $sources init.h shell.h build.sh -newer "$out" | head -n 1)
   [ -n "$newer" ] || exit 0

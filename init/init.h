@@ -276,5 +276,6 @@ int network_main(int argc, char **argv);
 
 /* copy.c: copies trees on the host, also while they are written to. */
 int copy_main(int argc, char **argv);
+int store_main(int argc, char **argv);
 
 #endif

@@ -46,8 +46,11 @@ static int listen_at(const char *path) {
   if (strlen(path) >= sizeof address.sun_path) return -1;
   strcpy(address.sun_path, path);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 4) != 0) return -1;
-  return fd;
+  /* The folder says who may come; the service outside need not be this root. */
+  mode_t mask = umask(0);
+  bool done = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 16) == 0;
+  umask(mask);
+  return done ? fd : -1;
 }
 
 /* From inside the sandbox nobody ends init: a signal of the host's has no sender here (pid 0). */
@@ -111,6 +114,7 @@ int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "listen") == 0) return listen_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "copy") == 0) return copy_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "network") == 0) return network_main(argc - 2, argv + 2);
+  if (argc > 1 && strcmp(argv[1], "store") == 0) return store_main(argc - 2, argv + 2);
   int listen_fd = 3;
   bool stdio = argc == 2 && strcmp(argv[1], "--stdio") == 0;
   if (argc == 3 && strcmp(argv[1], "--listen-fd") == 0) {

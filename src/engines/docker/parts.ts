@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { MountSettings } from 'dockerode';
 import type { Environment, Ground, GroundImage } from '../../core/environment.js';
 import type { ResolveOptions } from '../../core/ports/engine.js';
 
@@ -27,13 +28,29 @@ export interface LinkedContainer {
   readonly containerId: string;
 }
 
-/** Ways to a sandbox's init, one for each LinkMode. */
-export interface Link {
-  /** What the container's init is started with. */
+/** What a container needs so that its init can be reached. */
+export interface LinkSettings {
+  /** Init's own arguments. */
   readonly initArguments: readonly string[];
+  readonly env: readonly string[];
+  readonly mounts: readonly MountSettings[];
+  readonly tmpfs: Readonly<Record<string, string>>;
+  readonly openStdin: boolean;
+}
+
+/** A way to a sandbox's init, one for each LinkMode. */
+export interface Link {
+  readonly mode: 'socket' | 'attach' | 'exec';
+  /** Makes what has to be there before the container. */
+  prepare(sandboxId: string): Promise<LinkSettings>;
   /**
-   * As Engine.connect, but for a container that is known to be there; whatever else goes wrong is thrown as it comes.
+   * A connection to the init of a container that was started; it waits a moment for an init that is about to listen.
+   * Whatever goes wrong is thrown as it comes.
    * @param received may get what comes, in place of `data` events; the chunk is good during the call only.
    */
   open(container: LinkedContainer, received?: (chunk: Buffer) => void): Promise<Duplex>;
+  /** Removes what `prepare` made. */
+  remove(sandboxId: string): Promise<void>;
+  /** Sandboxes that `prepare` made something for. */
+  prepared(): Promise<readonly string[]>;
 }

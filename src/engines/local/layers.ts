@@ -7,7 +7,7 @@ import { CodesetError } from '../../core/errors.js';
 import { SharedWork } from '../../core/keyed.js';
 import type { LayerInfo } from '../../core/ports/engine.js';
 import { run } from './command.js';
-import type { Copier, Hold } from './copier.js';
+import type { Copier, Hold } from '../shared/copier.js';
 import { diskFull } from '../shared/disk-full.js';
 import type { DiskUsage } from '../shared/disk-guard.js';
 import { readOnlyOverlay } from './overlay.js';

@@ -1,5 +1,4 @@
 import { mkdir, readFile, readdir, statfs, writeFile } from 'node:fs/promises';
-import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import type { Environment, Ground, NetworkMode } from '../../core/environment.js';
@@ -16,12 +15,14 @@ import type {
   SandboxUsage,
 } from '../../core/ports/engine.js';
 import { Cgroups } from './cgroups.js';
-import { Copier, endedMeanwhile } from './copier.js';
+import { Copier, endedMeanwhile } from '../shared/copier.js';
+import { runProgram } from './run-program.js';
 import { diskFull } from '../shared/disk-full.js';
 import { DiskGuard } from '../shared/disk-guard.js';
 import { checkEnvironment } from './environment-check.js';
 import { Freezer } from '../shared/freezer.js';
 import { HostRoot } from './host-root.js';
+import { connectToInit } from '../shared/init-socket.js';
 import { diskUsage, eachUsage, Layers, removeTree } from './layers.js';
 import { DEFAULT_HOST_ID_BASE, type LocalEngineOptions } from './options.js';
 import { Paths } from './paths.js';
@@ -47,9 +48,6 @@ interface Parts {
   readonly maker: SandboxMaker;
   readonly fingerprint: string;
 }
-
-/** Whatever any link receives is read into this and handed on at once, one link after another. */
-const RECEIVED = Buffer.allocUnsafeSlow(256 * 1024);
 
 /** Sandboxes straight from an OCI runtime on this machine, no daemon. */
 export class LocalEngine implements Engine {
@@ -116,7 +114,7 @@ export class LocalEngine implements Engine {
       paths,
       hostIdBase,
       unpack: (target, tar) => unpackInside(target, tar, { paths, cgroups, bare, runtime: machine.runtime }),
-      copier: new Copier(options.initPath),
+      copier: new Copier(options.initPath, runProgram),
     });
     await layers.open();
     const maker = new SandboxMaker({
@@ -258,17 +256,9 @@ export class LocalEngine implements Engine {
 
   async connect(sandboxId: string, received?: (chunk: Buffer) => void): Promise<Duplex> {
     const at = this.#parts.paths.sandbox(sandboxId);
-    const socket = connectSocket({
-      path: at.socket,
-      ...(received === undefined ? {} : { onread: { buffer: RECEIVED, callback: hand(received) } }),
-    });
     try {
-      await new Promise<void>((resolve, reject) => {
-        socket.once('connect', resolve);
-        socket.once('error', reject);
-      });
+      return await connectToInit(at.socket, received);
     } catch (error) {
-      socket.destroy();
       if (await this.#isAlive(sandboxId)) {
         throw new CodesetError(
           'unavailable',
@@ -280,8 +270,6 @@ export class LocalEngine implements Engine {
       const why = await readFile(at.ended, 'utf8').catch(() => 'The sandbox is gone.');
       throw new CodesetError('failed-precondition', 'SESSION_LOST', why, { cause: error });
     }
-    socket.removeAllListeners('error');
-    return socket;
   }
 
   async commit(
@@ -303,7 +291,7 @@ export class LocalEngine implements Engine {
     const bytes = await diskUsage(copies.map(({ upper }) => upper));
     await this.#keepReserve(bytes);
     try {
-      const during = <T>(work: (pids: readonly number[]) => Promise<T>): Promise<T> =>
+      const during = <T>(work: (pids: readonly number[] | undefined) => Promise<T>): Promise<T> =>
         this.#freezer.during(sandboxId, work);
       return await store.copy(copies, { lasting, bytes, hold: { signal, during } });
     } catch (error) {
@@ -413,12 +401,4 @@ function engineFailed(message: string, cause: unknown): CodesetError {
   if (code === 'ENOSPC' || code === 'EDQUOT' || /No space left on device/.test(String(cause)))
     return diskFull();
   return new CodesetError('internal', 'ENGINE_FAILED', message, { cause });
-}
-
-/** True: go on reading. */
-function hand(received: (chunk: Buffer) => void): (length: number) => boolean {
-  return (length) => {
-    received(RECEIVED.subarray(0, length));
-    return true;
-  };
 }

@@ -3,8 +3,8 @@ export interface Stopper {
   freeze(sandboxId: string): Promise<void>;
   /** Idempotent; nothing happens when there is no such sandbox. */
   thaw(sandboxId: string): Promise<void>;
-  /** As the host numbers them, where they can be known. */
-  processes(sandboxId: string): Promise<readonly number[]>;
+  /** As this machine numbers them; undefined where they can't be known. */
+  processes(sandboxId: string): Promise<readonly number[] | undefined>;
 }
 
 /** Holds sandboxes still while something is done with their files. */
@@ -31,7 +31,7 @@ export class Freezer {
   }
 
   /** Tells `work` the processes that stand still. A sandbox that has ended is still anyway. */
-  async during<T>(sandboxId: string, work: (pids: readonly number[]) => Promise<T>): Promise<T> {
+  async during<T>(sandboxId: string, work: (pids: readonly number[] | undefined) => Promise<T>): Promise<T> {
     const before = this.#held.get(sandboxId) ?? Promise.resolve();
     const mine = before
       .catch(() => undefined)

@@ -22,7 +22,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Copier, mapsFileForWriting } from '../../../../src/engines/local/copier.js';
+import { Copier, mapsFileForWriting } from '../../../../src/engines/shared/copier.js';
+import { runProgram } from '../../../../src/engines/local/run-program.js';
 import { Layers } from '../../../../src/engines/local/layers.js';
 import { Paths } from '../../../../src/engines/local/paths.js';
 import { extent } from '../../../support/extent.js';
@@ -190,7 +191,7 @@ for p in (d, f, s):
         paths,
         hostIdBase: 0,
         unpack: () => Promise.reject(new Error('not here')),
-        copier: new Copier(program),
+        copier: new Copier(program, runProgram),
       });
       await layers.open();
       const hold = {
@@ -234,7 +235,7 @@ for p in (d, f, s):
       paths,
       hostIdBase: 0,
       unpack: () => Promise.reject(new Error('not here')),
-      copier: new Copier(program),
+      copier: new Copier(program, runProgram),
     });
     await layers.open();
     const upper = join(folder.path, 'upper');

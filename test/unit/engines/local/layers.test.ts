@@ -1,12 +1,16 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { Copier } from '../../../../src/engines/local/copier.js';
+import { Copier } from '../../../../src/engines/shared/copier.js';
+import { runProgram } from '../../../../src/engines/local/run-program.js';
 import { Layers } from '../../../../src/engines/local/layers.js';
 import { Paths } from '../../../../src/engines/local/paths.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
-const copier = new Copier(new URL('../../../../init/build/codeset-init', import.meta.url).pathname);
+const copier = new Copier(
+  new URL('../../../../init/build/codeset-init', import.meta.url).pathname,
+  runProgram,
+);
 const hold = {
   during: <T>(work: (pids: readonly number[]) => Promise<T>): Promise<T> => work([]),
   signal: new AbortController().signal,

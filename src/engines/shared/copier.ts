@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { CodesetError } from '../../core/errors.js';
-import { diskFull } from '../shared/disk-full.js';
+import { diskFull } from './disk-full.js';
 
 /** Above this a copy would hold a sandbox for too long, and most of it is made while the sandbox runs. */
 const LONG_BYTES = 16 * 1024 ** 2;
@@ -12,19 +11,36 @@ export interface Copy {
   readonly to: string;
 }
 
-/** Holds still what is copied while `work` runs, which is told the processes that it holds. */
+/** Holds still what is copied while `work` runs, which is told the processes that it holds, where they are known. */
 export interface Hold {
-  readonly during: <T>(work: (pids: readonly number[]) => Promise<T>) => Promise<T>;
+  readonly during: <T>(work: (pids: readonly number[] | undefined) => Promise<T>) => Promise<T>;
   /** Aborted when what is copied is about to go. */
   readonly signal: AbortSignal;
 }
 
+export interface RunOptions {
+  /** Aborted: the program is killed. */
+  readonly signal?: AbortSignal;
+  /** Called at the first bytes of stdout; stdin is one byte when `go` is called. Without it stdin is empty. */
+  readonly onReady?: (go: () => void) => void;
+  readonly cwd?: string;
+}
+
+/** Runs a program where the trees lie and answers when it is gone. */
+export type RunProgram = (
+  argv: readonly string[],
+  options: RunOptions,
+) => Promise<{ readonly code: number | undefined; readonly stderr: string }>;
+
 /** What becomes of codeset-init's `copy`; init/copy.c says how it works. */
 export class Copier {
   readonly #initPath: string;
+  readonly #runProgram: RunProgram;
 
-  constructor(initPath: string) {
+  /** @param initPath as `runProgram` finds it */
+  constructor(initPath: string, runProgram: RunProgram) {
     this.#initPath = initPath;
+    this.#runProgram = runProgram;
   }
 
   /** The command line that copies what stands still. */
@@ -54,59 +70,64 @@ export class Copier {
   }
 
   async #run(
-    [program = '', ...args]: readonly string[],
+    argv: readonly string[],
     signal: AbortSignal | undefined,
     hold?: (again: () => Promise<void>) => Promise<void>,
     cwd = '/',
   ): Promise<void> {
-    const child = spawn(program, args, {
-      cwd,
-      stdio: ['pipe', 'pipe', 'pipe'],
-      killSignal: 'SIGKILL',
-      ...(signal === undefined ? {} : { signal }),
-    });
-    let stderr = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      if (stderr.length < 4096) stderr += text;
-    });
-    child.stdin.on('error', () => undefined);
-    const ended = new Promise<number>((resolve) => {
-      child.once('error', (error) => {
-        stderr += error.message;
-        if (child.pid === undefined) resolve(1);
-      });
-      child.once('close', (code) => resolve(code ?? 1));
-    });
-    if (hold !== undefined) {
-      const ready = new Promise<boolean>((resolve) => void child.stdout.once('data', () => resolve(true)));
-      const copied = await Promise.race([ready, ended.then(() => false)]);
-      try {
-        if (copied && signal?.aborted !== true) {
-          await hold(async () => {
-            child.stdin.end('g');
-            await ended;
-          });
-        }
-      } finally {
-        child.stdin.end();
-      }
-    }
-    child.stdout.resume();
-    child.stdin.end();
-    const code = await ended;
+    const { code, stderr } = await (hold === undefined
+      ? this.#runProgram(argv, { cwd, ...(signal === undefined ? {} : { signal }) })
+      : this.#runHeld(argv, signal, hold, cwd));
     if (signal?.aborted === true) throw endedMeanwhile();
-    if (code === 0) return;
-    throw failure(code, stderr);
+    if (code !== 0) throw failure(code, stderr);
+  }
+
+  async #runHeld(
+    argv: readonly string[],
+    signal: AbortSignal | undefined,
+    hold: (again: () => Promise<void>) => Promise<void>,
+    cwd: string,
+  ): Promise<{ readonly code: number | undefined; readonly stderr: string }> {
+    const givenUp = new AbortController();
+    const signals = signal === undefined ? [givenUp.signal] : [signal, givenUp.signal];
+    let onReady: (go: () => void) => void = () => undefined;
+    const ready = new Promise<() => void>((resolve) => void (onReady = resolve));
+    const ended = this.#runProgram(argv, { cwd, signal: AbortSignal.any(signals), onReady });
+    try {
+      const go = await Promise.race([ready, ended.then(() => undefined)]);
+      if (go !== undefined && signal?.aborted !== true) {
+        await hold(async () => {
+          go();
+          await ended;
+        });
+      }
+    } catch (error) {
+      givenUp.abort();
+      await ended.catch(() => undefined);
+      throw error;
+    }
+    return ended;
   }
 }
 
 /**
  * Milliseconds since 1970, of now, when nothing is under way that could change a file without its change time:
- * undefined while a file is mapped for writing, whose pages change unseen.
+ * undefined while a file is, or may be, mapped for writing, whose pages change unseen.
  */
-async function tellingMoment(pids: readonly number[]): Promise<number | undefined> {
-  const maps = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/maps`, 'utf8').catch(() => '')));
-  return maps.some(mapsFileForWriting) ? undefined : Date.now();
+async function tellingMoment(pids: readonly number[] | undefined): Promise<number | undefined> {
+  if (pids === undefined) return undefined;
+  const maps = await Promise.all(pids.map(mapsOf));
+  return maps.some((text) => text === undefined || mapsFileForWriting(text)) ? undefined : Date.now();
+}
+
+/** Undefined where it can't be known. */
+async function mapsOf(pid: number): Promise<string | undefined> {
+  try {
+    return await readFile(`/proc/${pid}/maps`, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    return code === 'ENOENT' || code === 'ESRCH' ? '' : undefined;
+  }
 }
 
 /** @param maps as /proc/PID/maps has them */
@@ -125,7 +146,7 @@ export function endedMeanwhile(): CodesetError {
   );
 }
 
-function failure(code: number, stderr: string): CodesetError {
+function failure(code: number | undefined, stderr: string): CodesetError {
   if (code === 4 || /No space left on device|Disk quota exceeded/.test(stderr)) return diskFull();
   // Paths that no system call takes; whoever made them step by step can do without the copy.
   if (code === 3) {

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Labels on everything that is the service's. */
+export const LABEL = {
+  owner: 'codeset.owner',
+  /** The sandbox's id. */
+  sandbox: 'codeset.sandbox',
+  purpose: 'codeset.purpose',
+  /** Bytes that the sandbox may write. */
+  disk: 'codeset.disk-bytes',
+  /** What of ours it is where it is no sandbox: `keeper`, `layer`, … */
+  role: 'codeset.role',
+} as const;
+
+/** How the service's things are called in Docker, and where they lie in the keeper. */
+export class Names {
+  /** Tells apart the services that use one daemon; as the local engine's. */
+  readonly owner: string;
+  readonly #run: string;
+
+  constructor(dataDir: string, runDir: string) {
+    this.owner = createHash('sha256').update(realpathSync(dataDir)).digest('hex').slice(0, 12);
+    this.#run = join(runDir, `${this.owner}-docker`);
+  }
+
+  get store(): string {
+    return `codeset-${this.owner}-store`;
+  }
+  get keeper(): string {
+    return `codeset-${this.owner}-keeper`;
+  }
+  get network(): string {
+    return `codeset-${this.owner}`;
+  }
+  /** The repository of images that are ours. */
+  get images(): string {
+    return `codeset/${this.owner}`;
+  }
+  container(sandboxId: string): string {
+    return `codeset-${this.owner}-${checkedName(sandboxId)}`;
+  }
+  workspace(sandboxId: string): string {
+    return `codeset-${this.owner}-${checkedName(sandboxId)}-workspace`;
+  }
+  layerImage(layerId: string): string {
+    return `${this.images}:layer-${shortName(layerId)}`;
+  }
+
+  /** Of this machine: sockets of sandboxes whose daemon shares it. */
+  get run(): string {
+    return this.#run;
+  }
+  socketFolder(sandboxId: string): string {
+    return join(this.#run, checkedName(sandboxId));
+  }
+}
+
+/** Paths in the keeper. */
+export const STORE = '/store';
+export const LAYERS = `${STORE}/l`;
+export const BOXES = `${STORE}/b`;
+export const INITS = `${STORE}/init`;
+
+/** Short, since a mount of many layers must name them all in one page. */
+export function shortName(layerId: string): string {
+  const bytes = createHash('sha256').update(checkedName(layerId)).digest();
+  return bytes.toString('base64url').replace(/[-_]/g, 'x').slice(0, 12);
+}
+
+/** Ids are ours; this keeps a mistake from becoming a path. */
+export function checkedName(id: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(id))
+    throw new Error(`not a usable id: ${JSON.stringify(id)}`);
+  return id;
+}
