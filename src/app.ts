@@ -1,13 +1,11 @@
 import { mkdir, chmod, rm } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { ServerConfig } from './config-settings.js';
 import { EnvironmentBuilder } from './core/environment-builder.js';
-import { failedPrecondition } from './core/errors.js';
 import { Garbage } from './core/garbage.js';
 import { KeyRing } from './core/key-ring.js';
 import { LayerKeeper } from './core/layer-keeper.js';
-import type { Engine } from './core/ports/engine.js';
+import type { EngineCapabilities } from './core/ports/engine.js';
 import type { Log } from './core/ports/log.js';
 import { SampleCatalog } from './core/sample-catalog.js';
 import { SamplePreparer } from './core/sample-preparer.js';
@@ -22,9 +20,9 @@ import { Trees } from './core/trees.js';
 import { VerificationJudge } from './core/verification-judge.js';
 import { VerificationRunner } from './core/verification-runner.js';
 import { Workshop } from './core/work-sandbox.js';
-import { LocalEngine } from './engines/local/local-engine.js';
 import { LinkedExecHost } from './exec/exec-host.js';
 import { ReportGrader } from './grading/verdict.js';
+import { openEngines, type EngineOpeners } from './open-engines.js';
 import { FileSampleReader } from './samples/sample-reader.js';
 import { ensureAdminKey } from './storage/admin-key.js';
 import { openBlobStore } from './storage/blob-store.js';
@@ -43,7 +41,8 @@ export class App implements AsyncDisposable {
   readonly address: string;
   /** Where the admin's key lies, and whether this start made it. */
   readonly adminKey: { readonly path: string; readonly created: boolean };
-  readonly capabilities: ReturnType<Engine['capabilities']>;
+  /** What each of its engines can do, and cannot. */
+  readonly capabilities: readonly EngineCapabilities[];
   readonly #server: GrpcServer;
   readonly #stop: (deadlineMs: number) => Promise<void>;
   readonly #graceMs: number;
@@ -66,9 +65,10 @@ export class App implements AsyncDisposable {
 
   /**
    * Starts the service on a data folder and takes up what an earlier life left in it.
+   * @param openers how engines are opened, where that is not as usual
    * @throws CodesetError with a sentence for the operator; nothing stays open then.
    */
-  static async start(config: ServerConfig, log: Log): Promise<App> {
+  static async start(config: ServerConfig, log: Log, openers?: EngineOpeners): Promise<App> {
     await using cleanup = new Cleanup();
     const now = (): number => Date.now();
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
@@ -80,7 +80,7 @@ export class App implements AsyncDisposable {
     const blobs = await openBlobStore(join(config.dataDir, 'blobs'));
     const secrets = await openSecretStore(join(config.dataDir, 'secrets'));
     const adminKey = await ensureAdminKey(config.dataDir, storage.keys, now);
-    const engine = await openEngine(config, log);
+    const engine = await openEngines(config, log, openers);
     cleanup.defer(() => engine.close());
 
     const execHost = new LinkedExecHost({
@@ -150,8 +150,9 @@ export class App implements AsyncDisposable {
     const forks = new SessionForks({ storage, sessions, snapshots, taker, keys, log });
 
     const garbage = new Garbage({ storage, secrets, blobs, engine, execHost, keeper, log, now });
-    const alive = await garbage.sandboxes();
-    await sessions.recover(alive);
+    const found = await garbage.sandboxes();
+    await garbage.records();
+    await sessions.recover(found);
     // Together: a session that waits for its sample must not take its end for a failure.
     cleanup.defer(() => Promise.all([sessions.detach(), preparer.stop()]));
     await snapshots.recover();
@@ -190,17 +191,38 @@ export class App implements AsyncDisposable {
       verifications,
       keys,
     };
+    // One after another, so that each sees what the one before did.
+    let returned: Promise<void> = Promise.resolve();
+    cleanup.defer(() => returned);
+    const takeUp = async (name: string): Promise<void> => {
+      await sessions.relink(name, await garbage.sandboxes());
+      keeper.again();
+    };
     const server = await startGrpcServer({
       useCases,
       log,
       listen: listenText(config.listen),
       auth: !config.insecureNoAuth,
     });
+    cleanup.defer(() => server.stop(0));
+    const tellHealth = (): void => server.setSandboxesServed(engine.works);
+    tellHealth();
+    engine.onChange((name, isThere) => {
+      tellHealth();
+      if (!isThere) return;
+      returned = returned
+        .then(() => takeUp(name))
+        .catch((error: unknown) =>
+          log.error('an engine could not be taken up again', { engine: name, error }),
+        );
+    });
+    // Those that came while the service was being made.
+    for (const name of found.away) if (engine.awayBecause(name) === undefined) await takeUp(name);
     const owned = cleanup.move();
     return new App({
       server,
       adminKey,
-      capabilities: engine.capabilities(),
+      capabilities: engine.engines.map((one) => one.capabilities()),
       graceMs: config.shutdownGrace,
       stop: async (deadlineMs) => {
         try {
@@ -230,38 +252,6 @@ export class App implements AsyncDisposable {
 function listenText(listen: ServerConfig['listen']): string {
   if (listen.kind === 'unix') return `unix:${listen.path}`;
   return listen.host.includes(':') ? `[${listen.host}]:${listen.port}` : `${listen.host}:${listen.port}`;
-}
-
-async function openEngine(config: ServerConfig, log: Log): Promise<Engine> {
-  if (config.engine === 'docker') {
-    throw failedPrecondition(
-      'ENGINE_UNSUPPORTED',
-      'The docker engine is not part of this version; start with --engine local (or auto).',
-    );
-  }
-  return LocalEngine.open({
-    dataDir: config.dataDir,
-    initPath: initBinary(),
-    log,
-    runDir: config.runDir,
-    reserveBytes: config.diskReserve,
-    runtimes: config.runtimes,
-    hostIdBase: config.hostIdBase,
-    toolchainPaths: config.toolchainPaths,
-    passThroughEnv: config.passEnv,
-  });
-}
-
-/** PID 1 of sandboxes: `init/build/codeset-init` in the folder of the project, which lies some way above this file. */
-export function initBinary(): string {
-  for (let folder = import.meta.dirname; folder !== '/'; folder = dirname(folder)) {
-    const path = join(folder, 'init/build/codeset-init');
-    if (existsSync(path)) return path;
-  }
-  throw failedPrecondition(
-    'ENGINE_UNSUPPORTED',
-    'codeset-init is not built; run init/build.sh (npm run build does).',
-  );
 }
 
 /** Calls `work` a second after its last end, until stopped. */

@@ -1,6 +1,6 @@
 import { chmod, mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { initBinary } from './app.js';
+import { initBinary } from './open-engines.js';
 import type { ServerConfig } from './config-settings.js';
 import { CodesetError } from './core/errors.js';
 import type { EngineCapabilities } from './core/ports/engine.js';

@@ -30,7 +30,9 @@ export function serveCommand(cli: Cli): Command {
             return void out.document({ address: app.address, dataDir: config.dataDir }, false);
           out.line(`codeset is ready at ${app.address} (data in ${config.dataDir})`);
           if (app.adminKey.created) out.note(`The admin's key was made in ${app.adminKey.path}.`);
-          for (const warning of app.capabilities.warnings) out.note(`Note: ${warning}`);
+          for (const { engine, warnings } of app.capabilities) {
+            for (const warning of warnings) out.note(`Note (${engine}): ${warning}`);
+          }
         });
       } catch (error) {
         throw error instanceof StartError ? new CommandError(error.message) : error;

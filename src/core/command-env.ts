@@ -1,9 +1,10 @@
-import type { Environment, NetworkMode } from './environment.js';
+import { AGENT_USER, type Environment, type NetworkMode } from './environment.js';
 import type { Engine } from './ports/engine.js';
 
 /**
- * The environment that a sandbox's commands get when they say nothing themselves: the engine's base, HOME and
- * USER, the sample's `env` (where PATH may refer to `$PATH`), then `extra`.
+ * The environment that a sandbox's commands get when they say nothing themselves: the engine's base, the image's
+ * variables, HOME and USER, the sample's `env` (where PATH may refer to `$PATH`), then `extra`. Where the home of
+ * an image's own user is, its /etc/passwd says, and init reads it.
  */
 export function commandEnv(
   engine: Engine,
@@ -13,14 +14,20 @@ export function commandEnv(
   extra: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
   const env: Record<string, string> = {
+    LANG: 'C.UTF-8',
     ...engine.baseEnv(environment, network),
-    HOME: user === 'root' ? '/root' : `/home/${user}`,
+    ...environment.ground?.image?.env,
+    ...homeOf(environment, user),
     USER: user,
     LOGNAME: user,
-    LANG: 'C.UTF-8',
   };
   for (const [name, value] of [...Object.entries(environment.env), ...Object.entries(extra)]) {
     env[name] = name === 'PATH' ? value.replaceAll('$PATH', env['PATH'] ?? '') : value;
   }
   return env;
+}
+
+function homeOf({ ground }: Environment, user: string): { readonly HOME?: string } {
+  if (user === 'root') return { HOME: '/root' };
+  return ground?.image === undefined || user === AGENT_USER ? { HOME: `/home/${user}` } : {};
 }

@@ -37,7 +37,7 @@ export class EnvironmentBuilder {
   }
 
   /**
-   * The root layers of an environment's set-up; none when it has no set-up.
+   * The root layers of a resolved environment's set-up; none when it has no set-up.
    * @param signal gives the set-up up, unless somebody else waits for the same.
    * @throws ENVIRONMENT_UNMET with the log's end when a command fails.
    */
@@ -46,7 +46,6 @@ export class EnvironmentBuilder {
     progress: Progress,
     signal?: AbortSignal,
   ): Promise<readonly string[]> {
-    await this.#engine.check(environment);
     if (environment.setup.length === 0) return [];
     const layerId = setupLayerId(await this.#engine.fingerprint(environment), environment);
     const tellAll = this.#tellAll(layerId);

@@ -1,6 +1,6 @@
+import type { EngineRouter } from './engine-router.js';
 import type { LayerKeeper } from './layer-keeper.js';
 import type { BlobStore } from './ports/blobs.js';
-import type { Engine } from './ports/engine.js';
 import type { ExecHost } from './ports/execs.js';
 import type { Log } from './ports/log.js';
 import type { SecretStore, Storage } from './ports/storage.js';
@@ -11,12 +11,20 @@ const SETUP_GRACE_MS = 7 * 24 * 60 * 60_000;
 /** An uploaded repository waits this long for the samples that will name it. */
 const UPLOAD_GRACE_MS = 24 * 60 * 60_000;
 
+/** What engines hold of sessions. */
+export interface FoundSandboxes {
+  /** Sandboxes whose init runs. */
+  readonly alive: ReadonlySet<string>;
+  /** Engines that did not say. */
+  readonly away: ReadonlySet<string>;
+}
+
 /** Removes what nothing refers to any more: sandboxes, records of commands, layers, blobs and secrets. */
 export class Garbage {
   readonly #storage: Storage;
   readonly #secrets: SecretStore;
   readonly #blobs: BlobStore;
-  readonly #engine: Engine;
+  readonly #engine: EngineRouter;
   readonly #execHost: ExecHost;
   readonly #keeper: LayerKeeper;
   readonly #log: Log;
@@ -26,7 +34,7 @@ export class Garbage {
     storage: Storage;
     secrets: SecretStore;
     blobs: BlobStore;
-    engine: Engine;
+    engine: EngineRouter;
     execHost: ExecHost;
     keeper: LayerKeeper;
     log: Log;
@@ -42,16 +50,18 @@ export class Garbage {
     this.#now = parts.now;
   }
 
-  /** At the start, before anything runs: every sandbox but those of open sessions. @returns the live ones. */
-  async sandboxes(): Promise<ReadonlySet<string>> {
-    const sessions = await this.#storage.sessions.open();
-    const open = new Set(sessions.map((session) => session.sandboxId));
+  /** Every sandbox but those of open sessions and those made in this life of the service. @returns the sessions'. */
+  async sandboxes(): Promise<FoundSandboxes> {
+    const survey = await this.#engine.survey();
+    // Read after the look: the session of a sandbox that was found is on record.
+    const open = new Set((await this.#storage.sessions.open()).map((session) => session.sandboxId));
     const alive = new Set<string>();
-    for (const found of await this.#engine.list()) {
+    for (const found of [...survey.values()].flatMap((list) => list ?? [])) {
       if (open.has(found.sandboxId) && found.purpose === 'session') {
         if (found.alive) alive.add(found.sandboxId);
         continue;
       }
+      if (this.#engine.isMade(found.sandboxId)) continue;
       this.#log.info('an orphaned sandbox is removed', {
         sandboxId: found.sandboxId,
         purpose: found.purpose,
@@ -61,7 +71,13 @@ export class Garbage {
         this.#log.error('an orphaned sandbox could not be removed', { sandboxId: found.sandboxId, error });
       });
     }
-    const known = new Set(sessions.map((session) => session.sessionId));
+    const away = [...survey].filter(([, list]) => list === undefined).map(([name]) => name);
+    return { alive, away: new Set(away) };
+  }
+
+  /** At the start, before anything runs: records of commands, and secrets, of sessions that have ended. */
+  async records(): Promise<void> {
+    const known = new Set((await this.#storage.sessions.open()).map(({ sessionId }) => sessionId));
     for (const owner of await this.#execHost.owners()) {
       if (!known.has(owner)) await this.#execHost.forget(owner);
     }
@@ -69,7 +85,6 @@ export class Garbage {
       const session = await this.#storage.sessions.find(sessionId);
       if (session === undefined || sessionEnded(session.state)) await this.#secrets.delete(sessionId);
     }
-    return alive;
   }
 
   /** Layers and blobs; only while nothing is being prepared or created. */

@@ -1,3 +1,5 @@
+import { bareId } from './engine-ids.js';
+import { isUnavailable } from './engine-slot.js';
 import type { Engine } from './ports/engine.js';
 import type { Log } from './ports/log.js';
 import type { Storage } from './ports/storage.js';
@@ -70,7 +72,7 @@ export class LayerKeeper {
   release(layers: Iterable<string>): void {
     let some = false;
     for (const layer of layers) {
-      if (!GOES.test(layer)) continue;
+      if (!GOES.test(bareId(layer))) continue;
       this.#released.add(layer);
       some = true;
     }
@@ -97,6 +99,22 @@ export class LayerKeeper {
     return layers;
   }
 
+  /** Looks again at what could not be removed while its engine was away. */
+  again(): void {
+    if (this.#released.size > 0) this.#sweepSoon();
+  }
+
+  /** False while its engine is away. */
+  async #remove(layer: string): Promise<boolean> {
+    try {
+      await this.#engine.deleteLayer(layer);
+      return true;
+    } catch (error) {
+      if (isUnavailable(error)) return false;
+      throw error;
+    }
+  }
+
   /** Sessions that end by the dozen are looked at together. */
   #sweepSoon(): void {
     this.#sweeping ??= new Promise<void>((resolve) => setImmediate(resolve))
@@ -108,8 +126,10 @@ export class LayerKeeper {
   }
 
   async #sweep(): Promise<void> {
+    // Their engine is away: they stay until somebody asks again.
+    const beyond = new Set<string>();
     for (;;) {
-      const candidates = [...this.#released].filter((layer) => !this.#holds.has(layer));
+      const candidates = [...this.#released].filter((layer) => !this.#holds.has(layer) && !beyond.has(layer));
       if (candidates.length === 0) {
         // In one step with the look: a release from here on begins another sweep.
         this.#sweeping = undefined;
@@ -126,7 +146,9 @@ export class LayerKeeper {
           // Somebody may have put it on record after the reading: it is looked at again.
           if (this.#touched.has(layer)) continue;
           left.delete(layer);
-          if (!used.has(layer)) await this.#engine.deleteLayer(layer);
+          if (used.has(layer) || (await this.#remove(layer))) continue;
+          beyond.add(layer);
+          left.add(layer);
         }
       } finally {
         for (const layer of left) this.#released.add(layer);

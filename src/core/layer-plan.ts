@@ -1,17 +1,27 @@
 import { digestOf } from './digest.js';
+import { idAt } from './engine-ids.js';
 import type { Environment } from './environment.js';
 
-// Ids of layers say what they were made from, so that whoever needs the same finds it made already.
+// Ids of layers say what they were made from and where they are, so that whoever needs the same finds it made already.
 
-export function codebaseLayerId(source: string, history: string, uid: number): string {
-  return `codebase-${digestOf({ source, history, uid }).slice(0, 40)}`;
+export function codebaseLayerId(engine: string, source: string, history: string, uid: number): string {
+  return idAt(engine, `codebase-${digestOf({ source, history, uid }).slice(0, 40)}`);
 }
 
 /** One for every sample with the same set-up on the same ground. */
 export function setupLayerId(fingerprint: string, environment: Environment): string {
-  const { setup, setupNetwork, env, host, image, user } = environment;
-  const key = { fingerprint, setup, setupNetwork, env, host, image, user };
-  return `setup-${digestOf(key).slice(0, 40)}`;
+  const { setup, setupNetwork, env, host, user, ground } = environment;
+  const image = ground?.image?.id;
+  const key = {
+    fingerprint,
+    setup,
+    setupNetwork,
+    env,
+    host: image === undefined ? host : undefined,
+    image,
+    user,
+  };
+  return idAt(engineOf(environment), `setup-${digestOf(key).slice(0, 40)}`);
 }
 
 /** Layers of a sandbox's root and workspace, lowest first. */
@@ -24,17 +34,25 @@ export interface LayerStacks {
 export function prepared(environment: Environment, below: LayerStacks): LayerStacks {
   const { prepare, setupNetwork, env, user, workdir } = environment;
   if (prepare.length === 0) return below;
-  const digest = digestOf({ below, prepare, setupNetwork, env, user, workdir }).slice(0, 40);
+  const image = environment.ground?.image?.id;
+  const digest = digestOf({ below, prepare, setupNetwork, env, user, workdir, image }).slice(0, 40);
+  const engine = engineOf(environment);
   return {
-    root: [...below.root, `prepare-root-${digest}`],
-    workspace: [...below.workspace, `prepare-workspace-${digest}`],
+    root: [...below.root, idAt(engine, `prepare-root-${digest}`)],
+    workspace: [...below.workspace, idAt(engine, `prepare-workspace-${digest}`)],
   };
 }
 
-export function baselineLayerId(workspace: readonly string[]): string {
-  return `baseline-${digestOf(workspace).slice(0, 40)}`;
+export function baselineLayerId(engine: string, workspace: readonly string[]): string {
+  return idAt(engine, `baseline-${digestOf(workspace).slice(0, 40)}`);
 }
 
-export function hiddenLayerId(sampleDigest: string): string {
-  return `hidden-${sampleDigest.slice(0, 40)}`;
+export function hiddenLayerId(engine: string, sampleDigest: string): string {
+  return idAt(engine, `hidden-${sampleDigest.slice(0, 40)}`);
+}
+
+function engineOf({ ground }: Environment): string {
+  if (ground === undefined)
+    throw new Error('Layers are planned on the ground that an environment came down to.');
+  return ground.engine;
 }

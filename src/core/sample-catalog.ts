@@ -202,8 +202,9 @@ export class SampleCatalog {
     if (latest !== undefined && latest.digest === digest) {
       if (latest.state !== 'ERROR') return { sample: latest, created: false };
       // What failed may do better now: the machine may have got what was missing.
-      await this.#storage.samples.update(latest.sampleId, latest.version, { state: 'PREPARING', error: '' });
-      const again: SampleVersion = { ...latest, state: 'PREPARING', error: '' };
+      const change = { state: 'PREPARING', error: '', ground: undefined } as const;
+      await this.#storage.samples.update(latest.sampleId, latest.version, change);
+      const again: SampleVersion = { ...latest, ...change };
       this.#preparer.begin(again);
       return { sample: again, created: false };
     }
@@ -221,6 +222,7 @@ export class SampleCatalog {
       baseCommit: repository?.commit ?? '',
       hasSolution: upload.hasSolution,
       layers: { root: [], workspace: [], baseline: undefined, hidden: undefined },
+      ground: undefined,
       createTime: new Date(this.#now()),
     };
     await this.#storage.samples.insert(sample);

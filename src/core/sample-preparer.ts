@@ -1,16 +1,18 @@
 import { addAbortSignal } from 'node:stream';
 import type { EnvironmentBuilder } from './environment-builder.js';
+import type { Ground } from './environment.js';
 import { CodesetError } from './errors.js';
 import { EventLog } from './event-log.js';
+import type { EngineRouter } from './engine-router.js';
+import { isUnavailable } from './engine-slot.js';
 import { SharedWork, Slots } from './keyed.js';
 import type { LayerHold, LayerKeeper } from './layer-keeper.js';
 import { baselineLayerId, codebaseLayerId, hiddenLayerId, prepared } from './layer-plan.js';
 import type { BlobStore } from './ports/blobs.js';
-import type { Engine } from './ports/engine.js';
 import type { Log } from './ports/log.js';
 import type { Codebase, SampleReader } from './ports/samples.js';
 import type { Storage } from './ports/storage.js';
-import type { SampleVersion, StageEvent } from './sample.js';
+import { countOf, environmentOf, type SampleVersion, type StageEvent, type TellStage } from './sample.js';
 import type { Trees } from './trees.js';
 import { workspaceOwner } from './trees.js';
 
@@ -26,7 +28,7 @@ interface Preparation {
 export class SamplePreparer {
   readonly #storage: Storage;
   readonly #blobs: BlobStore;
-  readonly #engine: Engine;
+  readonly #engine: EngineRouter;
   readonly #reader: SampleReader;
   readonly #builder: EnvironmentBuilder;
   readonly #trees: Trees;
@@ -41,7 +43,7 @@ export class SamplePreparer {
   constructor(parts: {
     storage: Storage;
     blobs: BlobStore;
-    engine: Engine;
+    engine: EngineRouter;
     reader: SampleReader;
     builder: EnvironmentBuilder;
     trees: Trees;
@@ -67,15 +69,10 @@ export class SamplePreparer {
     const events = new EventLog<StageEvent>();
     const abort = new AbortController();
     const preparation: Preparation = { events, abort, begun: false, done: Promise.resolve() };
-    const tell = (stage: StageEvent['stage'], message: string): void =>
-      events.push({ time: new Date(this.#now()), stage, message });
-    tell('QUEUED', 'Waiting for a place.');
+    const tell: TellStage = (stage, message, bytes) =>
+      events.push({ time: new Date(this.#now()), stage, message, ...countOf(bytes) });
     this.#running.set(key, preparation);
-    preparation.done = this.#slots
-      .run(() => {
-        preparation.begun = true;
-        return this.#prepare(sample, tell, abort.signal);
-      })
+    preparation.done = this.#untilPrepared(sample, preparation, tell)
       .catch(async (error: unknown) => {
         // Given up is not failed: it stays PREPARING, and the next start of the service takes it up.
         if (!abort.signal.aborted) await this.#fail(sample, error, tell);
@@ -84,6 +81,28 @@ export class SamplePreparer {
         events.end();
         this.#running.delete(key);
       });
+  }
+
+  /** An engine that is away fails no sample: it is prepared when the engine is back. */
+  async #untilPrepared(sample: SampleVersion, preparation: Preparation, tell: TellStage): Promise<void> {
+    const { signal } = preparation.abort;
+    for (;;) {
+      tell('QUEUED', 'Waiting for a place.');
+      try {
+        return await this.#slots.run(async () => {
+          preparation.begun = true;
+          const { sampleId, version } = sample;
+          // An attempt before this one may have recorded its ground.
+          const now = await this.#storage.samples.find(sampleId, version);
+          await this.#prepare(now ?? sample, tell, signal);
+        });
+      } catch (error) {
+        if (!isUnavailable(error) || signal.aborted) throw error;
+        tell('QUEUED', `${error.message} The preparation goes on when it is back.`);
+        await this.#engine.whenThere(error.metadata['engine'] ?? '', signal);
+        signal.throwIfAborted();
+      }
+    }
   }
 
   /** What happens and happened since it began; ends with the preparation. Nothing for one that has ended. */
@@ -115,14 +134,9 @@ export class SamplePreparer {
     await Promise.all(all.map(({ done }) => done));
   }
 
-  async #prepare(
-    sample: SampleVersion,
-    tell: (stage: StageEvent['stage'], message: string) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #prepare(registered: SampleVersion, tell: TellStage, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const { environment } = sample.manifest;
-    await this.#engine.check(environment);
+    const sample = await this.#onGround(registered, tell, signal);
     // Until it is on record what it stands on; some of them are shared with other samples, which may be removed.
     using layers = this.#keeper.hold([]);
     try {
@@ -135,13 +149,33 @@ export class SamplePreparer {
     this.#log.info('sample ready', { sampleId: sample.sampleId, version: sample.version });
   }
 
-  async #makeLayers(
+  /** Brings what the sample stands on, the same as before where that is on record. */
+  async #onGround(
     sample: SampleVersion,
+    tell: TellStage,
+    signal: AbortSignal,
+  ): Promise<SampleVersion & { readonly ground: Ground }> {
+    const { sampleId, version, archiveBlob } = sample;
+    const ground = await this.#engine.resolve(
+      environmentOf(sample),
+      {
+        files: async () => this.#reader.visible(await this.#blobs.get(archiveBlob)),
+        progress: (message, bytes) => tell('IMAGE', message, bytes),
+      },
+      signal,
+    );
+    if (sample.ground === undefined) await this.#storage.samples.update(sampleId, version, { ground });
+    return { ...sample, ground: sample.ground ?? ground };
+  }
+
+  async #makeLayers(
+    sample: SampleVersion & { readonly ground: Ground },
     layers: LayerHold,
-    tell: (stage: StageEvent['stage'], message: string) => void,
+    tell: TellStage,
     signal: AbortSignal,
   ): Promise<void> {
-    const { environment } = sample.manifest;
+    const environment = environmentOf(sample);
+    const { engine } = sample.ground;
     tell('CODEBASE', 'Taking the codebase at its base commit, and nothing later.');
     const { layer: codebase, commit } = await this.#codebase(sample, layers, signal);
     const setup = await this.#builder.setup(environment, tell, signal);
@@ -150,14 +184,14 @@ export class SamplePreparer {
     layers.add([...planned.root, ...planned.workspace]);
     const made = await this.#builder.prepare(environment, below, tell, signal);
     tell('SANDBOX', 'Recording the baseline that differences are taken from.');
-    const baseline = baselineLayerId(made.workspace);
+    const baseline = baselineLayerId(engine, made.workspace);
     layers.add([baseline]);
     const record = async (given: AbortSignal): Promise<void> => {
       if (await this.#engine.hasLayer(baseline)) return;
       await this.#trees.makeBaseline(made.workspace, baseline, given);
     };
     await this.#baselines.run(baseline, record, signal);
-    const hidden = hiddenLayerId(sample.digest);
+    const hidden = hiddenLayerId(engine, sample.digest);
     layers.add([hidden]);
     if (!(await this.#engine.hasLayer(hidden))) {
       await using upload = await this.#reader.read(await this.#blobs.get(sample.archiveBlob));
@@ -171,7 +205,7 @@ export class SamplePreparer {
   }
 
   async #codebase(
-    sample: SampleVersion,
+    sample: SampleVersion & { readonly ground: Ground },
     layers: LayerHold,
     signal: AbortSignal,
   ): Promise<{ layer: string; commit: string }> {
@@ -181,7 +215,7 @@ export class SamplePreparer {
       sample.repositoryBlob === undefined
         ? `folder:${sample.archiveBlob}`
         : `bundle:${sample.repositoryBlob}:${sample.baseCommit}`;
-    const layer = codebaseLayerId(source, history, uid);
+    const layer = codebaseLayerId(sample.ground.engine, source, history, uid);
     layers.add([layer]);
     // A repository's commit is known and its layer shared; a folder's commit is made with its layer.
     if (sample.repositoryBlob !== undefined && history === 'past' && (await this.#engine.hasLayer(layer))) {
@@ -204,11 +238,7 @@ export class SamplePreparer {
     return this.#reader.codebaseFromBundle(bundle, sample.baseCommit, history);
   }
 
-  async #fail(
-    sample: SampleVersion,
-    error: unknown,
-    tell: (stage: StageEvent['stage'], message: string) => void,
-  ): Promise<void> {
+  async #fail(sample: SampleVersion, error: unknown, tell: TellStage): Promise<void> {
     const known = error instanceof CodesetError;
     if (!known) this.#log.error('sample preparation failed', { sampleId: sample.sampleId, error });
     const message = known

@@ -1,4 +1,4 @@
-import type { Environment, NetworkMode, Resources } from './environment.js';
+import type { Environment, Ground, NetworkMode, Resources } from './environment.js';
 
 export type SampleState = 'PREPARING' | 'READY' | 'ERROR';
 
@@ -64,7 +64,14 @@ export interface SampleVersion {
   /** Whether a solution.patch or apply script is there; its content stays hidden. */
   readonly hasSolution: boolean;
   readonly layers: SampleLayers;
+  /** What its environment came down to when it was registered; undefined until known. */
+  readonly ground: Ground | undefined;
   readonly createTime: Date;
+}
+
+/** The environment of a version, on the ground that it came down to. */
+export function environmentOf({ manifest, ground }: SampleVersion): Environment {
+  return ground === undefined ? manifest.environment : { ...manifest.environment, ground };
 }
 
 /** Layers that sandboxes of a sample are made from; filled in while it is prepared. */
@@ -94,4 +101,18 @@ export interface StageEvent {
   readonly bytes?: number;
   /** Bytes in all, as far as is known. */
   readonly totalBytes?: number;
+}
+
+/** @param bytes of how many have come, where the stage counts them */
+export type TellStage = (
+  stage: StageEvent['stage'],
+  message: string,
+  bytes?: { readonly done: number; readonly total: number },
+) => void;
+
+/** A stage event's count. */
+export function countOf(
+  bytes: { readonly done: number; readonly total: number } | undefined,
+): Pick<StageEvent, 'bytes' | 'totalBytes'> {
+  return bytes === undefined ? {} : { bytes: bytes.done, totalBytes: bytes.total };
 }

@@ -1,3 +1,4 @@
+import { idAt } from './engine-ids.js';
 import { failedPrecondition } from './errors.js';
 import { feedStdin } from './feed-stdin.js';
 import { newId } from './ids.js';
@@ -40,7 +41,7 @@ export class SessionChanges {
   async *diff(sessionId: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
     await this.#sessions.execs(sessionId);
     const session = await this.#sessions.get(sessionId);
-    const layer = newId('lay');
+    const layer = idAt(session.engine, newId('lay'));
     using _ = this.#keeper.hold(session.layers.workspace);
     let patch: Uint8Array;
     try {

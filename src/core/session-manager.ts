@@ -1,17 +1,20 @@
 import { digestOf } from './digest.js';
+import type { Ground } from './environment.js';
+import { isUnavailable } from './engine-slot.js';
 import { CodesetError, failedPrecondition, notFound } from './errors.js';
 import { EventLog } from './event-log.js';
 import { newId } from './ids.js';
 import type { KeyRing } from './key-ring.js';
-import { Turns } from './keyed.js';
+import type { FoundSandboxes } from './garbage.js';
+import { SharedWork, Turns } from './keyed.js';
 import type { LayerKeeper } from './layer-keeper.js';
 import type { Engine } from './ports/engine.js';
 import type { SandboxExecs } from './ports/execs.js';
 import type { Log } from './ports/log.js';
 import type { Page, PageRequest, SecretStore, Storage } from './ports/storage.js';
 import type { SampleCatalog } from './sample-catalog.js';
-import type { StageEvent } from './sample.js';
-import { SessionPlanner, type SessionLimits, type SessionRequest } from './session-planner.js';
+import { countOf, type StageEvent, type TellStage } from './sample.js';
+import { sandboxIdOf, SessionPlanner, type SessionLimits, type SessionRequest } from './session-planner.js';
 import type { SessionSandboxes } from './session-sandboxes.js';
 import { checkSameRequest } from './request-id.js';
 import { layersOf, type Snapshots } from './snapshots.js';
@@ -50,6 +53,8 @@ export class SessionManager {
   readonly #tracked = new Map<string, Tracked>();
   /** Moves of one session come one after another; creations with one request id too. */
   readonly #turns = new Turns();
+  /** Links to sandboxes that are being taken up again. */
+  readonly #linking = new SharedWork<void>();
   /** What is being made, also for sessions that were closed meanwhile. */
   readonly #making = new Set<Promise<void>>();
   #places = 0;
@@ -156,13 +161,18 @@ export class SessionManager {
     this.#making.add(making);
   }
 
-  async #provision(session: Session, tracked: Tracked): Promise<void> {
+  async #provision(planned: Session, tracked: Tracked): Promise<void> {
+    let session = planned;
     const { sessionId } = session;
     // Closed meanwhile, its layers have to last until what is being made is gone again.
     using _ = this.#keeper.hold(layersOf(session.layers));
-    const tell = (stage: StageEvent['stage'], message: string): void =>
-      tracked.events.push({ type: 'stage', stage: { time: new Date(this.#now()), stage, message } });
+    const tell: TellStage = (stage, message, bytes) => {
+      const event = { time: new Date(this.#now()), stage, message, ...countOf(bytes) };
+      tracked.events.push({ type: 'stage', stage: event });
+    };
     try {
+      const ground = await this.#sandboxes.ground(session, tell, tracked.abort.signal);
+      if (session.ground === undefined) session = await this.#settleGround(sessionId, ground);
       const layers = await this.#sandboxes.make(session, tell, tracked.abort.signal);
       await this.#sandboxes.connect(session, this.#onLost(sessionId), () => this.touch(sessionId));
       const moved = await this.#move(sessionId, 'READY', { layers, readyTime: new Date(this.#now()) });
@@ -185,6 +195,15 @@ export class SessionManager {
     } finally {
       tracked.settle();
     }
+  }
+
+  /** From here on its sandbox has its name: on record before there is one. */
+  #settleGround(sessionId: string, ground: Ground): Promise<Session> {
+    return this.#turns.run(sessionId, async () => {
+      const change = { ground, engine: ground.engine, sandboxId: sandboxIdOf(sessionId, ground.engine) };
+      await this.#storage.sessions.update(sessionId, change);
+      return this.#keep({ ...(await this.get(sessionId)), ...change });
+    });
   }
 
   #onLost(sessionId: string): (message: string) => void {
@@ -365,6 +384,14 @@ export class SessionManager {
         `The session is in ERROR: ${session.error} Close it and create another.`,
       );
     }
+    if (session.state === 'READY') {
+      throw new CodesetError(
+        'unavailable',
+        'ENGINE_UNAVAILABLE',
+        `The engine ${session.engine}, which holds this session, is away; the session waits for it. Try again later.`,
+        { metadata: { engine: session.engine }, retryAfterMs: 5000 },
+      );
+    }
     throw this.#ended(session);
   }
 
@@ -396,8 +423,8 @@ export class SessionManager {
     }
   }
 
-  /** Takes up the sessions that an earlier life of the service left. @param alive sandboxes whose init runs. */
-  async recover(alive: ReadonlySet<string>): Promise<void> {
+  /** Takes up the sessions that an earlier life of the service left. @param found what the engines hold of them */
+  async recover(found: FoundSandboxes): Promise<void> {
     const open = await this.#storage.sessions.open();
     this.#places = open.length;
     for (const session of open) {
@@ -415,24 +442,38 @@ export class SessionManager {
       }
       const tracked = this.#track(session);
       tracked.settle();
-      if (session.state !== 'READY') continue;
-      if (!alive.has(session.sandboxId)) {
-        await this.#move(session.sessionId, 'ERROR', {
-          error: 'The sandbox was gone when the service came back; close the session and create another.',
-        });
-        continue;
-      }
-      try {
-        await this.#sandboxes.connect(session, this.#onLost(session.sessionId), () =>
-          this.touch(session.sessionId),
-        );
-      } catch (error) {
-        this.#log.error('a session could not be taken up again', { sessionId: session.sessionId, error });
-        await this.#move(session.sessionId, 'ERROR', {
-          error:
-            'The sandbox did not answer when the service came back; close the session and create another.',
-        });
-      }
+      if (session.state === 'READY') await this.#takeUp(session, found);
+    }
+  }
+
+  /** Takes up the sessions of an engine that was away, as far as they wait for it. */
+  async relink(engine: string, found: FoundSandboxes): Promise<void> {
+    for (const { session } of [...this.#tracked.values()]) {
+      if (session.engine !== engine || session.state !== 'READY') continue;
+      await this.#linking.run(session.sessionId, () => this.#takeUp(session, found), undefined);
+    }
+  }
+
+  async #takeUp(session: Session, found: FoundSandboxes): Promise<void> {
+    const { sessionId, sandboxId } = session;
+    if (this.#sandboxes.execs(sessionId) !== undefined || !this.#tracked.has(sessionId)) return;
+    // What it holds is there when it is back.
+    if (found.away.has(session.engine)) return;
+    const lost = (error: string): Promise<unknown> => this.#move(sessionId, 'ERROR', { error });
+    if (!found.alive.has(sandboxId)) {
+      await lost('The sandbox was gone when the service came back; close the session and create another.');
+      return;
+    }
+    try {
+      await this.#sandboxes.connect(session, this.#onLost(sessionId), () => this.touch(sessionId));
+      // Closed meanwhile, it was ended before it had a link.
+      if (!this.#tracked.has(sessionId)) await this.#sandboxes.end(session);
+    } catch (error) {
+      if (isUnavailable(error)) return;
+      this.#log.error('a session could not be taken up again', { sessionId, error });
+      await lost(
+        'The sandbox did not answer when the service came back; close the session and create another.',
+      );
     }
   }
 

@@ -1,9 +1,11 @@
-import type { NetworkMode, Resources } from './environment.js';
+import { idAt } from './engine-ids.js';
+import type { Environment, Ground, NetworkMode, Resources } from './environment.js';
 import { DEFAULT_RESOURCES } from './environment.js';
 import { failedPrecondition, invalidFields, type FieldViolation } from './errors.js';
 import { newId } from './ids.js';
 import type { Engine } from './ports/engine.js';
 import type { SampleCatalog } from './sample-catalog.js';
+import { environmentOf } from './sample.js';
 import type { Session, SessionSource } from './session.js';
 import type { Snapshot } from './snapshot.js';
 import type { Snapshots } from './snapshots.js';
@@ -82,10 +84,9 @@ export class SessionPlanner {
     requestDigest: string,
     snapshot: Snapshot | undefined,
   ): Promise<Session> {
-    this.#checkEngine(snapshot);
     const asked = snapshot?.source ?? request.source;
     if (asked.kind === 'snapshot') throw new Error('a snapshot is of a sample or an environment');
-    const { source, environment, most } = await this.#source(asked);
+    const { source, environment, most } = await this.#source(asked, snapshot?.ground);
     const resources = this.#resources({ ...snapshot?.resources, ...request.resources }, most);
     if (request.network === 'public' && environment.network !== 'public') {
       throw invalidFields([
@@ -96,6 +97,7 @@ export class SessionPlanner {
     this.checkTtl(ttlMs);
     const now = this.#now();
     const sessionId = newId('ses', now);
+    const { ground } = environment;
     return {
       sessionId,
       requestId: request.requestId,
@@ -108,9 +110,10 @@ export class SessionPlanner {
       env: { ...snapshot?.env, ...request.env },
       network: request.network ?? snapshot?.network ?? environment.network,
       resources,
-      engine: this.#engine.name,
+      engine: ground?.engine ?? '',
+      ground,
       layers: snapshot?.layers ?? { root: [], workspace: [], baseline: undefined, hidden: undefined },
-      sandboxId: sessionId.replace(/^ses_/, 'box_'),
+      sandboxId: sandboxIdOf(sessionId, ground?.engine),
       user: environment.user,
       workdir: environment.workdir,
       ttlMs,
@@ -123,28 +126,24 @@ export class SessionPlanner {
     };
   }
 
-  #checkEngine(snapshot: Snapshot | undefined): void {
-    if (snapshot === undefined || snapshot.engine === this.#engine.name) return;
-    throw failedPrecondition(
-      'ENGINE_UNSUPPORTED',
-      `The snapshot is kept by the engine ${snapshot.engine}: start the service with that one.`,
-    );
-  }
-
-  async #source(asked: Exclude<SessionRequest['source'], { kind: 'snapshot' }>) {
+  /** @param ground of what is kept already. */
+  async #source(
+    asked: Exclude<SessionRequest['source'], { kind: 'snapshot' }>,
+    ground: Ground | undefined,
+  ): Promise<{ source: SessionSource; environment: Environment; most: Resources | undefined }> {
     if (asked.kind === 'environment') {
-      await this.#engine.check(asked.environment);
-      const source: SessionSource = asked;
-      return { source, environment: asked.environment, most: undefined };
+      const environment = { ...asked.environment, ...(ground === undefined ? {} : { ground }) };
+      await this.#engine.check(environment);
+      return { source: asked, environment, most: undefined };
     }
     const sample = await this.#catalog.get(asked);
     if (sample.state === 'ERROR') {
       throw failedPrecondition('SAMPLE_NOT_READY', `The sample could not be prepared: ${sample.error}`);
     }
-    const { environment, resources } = sample.manifest;
+    const environment = environmentOf({ ...sample, ground: ground ?? sample.ground });
     await this.#engine.check(environment);
     const source: SessionSource = { kind: 'sample', sampleId: sample.sampleId, version: sample.version };
-    return { source, environment, most: resources };
+    return { source, environment, most: sample.manifest.resources };
   }
 
   #resources(asked: Partial<Resources>, most: Resources | undefined): Resources {
@@ -165,4 +164,10 @@ export class SessionPlanner {
     if (ttlMs <= this.#limits.maxTtlMs) return;
     throw invalidFields([{ field: 'ttl', description: `At most ${this.#limits.maxTtlMs / 1000} seconds.` }]);
   }
+}
+
+/** @param engine undefined while it is not known: nothing is made under this id then. */
+export function sandboxIdOf(sessionId: string, engine: string | undefined): string {
+  const id = sessionId.replace(/^ses_/, 'box_');
+  return engine === undefined ? id : idAt(engine, id);
 }

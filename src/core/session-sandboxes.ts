@@ -1,16 +1,14 @@
 import { commandEnv } from './command-env.js';
 import type { EnvironmentBuilder } from './environment-builder.js';
-import type { Environment } from './environment.js';
+import type { Environment, Ground } from './environment.js';
 import { CodesetError, failedPrecondition } from './errors.js';
-import type { CommitOptions, Engine, LayerInfo, PartLayers } from './ports/engine.js';
+import type { CommitOptions, Engine, LayerInfo, PartLayers, ResolveOptions } from './ports/engine.js';
 import type { ExecHost, SandboxExecs } from './ports/execs.js';
 import type { Log } from './ports/log.js';
 import type { SecretStore, Storage } from './ports/storage.js';
 import type { SampleCatalog } from './sample-catalog.js';
-import type { SampleLayers, StageEvent } from './sample.js';
+import type { SampleLayers, SampleVersion, TellStage } from './sample.js';
 import type { Session } from './session.js';
-
-export type TellStage = (stage: StageEvent['stage'], message: string) => void;
 
 /** Makes and ends the sandboxes of sessions, and holds the links to those that live. */
 export class SessionSandboxes {
@@ -45,10 +43,22 @@ export class SessionSandboxes {
     return this.#live.get(sessionId);
   }
 
-  /** Waits for the sample, makes the layers that are still missing, and the sandbox. */
+  /** Brings what a session stands on, waiting for its sample; the same as before where that is on record. */
+  async ground(session: Session, tell: TellStage, signal: AbortSignal): Promise<Ground> {
+    if (session.ground === undefined && session.source.kind === 'sample') {
+      const { ground } = await this.#sample(session.source, tell, signal);
+      if (ground === undefined) throw new Error('A READY sample has no ground.');
+      return ground;
+    }
+    const environment = await this.environment(session);
+    const progress: ResolveOptions['progress'] = (message, bytes) => tell('IMAGE', message, bytes);
+    const resolved = await this.#engine.resolve(environment, { progress }, signal);
+    return session.ground ?? resolved;
+  }
+
+  /** Makes the layers that are still missing, and the sandbox of a session whose ground is known. */
   async make(session: Session, tell: TellStage, signal: AbortSignal): Promise<SampleLayers> {
     const environment = await this.environment(session);
-    await this.#engine.check(environment);
     const layers = await this.#layers(session, environment, tell, signal);
     signal.throwIfAborted();
     tell('SANDBOX', 'Making the sandbox.');
@@ -80,20 +90,32 @@ export class SessionSandboxes {
       const root = await this.#builder.setup(environment, tell, signal);
       return { root, workspace: [], baseline: undefined, hidden: undefined };
     }
-    const name = { sampleId: session.source.sampleId, version: session.source.version };
-    const first = await this.#catalog.get(name);
+    const { layers } = await this.#sample(session.source, tell, signal);
+    return { ...layers, hidden: undefined };
+  }
+
+  /** Once it is READY. */
+  async #sample(
+    { sampleId, version }: { readonly sampleId: string; readonly version: number },
+    tell: TellStage,
+    signal: AbortSignal,
+  ): Promise<SampleVersion> {
+    const first = await this.#catalog.get({ sampleId, version });
     if (first.state === 'PREPARING') tell('QUEUED', 'The sample is being prepared.');
-    const sample = await this.#catalog.settled(name);
+    const sample = await this.#catalog.settled({ sampleId, version });
     signal.throwIfAborted();
-    if (sample.state !== 'READY') {
-      throw failedPrecondition('SAMPLE_NOT_READY', `The sample could not be prepared: ${sample.error}`);
-    }
-    return { ...sample.layers, hidden: undefined };
+    if (sample.state === 'READY') return sample;
+    throw failedPrecondition('SAMPLE_NOT_READY', `The sample could not be prepared: ${sample.error}`);
   }
 
   async environment(session: Session): Promise<Environment> {
-    if (session.source.kind === 'environment') return session.source.environment;
-    const { sampleId, version } = session.source;
+    const environment = await this.#asked(session.source);
+    return session.ground === undefined ? environment : { ...environment, ground: session.ground };
+  }
+
+  async #asked(source: Session['source']): Promise<Environment> {
+    if (source.kind === 'environment') return source.environment;
+    const { sampleId, version } = source;
     return (await this.#catalog.get({ sampleId, version })).manifest.environment;
   }
 

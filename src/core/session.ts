@@ -1,5 +1,5 @@
 import type { SampleLayers } from './sample.js';
-import type { Environment, NetworkMode, Resources } from './environment.js';
+import type { Environment, Ground, NetworkMode, Resources } from './environment.js';
 
 export type SessionState = 'CREATING' | 'READY' | 'ERROR' | 'CLOSED' | 'EXPIRED';
 
@@ -23,11 +23,13 @@ export interface Session {
   readonly env: Readonly<Record<string, string>>;
   readonly network: NetworkMode;
   readonly resources: Resources;
-  /** The engine that made the sandbox: `local`. */
+  /** The engine that makes the sandbox: `local`, `docker`; empty until known. */
   readonly engine: string;
+  /** What its environment came down to; undefined until known. */
+  readonly ground: Ground | undefined;
   /** What its sandbox stands on; empty until known. */
   readonly layers: SampleLayers;
-  /** Sandbox id in that engine; equal to the session's id but kept apart on purpose. */
+  /** Sandbox id in that engine; much as the session's id but kept apart on purpose. */
   readonly sandboxId: string;
   readonly user: string;
   readonly workdir: string;

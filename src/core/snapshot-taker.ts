@@ -1,5 +1,6 @@
 import { digestOf } from './digest.js';
 import { CodesetError, failedPrecondition } from './errors.js';
+import { idAt } from './engine-ids.js';
 import { newId } from './ids.js';
 import { Turns } from './keyed.js';
 import { SNAPSHOT_LAYER, type LayerKeeper } from './layer-keeper.js';
@@ -74,11 +75,13 @@ export class SnapshotTaker {
         `The session is in ERROR, and nothing of it can be kept: ${session.error}`,
       );
     }
+    const { ground } = session;
+    if (ground === undefined) throw new Error('A READY session has no ground.');
     const now = this.#now();
     const snapshotId = newId('snp', now);
     const made = {
-      root: `${SNAPSHOT_LAYER}${snapshotId.slice(4)}-root`,
-      workspace: `${SNAPSHOT_LAYER}${snapshotId.slice(4)}-workspace`,
+      root: idAt(ground.engine, `${SNAPSHOT_LAYER}${snapshotId.slice(4)}-root`),
+      workspace: idAt(ground.engine, `${SNAPSHOT_LAYER}${snapshotId.slice(4)}-workspace`),
     };
     using _ = this.#keeper.hold([...layersOf(session.layers), made.root, made.workspace]);
     try {
@@ -92,7 +95,8 @@ export class SnapshotTaker {
         env: session.env,
         network: session.network,
         resources: session.resources,
-        engine: session.engine,
+        engine: ground.engine,
+        ground,
         layers: {
           root: this.#over(session.layers.root, made.root),
           workspace: this.#over(session.layers.workspace, made.workspace),

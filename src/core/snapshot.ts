@@ -1,4 +1,4 @@
-import type { NetworkMode, Resources } from './environment.js';
+import type { Ground, NetworkMode, Resources } from './environment.js';
 import type { SampleLayers } from './sample.js';
 import type { SessionSource } from './session.js';
 
@@ -19,6 +19,8 @@ export interface Snapshot {
   readonly resources: Resources;
   /** The engine that holds the layers. */
   readonly engine: string;
+  /** What its environment came down to. */
+  readonly ground: Ground;
   /** What a sandbox that begins as this stands on, all of it. */
   readonly layers: SampleLayers;
   /** Bytes on disk of the layers that were made for it. */

@@ -2,13 +2,14 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
 import { AGENT_USER, type Environment } from './environment.js';
+import { idAt } from './engine-ids.js';
 import { CodesetError } from './errors.js';
 import type { ExecExit } from './exec.js';
 import { globMatcher } from './glob.js';
 import type { BlobStore } from './ports/blobs.js';
 import type { Engine } from './ports/engine.js';
 import type { Grader } from './ports/samples.js';
-import type { SampleVersion } from './sample.js';
+import { environmentOf, type SampleVersion } from './sample.js';
 import type { Trees } from './trees.js';
 import { TreeUnusable, workspaceOwner } from './trees.js';
 import type { VerificationLog } from './verification-log.js';
@@ -60,8 +61,14 @@ interface Report {
  * The code under test is never root: also without capabilities it would own every file of root's, and could put
  * its own in the place of the programs and scratch files that the script trusts.
  */
-function judgedEnvironment({ manifest: { environment } }: SampleVersion): Environment {
+function judgedEnvironment(sample: SampleVersion): Environment {
+  const environment = environmentOf(sample);
   return environment.user === 'root' ? { ...environment, user: AGENT_USER } : environment;
+}
+
+/** The tree that is judged. */
+export function judgedLayer({ engine, verificationId }: Verification): string {
+  return idAt(engine, `judged-${verificationId}`);
 }
 
 /** One run: the judged tree, a fresh sandbox, the hidden script, its reports, the verdict. */
@@ -155,7 +162,7 @@ export class VerificationJudge {
     else if (scope === 'PATCH') patch = await this.#trees.patch(baseline, subject, signal);
     const below = patch === undefined ? subject : workspace;
     const spec = sample.manifest.verification;
-    const layer = `judged-${verification.verificationId}`;
+    const layer = judgedLayer(verification);
     // A run before this one may have left it half-way.
     await this.#engine.deleteLayer(layer);
     const { digest } = await this.#trees.judged(

@@ -1,11 +1,13 @@
 import { Readable } from 'node:stream';
 import { digestOf } from './digest.js';
+import { idAt } from './engine-ids.js';
+import type { EngineRouter } from './engine-router.js';
+import { isUnavailable } from './engine-slot.js';
 import { CodesetError, failedPrecondition, notFound } from './errors.js';
 import { newId } from './ids.js';
 import { Slots, Turns } from './keyed.js';
 import type { LayerKeeper } from './layer-keeper.js';
 import type { BlobStore } from './ports/blobs.js';
-import type { Engine } from './ports/engine.js';
 import type { Log } from './ports/log.js';
 import type { Page, PageRequest, Storage } from './ports/storage.js';
 import { checkSameRequest } from './request-id.js';
@@ -15,7 +17,7 @@ import type { SessionManager } from './session-manager.js';
 import type { SessionSandboxes } from './session-sandboxes.js';
 import type { Session } from './session.js';
 import { TreeUnusable } from './trees.js';
-import type { Judgement, VerificationJudge } from './verification-judge.js';
+import { judgedLayer, type Judgement, type VerificationJudge } from './verification-judge.js';
 import { SandboxSpent } from './work-sandbox.js';
 import { VerificationLog } from './verification-log.js';
 import type { KeptSubject, Subject, Verification, VerificationFilter } from './verification.js';
@@ -50,7 +52,7 @@ interface Running {
 export class VerificationRunner {
   readonly #storage: Storage;
   readonly #blobs: BlobStore;
-  readonly #engine: Engine;
+  readonly #engine: EngineRouter;
   readonly #catalog: SampleCatalog;
   readonly #sessions: SessionManager;
   readonly #sandboxes: SessionSandboxes;
@@ -66,7 +68,7 @@ export class VerificationRunner {
   constructor(parts: {
     storage: Storage;
     blobs: BlobStore;
-    engine: Engine;
+    engine: EngineRouter;
     catalog: SampleCatalog;
     sessions: SessionManager;
     sandboxes: SessionSandboxes;
@@ -121,6 +123,7 @@ export class VerificationRunner {
     const verificationId = newId('ver', this.#now());
     const { sample, subject, kept, hold } = await this.#keep(request, verificationId);
     using _ = hold;
+    const engine = sample.ground?.engine ?? '';
     const verification: Verification = {
       verificationId,
       requestId: request.requestId,
@@ -143,8 +146,8 @@ export class VerificationRunner {
       logBytes: 0,
       logBlob: undefined,
       logCutBytes: 0,
-      engine: this.#engine.name,
-      runtime: this.#engine.capabilities().runtime,
+      engine,
+      runtime: this.#engine.capabilitiesOf(engine)?.runtime ?? '',
       resources: sample.manifest.resources,
       createTime: new Date(this.#now()),
       startTime: undefined,
@@ -203,7 +206,7 @@ export class VerificationRunner {
   }
 
   async #keepSession(session: Session, verificationId: string): Promise<KeptSubject> {
-    const layer = `kept-${verificationId}`;
+    const layer = idAt(session.engine, `kept-${verificationId}`);
     try {
       await this.#sandboxes.keep(session, { workspace: layer });
       const below = session.snapshotId === undefined ? undefined : session.layers.workspace;
@@ -223,11 +226,7 @@ export class VerificationRunner {
     const abort = new AbortController();
     const running: Running = { log, abort, done: Promise.resolve(), begun: false };
     this.#running.set(verificationId, running);
-    running.done = this.#slots
-      .run(() => {
-        running.begun = true;
-        return this.#run(verificationId, log, abort.signal);
-      })
+    running.done = this.#untilJudged(verificationId, running)
       .catch((error: unknown) => {
         this.#log.error('a verification could not be recorded', { verificationId, error });
       })
@@ -237,11 +236,30 @@ export class VerificationRunner {
       });
   }
 
-  async #run(verificationId: string, log: VerificationLog, signal: AbortSignal): Promise<void> {
+  /** An engine that is away is no verdict: the run is made again when it is back, and takes nobody's place meanwhile. */
+  async #untilJudged(verificationId: string, running: Running): Promise<void> {
+    const { log, abort } = running;
+    for (;;) {
+      const away = await this.#slots.run(() => {
+        running.begun = true;
+        return this.#run(verificationId, log, abort.signal);
+      });
+      if (away === undefined) return;
+      this.#log.warn('a verification waits for its engine', { verificationId, engine: away });
+      await this.#engine.whenThere(away, abort.signal);
+      if (abort.signal.aborted) return;
+      const attempt = (await this.get(verificationId)).attempt + 1;
+      await this.#storage.verifications.update(verificationId, { attempt });
+      log.restart(attempt);
+    }
+  }
+
+  /** @returns the engine that went away, and that the run has to wait for. */
+  async #run(verificationId: string, log: VerificationLog, signal: AbortSignal): Promise<string | undefined> {
     const started = await this.#move(verificationId, 'RUNNING', { startTime: new Date(this.#now()) });
     // Cancelled while it waited, or RUNNING already: a re-run after a restart.
     const verification = started ?? (await this.get(verificationId));
-    if (verificationEnded(verification.state)) return;
+    if (verificationEnded(verification.state)) return undefined;
     log.state();
     const sample = await this.#catalog.get({
       sampleId: verification.sampleId,
@@ -249,15 +267,24 @@ export class VerificationRunner {
     });
     let judgement = await this.#attempt(verification, sample, log, signal);
     let attempt = verification.attempt;
-    while (judgement.retryable && judgement.state === 'ERROR' && attempt < MAX_ATTEMPTS && !signal.aborted) {
+    const last = attempt + MAX_ATTEMPTS - 1;
+    while (
+      !isUnavailable(judgement) &&
+      judgement.retryable &&
+      judgement.state === 'ERROR' &&
+      attempt < last &&
+      !signal.aborted
+    ) {
       attempt++;
       this.#log.warn('a verification is run again', { verificationId, attempt, message: judgement.message });
       await this.#storage.verifications.update(verificationId, { attempt });
       log.restart(attempt);
       judgement = await this.#attempt(verification, sample, log, signal);
     }
-    if (signal.aborted) return;
+    if (signal.aborted) return undefined;
+    if (isUnavailable(judgement)) return judgement.metadata['engine'] ?? verification.engine;
     await this.#finish(verificationId, judgement, log);
+    return undefined;
   }
 
   async #attempt(
@@ -265,7 +292,7 @@ export class VerificationRunner {
     sample: SampleVersion,
     log: VerificationLog,
     signal: AbortSignal,
-  ): Promise<Judgement> {
+  ): Promise<Judgement | CodesetError> {
     try {
       return await this.#judge.judge(verification, sample, log, signal);
     } catch (error) {
@@ -276,6 +303,7 @@ export class VerificationRunner {
         const message = `The verification's sandbox was ended. ${error.message}`;
         return { state: 'FAILED', fault: 'SUBJECT', retryable: false, message };
       }
+      if (isUnavailable(error)) return error;
       // Stopped or cancelled: nobody reads this judgement.
       if (signal.aborted) return { state: 'ERROR', fault: 'SERVICE', retryable: true, message: 'Stopped.' };
       this.#log.error('a verification failed to run', { verificationId: verification.verificationId, error });
@@ -314,7 +342,7 @@ export class VerificationRunner {
 
   /** The layers that only the run needed; a patch is small and stays for regrading. */
   async #letGo(verification: Verification): Promise<void> {
-    const layers = [`judged-${verification.verificationId}`];
+    const layers = [judgedLayer(verification)];
     if (verification.kept?.kind === 'layer') layers.push(verification.kept.layer);
     for (const layer of layers) {
       await this.#engine.deleteLayer(layer).catch((error: unknown) => {
@@ -422,9 +450,9 @@ export class VerificationRunner {
     for (const verification of await this.#storage.verifications.open()) {
       let again = verification;
       if (verification.state === 'RUNNING') {
+        // Its judge removes what the run before left.
         again = { ...verification, attempt: verification.attempt + 1 };
         await this.#storage.verifications.update(verification.verificationId, { attempt: again.attempt });
-        await this.#engine.deleteLayer(`judged-${verification.verificationId}`);
       }
       this.#enqueue(again);
     }

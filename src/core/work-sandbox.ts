@@ -1,4 +1,5 @@
-import type { Environment, NetworkMode, Resources } from './environment.js';
+import { engineOfId, idAt } from './engine-ids.js';
+import type { Environment, Ground, NetworkMode, Resources } from './environment.js';
 import { CodesetError } from './errors.js';
 import type { ExecExit } from './exec.js';
 import { feedStdin } from './feed-stdin.js';
@@ -9,6 +10,7 @@ import { commandEnv } from './command-env.js';
 
 export interface WorkSpec {
   readonly purpose: Exclude<SandboxPurpose, 'session'>;
+  /** Resolved, but for a side sandbox: that one is made where its layers are. */
   readonly environment: Environment;
   readonly rootLayers: readonly string[];
   readonly workspaceLayers: readonly string[];
@@ -50,12 +52,13 @@ export class Workshop {
 
   /** The sandbox is the caller's to dispose. */
   async open(spec: WorkSpec, signal?: AbortSignal): Promise<WorkSandbox> {
-    const sandboxId = newId('box');
+    const environment = onGround(spec);
+    const sandboxId = idAt(environment.ground.engine, newId('box'));
     await this.#engine.create(
       {
         sandboxId,
         purpose: spec.purpose,
-        environment: spec.environment,
+        environment,
         rootLayers: spec.rootLayers,
         workspaceLayers: spec.workspaceLayers,
         mounts: spec.mounts ?? [],
@@ -70,8 +73,8 @@ export class Workshop {
         ownerId: sandboxId,
         dial: (received) => this.#engine.connect(sandboxId, received),
         defaults: {
-          env: commandEnv(this.#engine, spec.environment, spec.network, 'root'),
-          cwd: spec.environment.workdir,
+          env: commandEnv(this.#engine, environment, spec.network, 'root'),
+          cwd: environment.workdir,
           user: 'root',
         },
         secretEnv: {},
@@ -86,6 +89,15 @@ export class Workshop {
       throw error;
     }
   }
+}
+
+function onGround(spec: WorkSpec): Environment & { readonly ground: Ground } {
+  const { environment, purpose, rootLayers, workspaceLayers } = spec;
+  const layer = [...workspaceLayers, ...rootLayers][0];
+  const ground =
+    purpose === 'side' && layer !== undefined ? { engine: engineOfId(layer) } : environment.ground;
+  if (ground === undefined) throw new Error('A sandbox of ours has neither layers nor a ground.');
+  return { ...environment, ground };
 }
 
 /** The sandbox ended because what ran in it used up its memory or disk. */

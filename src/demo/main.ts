@@ -40,8 +40,9 @@ async function demo(): Promise<number> {
     });
     story.step('Start a server: one process, no daemon');
     await using app = await App.start(config, createLog(config.logLevel));
-    const { engine, runtime } = app.capabilities;
-    story.say(`listening on ${app.address}, sandboxes by the ${engine} engine on ${runtime}`);
+    const works = app.capabilities.filter(({ runtime }) => runtime !== '');
+    const engines = works.map(({ engine, runtime }) => `the ${engine} engine on ${runtime}`);
+    story.say(`listening on ${app.address}, sandboxes by ${engines.join(' and ')}`);
     const { secret } = await showAdminKey(config.dataDir);
     using connection = new Connection({ address: app.address, apiKey: secret });
     let well: boolean;

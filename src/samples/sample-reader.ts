@@ -5,6 +5,7 @@ import { invalidFields, type FieldViolation } from '../core/errors.js';
 import { invalidArchive } from './archive-entry.js';
 import { SampleArchive } from './archive.js';
 import { MAX_MANIFEST_BYTES, parseManifest } from './manifest.js';
+import { visibleFiles } from './visible.js';
 import { checkBundle, codebaseFromBundle, codebaseFromFolder } from './snapshot.js';
 
 const MAX_TASK_BYTES = 1024 * 1024;
@@ -37,6 +38,10 @@ export class FileSampleReader implements SampleReader {
 
   codebaseFromBundle(bundle: Readable, commit: string, history: HistoryPolicy): Promise<Codebase> {
     return codebaseFromBundle(bundle, commit, history, this.#scratch);
+  }
+
+  visible(archive: Readable): Readable {
+    return visibleFiles(archive);
   }
 
   checkBundle(bundle: Readable): Promise<void> {

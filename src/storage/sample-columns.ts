@@ -1,6 +1,7 @@
 import type { SampleLayers, SampleManifest, SampleState, SampleVersion } from '../core/sample.js';
 import { jsonIn, optionalIn, optionalOut, timeIn, timeOut } from './columns.js';
 import type { Encoders } from './columns.js';
+import { groundIn, groundOut } from './ground-columns.js';
 import type { SampleRow } from './schema.js';
 
 export const SAMPLE_ENCODERS: Encoders<SampleVersion, SampleRow> = {
@@ -20,6 +21,7 @@ export const SAMPLE_ENCODERS: Encoders<SampleVersion, SampleRow> = {
   baseCommit: (base_commit) => ({ base_commit }),
   hasSolution: (has) => ({ has_solution: has ? 1 : 0 }),
   layers: (layers) => ({ layers: JSON.stringify(layers) }),
+  ground: groundOut,
   createTime: (time) => ({ create_time: timeOut(time) }),
 };
 
@@ -43,6 +45,7 @@ export function sampleIn(row: SampleRow): SampleVersion {
     baseCommit: row.base_commit,
     hasSolution: row.has_solution !== 0,
     layers: layersIn(row.layers),
+    ground: groundIn(row.ground),
     createTime: timeIn(row.create_time),
   };
 }

@@ -50,7 +50,7 @@ export class SqlSampleRepository implements SampleRepository {
   async update(
     sampleId: string,
     version: number,
-    change: Partial<Pick<SampleVersion, 'state' | 'error' | 'layers' | 'baseCommit'>>,
+    change: Partial<Pick<SampleVersion, 'state' | 'error' | 'layers' | 'ground' | 'baseCommit'>>,
   ): Promise<void> {
     const values = encode<SampleVersion, SampleRow>(SAMPLE_ENCODERS, change);
     if (Object.keys(values).length === 0) return;

@@ -35,6 +35,8 @@ export interface SampleRow {
   /** JSON */
   readonly layers: string;
   readonly create_time: number;
+  /** JSON; null until known. */
+  readonly ground: string | null;
 }
 
 export interface SampleTagRow {
@@ -86,6 +88,8 @@ export interface SessionRow extends SourceColumns {
   readonly expire_time: number;
   readonly end_time: number | null;
   readonly last_active_time: number;
+  /** JSON; null until known. */
+  readonly ground: string | null;
 }
 
 export interface SessionLabelRow {
@@ -112,6 +116,8 @@ export interface SnapshotRow extends SourceColumns {
   readonly size_bytes: number;
   readonly transient: number;
   readonly create_time: number;
+  /** JSON; null until known. */
+  readonly ground: string | null;
 }
 
 export interface SnapshotLabelRow {

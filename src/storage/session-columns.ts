@@ -10,6 +10,7 @@ import {
   timeOut,
 } from './columns.js';
 import type { Encoders } from './columns.js';
+import { groundIn, groundOut } from './ground-columns.js';
 import { layersIn } from './sample-columns.js';
 import type { SessionRow } from './schema.js';
 import { sourceIn, sourceOut } from './source-columns.js';
@@ -28,6 +29,7 @@ export const SESSION_ENCODERS: Encoders<Session, SessionRow> = {
   resources: (resources) => ({ resources: JSON.stringify(resources) }),
   engine: (engine) => ({ engine }),
   layers: (layers) => ({ layers: JSON.stringify(layers) }),
+  ground: groundOut,
   sandboxId: (sandbox_id) => ({ sandbox_id }),
   user: (user_name) => ({ user_name }),
   workdir: (workdir) => ({ workdir }),
@@ -55,6 +57,7 @@ export function sessionIn(row: SessionRow): Session {
     resources: jsonIn(row.resources),
     engine: row.engine,
     layers: layersIn(row.layers),
+    ground: groundIn(row.ground),
     sandboxId: row.sandbox_id,
     user: row.user_name,
     workdir: row.workdir,

@@ -2,6 +2,7 @@ import type { NetworkMode } from '../core/environment.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { jsonIn, optionalIn, optionalOut, timeIn, timeOut } from './columns.js';
 import type { Encoders } from './columns.js';
+import { groundOut, knownGroundIn } from './ground-columns.js';
 import { layersIn } from './sample-columns.js';
 import type { SnapshotRow } from './schema.js';
 import { sourceIn, sourceOut } from './source-columns.js';
@@ -18,6 +19,7 @@ export const SNAPSHOT_ENCODERS: Encoders<Snapshot, SnapshotRow> = {
   resources: (resources) => ({ resources: JSON.stringify(resources) }),
   engine: (engine) => ({ engine }),
   layers: (layers) => ({ layers: JSON.stringify(layers) }),
+  ground: groundOut,
   sizeBytes: (size_bytes) => ({ size_bytes }),
   transient: (transient) => ({ transient: transient ? 1 : 0 }),
   createTime: (time) => ({ create_time: timeOut(time) }),
@@ -36,6 +38,7 @@ export function snapshotIn(row: SnapshotRow): Snapshot {
     resources: jsonIn(row.resources),
     engine: row.engine,
     layers: layersIn(row.layers),
+    ground: knownGroundIn(row.ground),
     sizeBytes: row.size_bytes,
     transient: row.transient !== 0,
     createTime: timeIn(row.create_time),

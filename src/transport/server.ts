@@ -23,6 +23,10 @@ import { verificationService } from './verification-service.js';
 const SERVICES = [SampleServiceDefinition, SessionServiceDefinition, VerificationServiceDefinition].map(
   ({ fullName }) => fullName,
 );
+const NEED_SANDBOXES: ReadonlySet<string> = new Set([
+  SessionServiceDefinition.fullName,
+  VerificationServiceDefinition.fullName,
+]);
 const PROTOCOLS = [
   'grpc.health.v1.Health',
   'grpc.reflection.v1.ServerReflection',
@@ -55,6 +59,8 @@ export interface GrpcServer extends AsyncDisposable {
   readonly address: string;
   /** For readiness: an unhealthy service is still answered. Empty means all. */
   setHealthy(healthy: boolean): void;
+  /** For readiness of what needs sandboxes: sessions and verifications. True at first. */
+  setSandboxesServed(served: boolean): void;
   /**
    * Refuses new calls, lets short ones finish for half of the time, ends what is left with UNAVAILABLE, and closes
    * the connections. Resolves within `deadlineMs`. Idempotent.
@@ -89,10 +95,19 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   server.add(methodsOf(HealthDefinition), HealthServiceImpl(health));
   addReflection(server, [...SERVICES, ...PROTOCOLS]);
 
-  const setHealthy = (healthy: boolean): void => {
-    for (const name of ['', ...SERVICES]) health.setStatus(healthy ? 'healthy' : 'unhealthy', name);
+  let isHealthy = true;
+  let areSandboxesServed = true;
+  const tellHealth = (): void => {
+    for (const name of ['', ...SERVICES]) {
+      const serves = isHealthy && (areSandboxesServed || !NEED_SANDBOXES.has(name));
+      health.setStatus(serves ? 'healthy' : 'unhealthy', name);
+    }
   };
-  setHealthy(true);
+  tellHealth();
+  const setHealthy = (healthy: boolean): void => {
+    isHealthy = healthy;
+    tellHealth();
+  };
 
   if (listen.kind === 'unix') await clearStaleSocket(listen.path);
   const port = await server.listen(targetOf(listen));
@@ -115,6 +130,10 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   return {
     address: targetOf(listen, port),
     setHealthy,
+    setSandboxesServed(served) {
+      areSandboxesServed = served;
+      tellHealth();
+    },
     stop,
     [Symbol.asyncDispose]: () => stop(1000),
   };

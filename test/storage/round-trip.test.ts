@@ -48,6 +48,10 @@ const scope = fc.constantFrom('PATCH' as const, 'WORKSPACE' as const);
 const grading = fc.constantFrom('EXIT_CODE' as const, 'ALL_LISTED' as const, 'SWE_BENCH' as const);
 const resources = record({ cpus: ratio, memoryBytes: count, processes: count, diskBytes: count });
 const layers = record({ root: texts, workspace: texts, baseline: maybeText, hidden: maybeText });
+const ground = fc.oneof(
+  record({ engine: text }),
+  record({ engine: text, image: record({ id: text, name: text, env: map, architecture: text }) }),
+);
 const environment = record({
   setup: texts,
   prepare: texts,
@@ -69,6 +73,7 @@ const sample: fc.Arbitrary<SampleVersion> = record({
   baseCommit: text,
   hasSolution: fc.boolean(),
   layers,
+  ground: fc.option(ground, { nil: undefined }),
   createTime: time,
   manifest: record({
     dataset: text,
@@ -113,6 +118,7 @@ const session: fc.Arbitrary<Session> = record({
   resources,
   engine: text,
   layers,
+  ground: fc.option(ground, { nil: undefined }),
   sandboxId: text,
   user: text,
   workdir: text,
@@ -137,6 +143,7 @@ const snapshot: fc.Arbitrary<Snapshot> = record({
   resources,
   engine: text,
   layers,
+  ground,
   sizeBytes: count,
   transient: fc.boolean(),
   createTime: time,

@@ -75,6 +75,7 @@ export function aSample(
     baseCommit: '0123456789abcdef0123456789abcdef01234567',
     hasSolution: true,
     layers: { root: [], workspace: ['lay_codebase'], baseline: 'lay_baseline', hidden: 'lay_hidden' },
+    ground: { engine: 'local' },
     createTime: NOON,
     ...change,
     manifest: aManifest({ sampleId, ...change.manifest }),
@@ -96,6 +97,7 @@ export function aSession(change: Partial<Session> = {}): Session {
     network: 'none',
     resources: DEFAULT_RESOURCES,
     engine: 'local',
+    ground: { engine: 'local' },
     layers: { root: [], workspace: ['lay_codebase'], baseline: 'lay_baseline', hidden: undefined },
     sandboxId: sessionId,
     user: 'agent',
@@ -123,6 +125,7 @@ export function aSnapshot(change: Partial<Snapshot> = {}): Snapshot {
     network: 'none',
     resources: DEFAULT_RESOURCES,
     engine: 'local',
+    ground: { engine: 'local' },
     layers: {
       root: ['snap-1-root'],
       workspace: ['lay_codebase', 'snap-1-workspace'],

@@ -31,6 +31,8 @@ export interface SampleReader {
   codebaseFromFolder(archive: Readable, history: 'past' | 'squashed'): Promise<Codebase>;
   /** INVALID_REPOSITORY, COMMIT_NOT_FOUND. */
   codebaseFromBundle(bundle: Readable, commit: string, history: 'past' | 'squashed'): Promise<Codebase>;
+  /** A stored archive without what is hidden: the verification, the solution, and sample.yaml with its expected tests. */
+  visible(archive: Readable): Readable;
   /** Throws INVALID_REPOSITORY unless it is a git bundle that git can read. */
   checkBundle(bundle: Readable): Promise<void>;
   /** The text of `solution/solution.patch` in a stored archive. */

@@ -32,7 +32,7 @@ export interface SampleRepository {
   update(
     sampleId: string,
     version: number,
-    change: Partial<Pick<SampleVersion, 'state' | 'error' | 'layers' | 'baseCommit'>>,
+    change: Partial<Pick<SampleVersion, 'state' | 'error' | 'layers' | 'ground' | 'baseCommit'>>,
   ): Promise<void>;
   /** The latest version unless one is named. */
   find(sampleId: string, version?: number): Promise<SampleVersion | undefined>;

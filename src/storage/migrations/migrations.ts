@@ -2,10 +2,12 @@ import type { Migrations } from '../migrate.js';
 import { first } from './0001-first.js';
 import { sampleNumbers } from './0002-sample-numbers.js';
 import { snapshots } from './0003-snapshots.js';
+import { grounds } from './0004-grounds.js';
 
 /** All steps that this program knows. One that was released is never edited: the next one mends it. */
 export const MIGRATIONS: Migrations = {
   '0001-first': first,
   '0002-sample-numbers': sampleNumbers,
   '0003-snapshots': snapshots,
+  '0004-grounds': grounds,
 };

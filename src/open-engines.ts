@@ -1,0 +1,102 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { ServerConfig } from './config-settings.js';
+import { EngineRouter, type Route } from './core/engine-router.js';
+import { EngineSlot } from './core/engine-slot.js';
+import { CodesetError, failedPrecondition } from './core/errors.js';
+import type { Engine } from './core/ports/engine.js';
+import type { Log } from './core/ports/log.js';
+import { LocalEngine } from './engines/local/local-engine.js';
+
+/** How each engine is opened. Fails with a CodesetError where the machine lacks what it takes. */
+export interface EngineOpeners {
+  readonly local: (config: ServerConfig, log: Log) => Promise<Engine>;
+  /** Undefined: this version has none. */
+  readonly docker: ((config: ServerConfig, log: Log) => Promise<Engine>) | undefined;
+}
+
+export const ENGINES: EngineOpeners = { local: openLocal, docker: undefined };
+
+/**
+ * The engines that the configuration asks for, as one; with `auto` the local one first. Docker may come later, and
+ * may go and come back.
+ * @throws ENGINE_UNSUPPORTED when none of them works and none may come by itself.
+ */
+export async function openEngines(
+  config: ServerConfig,
+  log: Log,
+  openers: EngineOpeners = ENGINES,
+): Promise<EngineRouter> {
+  const local = await localRoute(config, log, openers);
+  const docker = await dockerRoute(config, log, openers).catch(async (error: unknown) => {
+    if (!('missing' in local.engine)) await local.engine.close();
+    throw error;
+  });
+  const router = new EngineRouter([local, docker]);
+  if (router.works || config.engine === 'docker') return router;
+  const why = [local, docker].map(({ name, engine }) =>
+    'missing' in engine ? engine.missing : (router.awayBecause(name) ?? ''),
+  );
+  await router.close();
+  throw failedPrecondition('ENGINE_UNSUPPORTED', `No engine works here. ${why.join(' ')}`);
+}
+
+async function localRoute(config: ServerConfig, log: Log, openers: EngineOpeners): Promise<Route> {
+  const route = { name: 'local', takes: 'host' } as const;
+  if (config.engine === 'docker') {
+    return {
+      ...route,
+      engine: { missing: 'The service was started with --engine docker; auto takes both.' },
+    };
+  }
+  try {
+    return { ...route, engine: await openers.local(config, log) };
+  } catch (error) {
+    // Alone it has to work.
+    if (config.engine === 'local' || !(error instanceof CodesetError)) throw error;
+    return { ...route, engine: { missing: error.message } };
+  }
+}
+
+async function dockerRoute(config: ServerConfig, log: Log, openers: EngineOpeners): Promise<Route> {
+  const route = { name: 'docker', takes: 'image' } as const;
+  if (config.engine === 'local') {
+    return { ...route, engine: { missing: 'The service was started with --engine local; auto takes both.' } };
+  }
+  const { docker } = openers;
+  if (docker === undefined) {
+    const missing = 'The docker engine is not part of this version; start with --engine local (or auto).';
+    if (config.engine === 'docker') throw failedPrecondition('ENGINE_UNSUPPORTED', missing);
+    return { ...route, engine: { missing } };
+  }
+  return {
+    ...route,
+    engine: await EngineSlot.start({ name: 'docker', open: () => docker(config, log), log }),
+  };
+}
+
+function openLocal(config: ServerConfig, log: Log): Promise<Engine> {
+  return LocalEngine.open({
+    dataDir: config.dataDir,
+    initPath: initBinary(),
+    log,
+    runDir: config.runDir,
+    reserveBytes: config.diskReserve,
+    runtimes: config.runtimes,
+    hostIdBase: config.hostIdBase,
+    toolchainPaths: config.toolchainPaths,
+    passThroughEnv: config.passEnv,
+  });
+}
+
+/** PID 1 of sandboxes: `init/build/codeset-init` in the folder of the project, which lies some way above this file. */
+export function initBinary(): string {
+  for (let folder = import.meta.dirname; folder !== '/'; folder = dirname(folder)) {
+    const path = join(folder, 'init/build/codeset-init');
+    if (existsSync(path)) return path;
+  }
+  throw failedPrecondition(
+    'ENGINE_UNSUPPORTED',
+    'codeset-init is not built; run init/build.sh (npm run build does).',
+  );
+}
