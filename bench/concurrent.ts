@@ -6,7 +6,7 @@ import { startNoise } from './lib/noise.js';
 import type { Benchmark } from './lib/run.js';
 import { registerSample } from './lib/samples.js';
 import { startService } from './lib/service.js';
-import { hostSession, hostSessions } from './lib/sessions.js';
+import { bareSession, bareSessions } from './lib/sessions.js';
 import { figure, median, percentile, ratio, timed } from './lib/stats.js';
 
 const SESSIONS = 64;
@@ -31,9 +31,9 @@ export const concurrent: Benchmark = {
       await mkdir(folder);
       await writeFile(join(folder, 'code.txt'), 'code\n');
     });
-    const all = await hostSessions(client, SESSIONS, 4);
+    const all = await bareSessions(service, SESSIONS, 4);
     const [quiet = ''] = all;
-    const flooded = await hostSession(client);
+    const flooded = await bareSession(service);
     const trivial = (sessionId: string): Promise<number> =>
       timed(() => runCommand(client, sessionId, ['true']));
     const alone = async (count: number): Promise<number[]> => {

@@ -4,12 +4,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '../src/client/connection.js';
 import { runCommand } from './lib/commands.js';
 import { residentMiB } from './lib/memory.js';
+import { startDocker } from './lib/docker.js';
 import type { Benchmark, Run } from './lib/run.js';
 import { startService } from './lib/service.js';
-import { hostSession, hostSessions } from './lib/sessions.js';
+import { bareSession, bareSessions } from './lib/sessions.js';
 import { figure, median, ratio, timed } from './lib/stats.js';
 
 const SESSIONS = 1000;
+/** On Docker, whose daemon and shims weigh what they weigh. */
+const CONTAINERS = 200;
 const AT_ONCE = 4;
 const COMMANDS = 500;
 /** What making so many left to do is over by then; heartbeats and all that goes on for ever are not. */
@@ -17,20 +20,27 @@ const SETTLE_MS = 5000;
 
 /** As many live sessions as one machine is meant to hold, and a command among them. */
 export const density: Benchmark = {
-  about: '1,000 idle sessions: memory, and the latency of a command among them',
+  about: '1,000 idle sessions (200 on Docker): memory, and the latency of a command among them',
   async run(run) {
-    const { client, pid, scratch } = await startService(run);
-    const only = await hostSession(client);
+    const service = await startService(run);
+    const { client, pid, scratch } = service;
+    const docker = run.target.engine === 'docker' ? await startDocker(run) : undefined;
+    const count = docker === undefined ? SESSIONS : CONTAINERS;
+    const only = await bareSession(service);
     run.say('one session');
     await commands(run, client, [only]);
     const single = median(await commands(run, client, [only]));
     const before = await residentMiB(pid);
 
-    run.say(`making ${SESSIONS - 1} more`);
-    const all = [only, ...(await hostSessions(client, SESSIONS - 1, AT_ONCE))];
+    run.say(`making ${count - 1} more`);
+    const all = [only, ...(await bareSessions(service, count - 1, AT_ONCE))];
     await delay(SETTLE_MS, undefined, { signal: run.signal });
     const after = await residentMiB(pid);
-    const inits = await Promise.all((await initPids(join(scratch, 'run'))).map(residentMiB));
+    const inits = await Promise.all(
+      (docker === undefined ? await initPids(join(scratch, 'run')) : await docker.firstProcesses()).map(
+        residentMiB,
+      ),
+    );
     run.say(`${inits.length} sandboxes live; a command in one of them, and so on`);
     // Each first has run in its session before: what a session's first command costs is not asked here.
     const asked = Array.from({ length: 50 }, (_, i) => all[i * Math.floor(all.length / 50)] ?? only);

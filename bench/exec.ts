@@ -3,6 +3,7 @@ import { startDocker } from './lib/docker.js';
 import { spawned } from './lib/processes.js';
 import type { Benchmark } from './lib/run.js';
 import { startService } from './lib/service.js';
+import { bareSession } from './lib/sessions.js';
 import { figure, median, percentile, rate, ratio, timed } from './lib/stats.js';
 
 const CLIENTS = 8;
@@ -16,14 +17,12 @@ const DOCKERS_PER_ROUND = 3;
 export const exec: Benchmark = {
   about: 'latency and rate of a trivial command, beside `docker exec` and a plain spawn',
   async run(run) {
-    const { client } = await startService(run);
+    const service = await startService(run);
+    const { client } = service;
     const docker = await startDocker(run);
-    const { session } = await client.sessions.createSession({
-      source: { $case: 'environment', value: { host: {} } },
-    });
-    if (session === undefined || session.error !== '') throw new Error(`no session: ${session?.error}`);
-    const ours = (): Promise<void> => execStream(client, session.sessionId, ['true']);
-    const unary = (): Promise<void> => runCommand(client, session.sessionId, ['true']);
+    const sessionId = await bareSession(service);
+    const ours = (): Promise<void> => execStream(client, sessionId, ['true']);
+    const unary = (): Promise<void> => runCommand(client, sessionId, ['true']);
     const host = (): Promise<void> => spawned('sh', ['-c', 'true']);
     const container = await docker?.container();
     const byCli = async (): Promise<void> => docker?.execByCli(container?.id ?? '', ['true']);

@@ -5,7 +5,7 @@ import { BLOCK_BYTES, readAll, writer } from './lib/bulk.js';
 import { PeakMemory, residentMiB } from './lib/memory.js';
 import type { Benchmark } from './lib/run.js';
 import { startService } from './lib/service.js';
-import { hostSession } from './lib/sessions.js';
+import { bareSession } from './lib/sessions.js';
 import { figure } from './lib/stats.js';
 
 const FLOOD_BYTES = 10_000_000_000 - (10_000_000_000 % BLOCK_BYTES);
@@ -19,8 +19,9 @@ const WAIT = { seconds: 600, nanos: 0 };
 export const flood: Benchmark = {
   about: 'the service in memory while a command writes 10 GB past a reader that stalls',
   async run(run) {
-    const { client, pid } = await startService(run);
-    const sessionId = await hostSession(client);
+    const service = await startService(run);
+    const { client, pid } = service;
+    const sessionId = await bareSession(service);
     run.say('warming up');
     await readAll(client, sessionId, writer(WARM_BYTES));
 

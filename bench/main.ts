@@ -18,9 +18,16 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
 
 const FAREWELL_MS = 3000;
 
+const OPTIONS = [
+  '',
+  '  --engine auto|local|docker',
+  '  --link auto|socket|attach|exec    how the service reaches a container',
+  '  --docker-host unix://PATH         a Docker that runs, in place of one of its own (takes root)',
+];
+
 function usage(): string {
   const names = Object.entries(BENCHMARKS).map(([name, { about }]) => `  ${name.padEnd(12)} ${about}`);
-  return ['Usage: npm run -s bench -- NAME [--json] [--engine auto|local|docker]', '', ...names].join('\n');
+  return ['Usage: npm run -s bench -- NAME [--json] [OPTIONS]', '', ...names, ...OPTIONS].join('\n');
 }
 
 function table(name: string, figures: Figures): string {
@@ -37,6 +44,8 @@ async function main(): Promise<number> {
       options: {
         json: { type: 'boolean', default: false },
         engine: { type: 'string', default: 'auto' },
+        link: { type: 'string', default: 'auto' },
+        'docker-host': { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
@@ -51,11 +60,14 @@ async function main(): Promise<number> {
   }
   const [name = '', ...more] = positionals;
   const benchmark = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
-  if (benchmark === undefined || more.length > 0 || !['auto', 'local', 'docker'].includes(values.engine)) {
+  const { engine, link, 'docker-host': dockerHost } = values;
+  const known =
+    ['auto', 'local', 'docker'].includes(engine) && ['auto', 'socket', 'attach', 'exec'].includes(link);
+  if (benchmark === undefined || more.length > 0 || !known) {
     console.error(usage());
     return 2;
   }
-  const run = new Run(values.engine);
+  const run = new Run({ engine, link, dockerHost });
   let interrupted = false;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {

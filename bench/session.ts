@@ -53,7 +53,7 @@ export const session: Benchmark = {
       if (docker !== undefined) times.docker.push(await byDocker());
     }
     run.say('forking a small session, and one that wrote 1 GiB, into 1 and into 64');
-    const forks = await measureForks(service.client, run.signal);
+    const forks = await measureForks(service, run.signal);
     const ours = median(times.small);
     const theirs = docker === undefined ? null : median(times.docker);
     return {
@@ -101,7 +101,7 @@ async function registerSample(service: Service, name: string, bytes: number): Pr
       'dataset: bench',
       `description: A codebase of ${bytes} bytes.`,
       'environment:',
-      '  host: {requires: [sh]}',
+      service.image === undefined ? '  host: {requires: [sh]}' : `  image: ${service.image}`,
       'verification:',
       '  grading: exit_code',
       '',

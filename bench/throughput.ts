@@ -3,7 +3,7 @@ import { startDocker } from './lib/docker.js';
 import { startRaw } from './lib/raw-grpc.js';
 import type { Benchmark } from './lib/run.js';
 import { startService } from './lib/service.js';
-import { hostSession } from './lib/sessions.js';
+import { bareSession } from './lib/sessions.js';
 import { figure, median, ratio, timed } from './lib/stats.js';
 
 const MB = 1_000_000;
@@ -15,10 +15,11 @@ const WARM_BYTES = 1024 * BLOCK_BYTES;
 export const throughput: Benchmark = {
   about: "bytes per second of a command's stdout and stdin, beside `docker exec` and grpc-js alone",
   async run(run) {
-    const { client } = await startService(run);
+    const service = await startService(run);
+    const { client } = service;
     const docker = await startDocker(run);
     const raw = await startRaw(run);
-    const sessionId = await hostSession(client);
+    const sessionId = await bareSession(service);
     const container = (await docker?.container())?.id ?? '';
 
     const stdout = async (bytes: number): Promise<void> => {

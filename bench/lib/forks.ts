@@ -1,5 +1,7 @@
 import type { Connection } from '../../src/client/connection.js';
 import { execStream } from './commands.js';
+import type { Service } from './service.js';
+import { bareSession } from './sessions.js';
 import { median, timed } from './stats.js';
 
 const ROUNDS = 7;
@@ -22,17 +24,18 @@ echo $longest >pause`;
 
 /** Forks of a small session and of one that wrote 1 GiB, from the call to the last READY, in milliseconds. */
 export async function measureForks(
-  client: Connection,
+  service: Service,
   signal: AbortSignal,
 ): Promise<Readonly<Record<'small' | 'one' | 'many' | 'pause', number>>> {
-  const small = await makeSession(client);
+  const { client } = service;
+  const small = await bareSession(service);
   const times: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     signal.throwIfAborted();
     times.push(await fork(client, small, 1));
   }
   await client.sessions.closeSession({ sessionId: small });
-  const large = await makeSession(client);
+  const large = await bareSession(service);
   await execStream(client, large, ['sh', '-c', WRITE_1_GIB]);
   await fork(client, large, 1);
   signal.throwIfAborted();
@@ -47,14 +50,6 @@ export async function measureForks(
   const { data } = await client.sessions.readFile({ sessionId: large, path: 'pause' });
   await client.sessions.closeSession({ sessionId: large });
   return { small: median(times), one, many, pause: Number(data.toString()) / 1000 };
-}
-
-async function makeSession(client: Connection): Promise<string> {
-  const { session } = await client.sessions.createSession({
-    source: { $case: 'environment', value: { host: { requires: ['bash'] } } },
-  });
-  if (session === undefined || session.error !== '') throw new Error(`no session: ${session?.error}`);
-  return session.sessionId;
 }
 
 /** The forks are closed again, which is not measured. */

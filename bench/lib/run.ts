@@ -1,13 +1,22 @@
+/** What is measured. */
+export interface Target {
+  /** As `--engine` says. */
+  readonly engine: string;
+  /** As `--link` says: how the service talks to a container's init. */
+  readonly link: string;
+  /** A Docker that runs already, as DOCKER_HOST has it; undefined for one of the benchmark's own. */
+  readonly dockerHost: string | undefined;
+}
+
 /** Everything that a benchmark started; it goes in the reverse order, also when the run is interrupted. */
 export class Run implements AsyncDisposable {
-  readonly engine: string;
+  readonly target: Target;
   readonly #abort = new AbortController();
   readonly #work: (() => unknown)[] = [];
   #disposing: Promise<void> | undefined;
 
-  /** @param engine as `--engine` says. */
-  constructor(engine: string) {
-    this.engine = engine;
+  constructor(target: Target) {
+    this.target = target;
   }
 
   /** Aborts when the user wants an end. */

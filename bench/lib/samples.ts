@@ -5,7 +5,7 @@ import { packFolder } from '../../src/samples/pack.js';
 import type { Service } from './service.js';
 
 /**
- * Registers a sample on the host's programs whose verification is a shell script, and waits until it is READY.
+ * Registers a sample whose verification is a shell script, and waits until it is READY.
  * @param codebase fills the folder of its code.
  */
 export async function registerSample(
@@ -23,7 +23,7 @@ export async function registerSample(
       'dataset: bench',
       'description: Made by a benchmark.',
       'environment:',
-      '  host: {requires: [sh]}',
+      service.image === undefined ? '  host: {requires: [sh]}' : `  image: ${service.image}`,
       'verification:',
       '  grading: exit_code',
       '',

@@ -2,16 +2,18 @@ import { App } from '../../src/app.js';
 import { loadServerConfig } from '../../src/config.js';
 import { createLog } from '../../src/log.js';
 
-// The service under measurement, in a process of its own: `DATA_DIR RUN_DIR ENGINE`. Its settings are the
+// The service under measurement, in a process of its own: `DATA_DIR RUN_DIR ENGINE DOCKER_HOST LINK`. Its settings are the
 // defaults; nothing of the caller's environment changes them. One line of JSON on stdout once it is ready.
 
-const [dataDir = '', runDir = '', engine = 'auto'] = process.argv.slice(2);
+const [dataDir = '', runDir = '', engine = 'auto', dockerHost = '', dockerLink = 'auto'] =
+  process.argv.slice(2);
 const config = loadServerConfig({
   flags: {
     listen: `unix:${runDir}/server.sock`,
     dataDir: `${dataDir}`,
     runDir,
     engine,
+    ...(dockerHost === '' ? {} : { dockerHost, dockerLink }),
     logLevel: 'warn',
     maxSessions: '5000',
     maxTtl: '24h',
