@@ -196,7 +196,8 @@ void break_input(struct exec *exec);
 void reap_children(void);
 
 /* main.c: epoll */
-enum watch { WATCH_LISTEN, WATCH_LINK_IN, WATCH_LINK_OUT, WATCH_SIGNALS, WATCH_STDOUT, WATCH_STDERR, WATCH_STDIN, WATCH_STATUS };
+enum watch { WATCH_LISTEN, WATCH_LINK_IN, WATCH_LINK_OUT, WATCH_SIGNALS, WATCH_STDOUT, WATCH_STDERR, WATCH_STDIN, WATCH_STATUS,
+             WATCH_ATTACH_IN, WATCH_ATTACH_OUT, WATCH_ATTACH_LINK };
 bool watch_fd(int fd, uint32_t events, enum watch kind, uint32_t key);
 void change_watch(int fd, uint32_t events, enum watch kind, uint32_t key);
 void unwatch_fd(int fd);
@@ -214,6 +215,11 @@ uint32_t get_u32(const uint8_t *p);
 uint64_t get_u64(const uint8_t *p);
 void put_u32(uint8_t *p, uint32_t v);
 void put_u64(uint8_t *p, uint64_t v);
+
+/* attach.c: a link through a container's stdin and stdout */
+#define ATTACH_SECRET "CODESET_LINK_SECRET"
+bool attach_open(int in, int out);
+void attach_ready(enum watch kind, uint32_t events);
 
 /* ring.c */
 uint32_t ring_room(const struct ring *ring);

@@ -89,6 +89,11 @@ static void dispatch(uint64_t data, uint32_t happened, int listen_fd, int signal
       return;
     case WATCH_STATUS:
       if (exec != NULL && exec->status_fd >= 0) read_status(exec);
+      return;
+    case WATCH_ATTACH_IN:
+    case WATCH_ATTACH_OUT:
+    case WATCH_ATTACH_LINK:
+      attach_ready(kind, happened);
   }
 }
 
@@ -117,12 +122,13 @@ int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "store") == 0) return store_main(argc - 2, argv + 2);
   int listen_fd = 3;
   bool stdio = argc == 2 && strcmp(argv[1], "--stdio") == 0;
+  bool attach = argc == 2 && strcmp(argv[1], "--attach") == 0;
   if (argc == 3 && strcmp(argv[1], "--listen-fd") == 0) {
     listen_fd = atoi(argv[2]);
   } else if (argc == 3 && strcmp(argv[1], "--listen") == 0) {
     listen_fd = listen_at(argv[2]);
-  } else if (argc != 1 && !stdio) {
-    dprintf(2, "usage: codeset-init [--listen-fd N | --listen PATH | --stdio] | as-subject CMD… | fs OP … | network … -- CMD…\n");
+  } else if (argc != 1 && !stdio && !attach) {
+    dprintf(2, "usage: codeset-init [--listen-fd N | --listen PATH | --stdio | --attach] | as-subject CMD… | fs OP … | network … -- CMD…\n");
     return 2;
   }
   prepare_process();
@@ -135,12 +141,13 @@ int main(int argc, char **argv) {
   int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   if (epoll_fd < 0 || signal_fd < 0) die("start");
   watch_fd(signal_fd, EPOLLIN, WATCH_SIGNALS, 0);
-  if (stdio) {
+  if (stdio || attach) {
     int in = fcntl(0, F_DUPFD_CLOEXEC, 3), out = fcntl(1, F_DUPFD_CLOEXEC, 3);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (in < 0 || out < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0) die("stdio");
     listen_fd = -1;
-    link_open(in, out);
+    if (stdio) link_open(in, out);
+    else if (!attach_open(in, out)) die("--attach (is CODESET_LINK_SECRET there, and stdin a pipe?)");
   } else {
     fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
     if (fcntl(listen_fd, F_SETFD, FD_CLOEXEC) != 0 || !watch_fd(listen_fd, EPOLLIN, WATCH_LISTEN, 0)) {
