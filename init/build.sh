@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds codeset-init with one call of the C compiler; does nothing when it is newer than its sources.
-# CC and OUT may be given in the environment.
+# CC and OUT may be given in the environment; for another architecture, say
+#   CC=aarch64-linux-gnu-gcc OUT=build/codeset-init-arm64 init/build.sh
 set -eu
 cd "$(dirname "$0")"
 out=${OUT:-build/codeset-init}
@@ -11,7 +12,12 @@ if [ -x "$out" ]; then
   [ -n "$newer" ] || exit 0
 fi
 command -v "$cc" >/dev/null 2>&1 || {
-  echo "init/build.sh: there is no C compiler ($cc); install one (Debian, Ubuntu: apt-get install gcc libc6-dev)" >&2
+  case $cc in
+  aarch64-linux-gnu-gcc) packages='gcc-aarch64-linux-gnu libc6-dev-arm64-cross' ;;
+  x86_64-linux-gnu-gcc) packages='gcc-x86-64-linux-gnu libc6-dev-amd64-cross' ;;
+  *) packages='gcc libc6-dev' ;;
+  esac
+  echo "init/build.sh: there is no C compiler ($cc); install one (Debian, Ubuntu: apt-get install $packages)" >&2
   exit 1
 }
 mkdir -p "$(dirname "$out")"

@@ -1,11 +1,11 @@
 import { chmod, mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { initBinary } from './open-engines.js';
 import type { ServerConfig } from './config-settings.js';
 import { CodesetError } from './core/errors.js';
 import type { EngineCapabilities } from './core/ports/engine.js';
 import { LocalEngine } from './engines/local/local-engine.js';
 import type { MachineReport } from './engines/local/machine.js';
+import { initBinary } from './init-binary.js';
 import { createLog } from './log.js';
 
 export type Diagnosis =

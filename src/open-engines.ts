@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import type { ServerConfig } from './config-settings.js';
 import { EngineRouter, type Route } from './core/engine-router.js';
 import { EngineSlot } from './core/engine-slot.js';
@@ -7,6 +5,7 @@ import { CodesetError, failedPrecondition } from './core/errors.js';
 import type { Engine } from './core/ports/engine.js';
 import type { Log } from './core/ports/log.js';
 import { LocalEngine } from './engines/local/local-engine.js';
+import { initBinary } from './init-binary.js';
 
 /** How each engine is opened. Fails with a CodesetError where the machine lacks what it takes. */
 export interface EngineOpeners {
@@ -87,16 +86,4 @@ function openLocal(config: ServerConfig, log: Log): Promise<Engine> {
     toolchainPaths: config.toolchainPaths,
     passThroughEnv: config.passEnv,
   });
-}
-
-/** PID 1 of sandboxes: `init/build/codeset-init` in the folder of the project, which lies some way above this file. */
-export function initBinary(): string {
-  for (let folder = import.meta.dirname; folder !== '/'; folder = dirname(folder)) {
-    const path = join(folder, 'init/build/codeset-init');
-    if (existsSync(path)) return path;
-  }
-  throw failedPrecondition(
-    'ENGINE_UNSUPPORTED',
-    'codeset-init is not built; run init/build.sh (npm run build does).',
-  );
 }

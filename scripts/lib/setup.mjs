@@ -66,10 +66,23 @@ async function takeSteps(build, tests) {
   return steps;
 }
 
+// Images of another architecture need an init of theirs; it is built where its compiler is there.
+const CROSS_COMPILERS = [
+  { architecture: 'arm64', cpu: 'arm64', compiler: 'aarch64-linux-gnu-gcc' },
+  { architecture: 'amd64', cpu: 'x64', compiler: 'x86_64-linux-gnu-gcc' },
+];
+
 /** Does nothing when init is newer than its sources. */
 async function buildInit() {
   const { status, output } = await capture('sh', ['init/build.sh']);
   // Without it there is no sandbox of our own, but Docker's machines and the unit tests still go on.
   if (status !== 0)
     say(`init was not built; sandboxes can't start. ${output.trim().split('\n').at(-1) ?? ''}`);
+  for (const { architecture, cpu, compiler } of CROSS_COMPILERS) {
+    if (process.arch === cpu || which(compiler) === undefined) continue;
+    const built = await capture('sh', ['init/build.sh'], {
+      env: { ...process.env, CC: compiler, OUT: `build/codeset-init-${architecture}` },
+    });
+    if (built.status !== 0) say(`init was not built for ${architecture}. ${built.output.trim()}`);
+  }
 }

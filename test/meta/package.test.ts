@@ -20,6 +20,8 @@ const NEEDED = [
   'init/PROTOCOL.md',
   'init/build.sh',
   'init/build/codeset-init',
+  'init/build/codeset-init-amd64',
+  'init/build/codeset-init-arm64',
   'init/init.c',
   'init/init.h',
   'proto/codeset/v1/exec.proto',
