@@ -3,12 +3,15 @@ import {
   choice,
   count,
   databasePath,
+  dockerAddress,
   duration,
   durationOrNone,
   flag,
   listenAddress,
   path,
+  pathOrNone,
   size,
+  textOrNone,
   toolchainFolders,
   words,
   type ListenAddress,
@@ -39,6 +42,19 @@ export interface ServerConfig {
   readonly hostIdBase: number;
   readonly toolchainPaths: readonly ToolchainFolder[];
   /** Name and value of each variable that is set here. */
+  /** `unix:///PATH`, `tcp://HOST:PORT`, `https://HOST:PORT`. */
+  readonly dockerHost: string;
+  /** A folder with ca.pem, cert.pem and key.pem. */
+  readonly dockerCertPath: string | undefined;
+  /** Docker's own folder of settings, for the credentials of registries. */
+  readonly dockerConfig: string | undefined;
+  readonly dockerLink: 'auto' | 'socket' | 'attach' | 'exec';
+  /** Undefined: the daemon's default. */
+  readonly dockerRuntime: string | undefined;
+  /** Undefined: one made of this machine's own tools. */
+  readonly toolboxImage: string | undefined;
+  readonly imageDisk: number;
+  readonly imageGrace: number;
   readonly passEnv: Readonly<Record<string, string>>;
 }
 
@@ -91,7 +107,7 @@ export const SERVER_SETTINGS: readonly ServerSetting[] = [
     'auto|local|docker',
     'auto',
     () => choice('auto', 'local', 'docker'),
-    'What makes sandboxes. `auto` takes the first that works here.',
+    'What makes sandboxes: an OCI runtime of this machine, or a Docker daemon. With `auto` a sample that names the host goes to `local` where that works here, and everything that only names an image to `docker`.',
   ),
   setting('databaseUrl', 'sqlite:PATH', '`codeset.db` in the data folder', databasePath, 'The database.'),
   setting(
@@ -184,6 +200,62 @@ export const SERVER_SETTINGS: readonly ServerSetting[] = [
     '`/usr/local/go:/usr/local/go/bin` where it exists',
     () => toolchainFolders,
     'Folders of the host, outside `/usr`, that sandboxes on the host toolchain see read-only; BIN goes in front of their PATH. In YAML also a list of `{path, bin}`.',
+  ),
+  setting(
+    'dockerHost',
+    'ADDRESS',
+    "`DOCKER_HOST`; else `/var/run/docker.sock`, or a rootless Docker's `$XDG_RUNTIME_DIR/docker.sock`",
+    () => dockerAddress,
+    'The Docker daemon: `unix:///PATH`, `tcp://HOST:PORT` or `https://HOST:PORT`. Whoever may ask it may do anything on its machine.',
+  ),
+  setting(
+    'dockerCertPath',
+    'DIR|none',
+    '`DOCKER_CERT_PATH` where `DOCKER_TLS_VERIFY` is set, else none',
+    pathOrNone,
+    'A folder with `ca.pem`, `cert.pem` and `key.pem` for a daemon that is asked over TLS.',
+  ),
+  setting(
+    'dockerConfig',
+    'DIR|none',
+    '`DOCKER_CONFIG`, else `~/.docker`',
+    pathOrNone,
+    "Docker's own folder of settings: `docker login` keeps the credentials there that images are pulled with. `none` pulls without any.",
+  ),
+  setting(
+    'dockerLink',
+    'auto|socket|attach|exec',
+    'auto',
+    () => choice('auto', 'socket', 'attach', 'exec'),
+    "How the service talks to what runs in a container. `socket` is the fastest and needs a daemon on this machine; `attach` goes through Docker's API, near or far; `exec` runs commands by `docker exec`. `auto` takes the first that works.",
+  ),
+  setting(
+    'dockerRuntime',
+    'NAME|none',
+    'none',
+    () => textOrNone,
+    "An OCI runtime that the daemon knows, for every sandbox: `runsc`, `kata`. `none` is the daemon's default.",
+  ),
+  setting(
+    'toolboxImage',
+    'IMAGE|none',
+    'none',
+    () => textOrNone,
+    "The image that the service handles trees in on Docker, with git, sh, find, sort, cp, sed and xargs. `none` makes one of about 10 MB of this machine's own programs.",
+  ),
+  setting(
+    'imageDisk',
+    'SIZE',
+    '50GiB',
+    () => size,
+    'What images that were pulled or built for samples may take. Beyond it those that nothing refers to go, the longest unused first, and `codeset sample prefetch` stops.',
+  ),
+  setting(
+    'imageGrace',
+    'DURATION',
+    '1d',
+    () => duration,
+    'How long an image that nothing refers to stays after its last use while there is room.',
   ),
   setting(
     'passEnv',

@@ -112,6 +112,26 @@ export function path(origin: Origin): z.ZodType<string> {
     .transform((text) => resolve(origin.folder, text));
 }
 
+/** Any text; what is empty, or `none`, is none. */
+export const textOrNone = z
+  .string({ error: 'expected a text, or none' })
+  .transform((text) => (text === '' || text === 'none' ? undefined : text));
+
+/** A path, made absolute from where it was written, or undefined for `none`. */
+export function pathOrNone(origin: Origin): z.ZodType<string | undefined> {
+  return z
+    .string({ error: 'expected a path, or none' })
+    .transform((text) => (text === '' || text === 'none' ? undefined : resolve(origin.folder, text)));
+}
+
+/** Where a Docker daemon is asked, as Docker's own DOCKER_HOST. */
+export const dockerAddress = z
+  .string({ error: 'expected unix:///PATH, tcp://HOST:PORT or https://HOST:PORT' })
+  .regex(/^(unix:\/\/\/.+|\/.+|(tcp|http|https):\/\/.+)$/, {
+    error:
+      'expected unix:///PATH, tcp://HOST:PORT or https://HOST:PORT; an ssh:// address needs a tunnel to a socket',
+  });
+
 /** `HOST:PORT` on loopback, or `unix:PATH`. */
 export function listenAddress(origin: Origin): z.ZodType<ListenAddress> {
   return z.string({ error: 'expected HOST:PORT or unix:PATH' }).transform((text, context): ListenAddress => {

@@ -126,7 +126,27 @@ function defaults(env: Readonly<Record<string, string | undefined>>): Readonly<R
         ? `/tmp/codeset-${process.getuid?.() ?? 0}`
         : join(run, 'codeset'),
     databaseUrl: 'sqlite:',
+    ...dockerDefaults(env, home, run),
     toolchainPaths: DEFAULT_TOOLCHAIN,
+  };
+}
+
+/** As Docker's own command line finds its daemon. */
+function dockerDefaults(
+  env: Readonly<Record<string, string | undefined>>,
+  home: string,
+  run: string | undefined,
+): Readonly<Record<string, string>> {
+  const [rooted, rootless] = [
+    '/var/run/docker.sock',
+    run === undefined ? undefined : join(run, 'docker.sock'),
+  ];
+  const socket = rootless !== undefined && !existsSync(rooted) && existsSync(rootless) ? rootless : rooted;
+  return {
+    dockerHost: env['DOCKER_HOST'] || `unix://${socket}`,
+    dockerCertPath:
+      (env['DOCKER_TLS_VERIFY'] && (env['DOCKER_CERT_PATH'] || join(home, '.docker'))) || 'none',
+    dockerConfig: env['DOCKER_CONFIG'] || join(home, '.docker'),
   };
 }
 

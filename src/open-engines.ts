@@ -1,11 +1,14 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ServerConfig } from './config-settings.js';
 import { EngineRouter, type Route } from './core/engine-router.js';
 import { EngineSlot } from './core/engine-slot.js';
 import { CodesetError, failedPrecondition } from './core/errors.js';
 import type { Engine } from './core/ports/engine.js';
 import type { Log } from './core/ports/log.js';
+import type { DockerEngineOptions } from './engines/docker/options.js';
 import { LocalEngine } from './engines/local/local-engine.js';
-import { initBinary } from './init-binary.js';
+import { initBinary, initBinaryFor } from './init-binary.js';
 
 /** How each engine is opened. Fails with a CodesetError where the machine lacks what it takes. */
 export interface EngineOpeners {
@@ -86,4 +89,36 @@ function openLocal(config: ServerConfig, log: Log): Promise<Engine> {
     toolchainPaths: config.toolchainPaths,
     passThroughEnv: config.passEnv,
   });
+}
+
+/** What the configuration says of Docker. @throws ENVIRONMENT_UNMET when its certificates can't be read */
+export async function dockerOptions(config: ServerConfig, log: Log): Promise<DockerEngineOptions> {
+  return {
+    dataDir: config.dataDir,
+    runDir: config.runDir,
+    initPath: initBinaryFor,
+    log,
+    address: config.dockerHost,
+    link: config.dockerLink,
+    imagePolicy: { maxBytes: config.imageDisk, graceMs: config.imageGrace },
+    reserveBytes: config.diskReserve,
+    passThroughEnv: config.passEnv,
+    ...(config.dockerCertPath === undefined ? {} : { tls: await certificates(config.dockerCertPath) }),
+    ...(config.dockerRuntime === undefined ? {} : { runtime: config.dockerRuntime }),
+    ...(config.dockerConfig === undefined ? {} : { configDir: config.dockerConfig }),
+    ...(config.toolboxImage === undefined ? {} : { toolboxImage: config.toolboxImage }),
+  };
+}
+
+async function certificates(folder: string): Promise<NonNullable<DockerEngineOptions['tls']>> {
+  const read = (name: string): Promise<string> =>
+    readFile(join(folder, name), 'utf8').catch((cause: unknown) => {
+      throw failedPrecondition(
+        'ENGINE_UNSUPPORTED',
+        `There is no ${name} in ${folder} that can be read; docker_cert_path names the folder of Docker's certificates.`,
+        { cause },
+      );
+    });
+  const [ca, cert, key] = await Promise.all(['ca.pem', 'cert.pem', 'key.pem'].map(read));
+  return { ca: ca ?? '', cert: cert ?? '', key: key ?? '' };
 }

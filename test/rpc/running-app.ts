@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App } from '../../src/app.js';
 import { loadServerConfig } from '../../src/config.js';
+import type { EngineOpeners } from '../../src/open-engines.js';
 import { connect, type TestClient } from './client.js';
 import { memoryLog, type Logged } from './scripted.js';
 
@@ -18,8 +19,14 @@ export interface RunningApp extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-/** @param flags settings as the command line gives them. */
-export async function startApp(flags: Readonly<Record<string, string | boolean>> = {}): Promise<RunningApp> {
+/**
+ * @param flags settings as the command line gives them.
+ * @param openers how engines are opened, where that is not as usual
+ */
+export async function startApp(
+  flags: Readonly<Record<string, string | boolean>> = {},
+  openers?: EngineOpeners,
+): Promise<RunningApp> {
   const root = await mkdtemp(join(tmpdir(), 'codeset-app-'));
   // Sandboxes enter the run folder with ids of their own.
   await chmod(root, 0o711);
@@ -29,7 +36,7 @@ export async function startApp(flags: Readonly<Record<string, string | boolean>>
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
     flags: { dataDir, runDir: join(root, 'run'), listen: '127.0.0.1:0', ...flags },
   });
-  let app = await App.start(config, memoryLog(log));
+  let app = await App.start(config, memoryLog(log), openers);
   const clients: TestClient[] = [];
   const adminKey = (await readFile(app.adminKey.path, 'utf8')).trim();
   const closeClients = (): void => {
@@ -50,7 +57,7 @@ export async function startApp(flags: Readonly<Record<string, string | boolean>>
     async restart() {
       closeClients();
       await app.stop(2000);
-      app = await App.start(config, memoryLog(log));
+      app = await App.start(config, memoryLog(log), openers);
     },
     async [Symbol.asyncDispose]() {
       try {

@@ -74,7 +74,11 @@ export async function settled(client: TestClient, sampleId: string): Promise<Sam
 }
 
 /** A tiny sample whose `m.py` subtracts where it should add; judged by JUnit through `as-subject`. */
-export function addSample(files: readonly MemoryFile[] = [], manifest = ''): AsyncIterable<Buffer> {
+export function addSample(
+  files: readonly MemoryFile[] = [],
+  manifest = '',
+  environment = '{host: {requires: [python3]}}',
+): AsyncIterable<Buffer> {
   const text = (path: string, content: string, executable = false): MemoryFile => ({
     path,
     content,
@@ -87,7 +91,7 @@ export function addSample(files: readonly MemoryFile[] = [], manifest = ''): Asy
 dataset: try
 description: Adds two numbers.
 language: python
-environment: {host: {requires: [python3]}}
+environment: ${environment}
 verification:
   command: [verification/run]
   timeout: 1m

@@ -28,6 +28,10 @@ export interface DockerEngineOptions {
   readonly link?: LinkMode;
   /** An OCI runtime that the daemon knows: `runsc`, `kata`. Undefined: the daemon's default. */
   readonly runtime?: string;
+  /** Docker's own folder of settings, for the credentials of registries. Undefined: pulls are anonymous. */
+  readonly configDir?: string;
+  /** When images that nothing refers to go. */
+  readonly imagePolicy?: { readonly maxBytes: number; readonly graceMs: number };
   /** An image that side sandboxes stand on, in place of one made of this machine's own tools. */
   readonly toolboxImage?: string;
   /** Given to sandboxes with network `public`: proxies, certificates, package indexes. */
