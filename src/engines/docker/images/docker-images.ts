@@ -1,0 +1,321 @@
+import type Docker from 'dockerode';
+import type { Environment, Ground, GroundImage } from '../../../core/environment.js';
+import { failedPrecondition } from '../../../core/errors.js';
+import { SharedWork } from '../../../core/keyed.js';
+import type { ResolveOptions } from '../../../core/ports/engine.js';
+import type { Log } from '../../../core/ports/log.js';
+import type { DockerClient } from '../docker-client.js';
+import type { Images } from '../parts.js';
+import { readBuildContext } from './build-context.js';
+import { type BuildNetwork, Builder } from './builder.js';
+import { type Collected, Collector, type CollectPolicy, type OwnImage } from './collector.js';
+import { Credentials } from './credentials.js';
+import { readDockerfile } from './dockerfile.js';
+import { checkUser, GroundImages } from './ground-image.js';
+import { Leftovers } from './leftovers.js';
+import { ownRepository, ownTag } from './names.js';
+import { type Pause, Puller } from './puller.js';
+import {
+  canonicalName,
+  familiarName,
+  familiarRepository,
+  type ImageReference,
+  isImageId,
+  parseReference,
+} from './reference.js';
+import { bringToolbox } from './toolbox.js';
+
+export interface DockerImagesOptions {
+  readonly client: DockerClient;
+  /** Whose images: part of their tags and labels. Small letters, digits and dashes. */
+  readonly owner: string;
+  readonly log: Log;
+  /** Docker's own configuration folder (`~/.docker`), for credentials. Undefined: pulls are anonymous. */
+  readonly dockerConfigDir?: string;
+  /** In place of an image of this machine's own tools. */
+  readonly toolboxImage?: string;
+  /** For builds with network `public`. */
+  readonly passThroughEnv?: Readonly<Record<string, string>>;
+  /** Undefined: no build gets a network. */
+  readonly openBuildNetwork?: (signal: AbortSignal) => Promise<BuildNetwork>;
+  readonly policy?: CollectPolicy;
+  /** Pulls at a time. Default 3. */
+  readonly parallelPulls?: number;
+  /** Bytes that a sample's files may have for its Dockerfile to be built. Default 256 MiB. */
+  readonly maxContextBytes?: number;
+  /** For tests: how a pull waits for its next try. */
+  readonly pause?: Pause;
+}
+
+const DAY_MS = 24 * 60 * 60_000;
+/** An image that was just asked for may not be on record yet. */
+const SETTLE_MS = 30 * 60_000;
+const GIB = 1024 ** 3;
+
+/** Where the Docker engine's images come from: pulled, built, made, kept, and removed again. */
+export class DockerImages implements Images {
+  readonly #client: DockerClient;
+  readonly #options: DockerImagesOptions;
+  readonly #puller: Puller;
+  readonly #builder: Builder;
+  readonly #grounds: GroundImages;
+  readonly #leftovers: Leftovers;
+  readonly #collector: Collector;
+  readonly #making = new SharedWork<string>();
+  readonly #users = new Map<string, ReadonlySet<string>>();
+  /** When an image was last asked for, in this process. */
+  readonly #used = new Map<string, number>();
+  #toolbox: Promise<string> | undefined;
+
+  constructor(options: DockerImagesOptions) {
+    const { client, log, owner } = options;
+    this.#client = client;
+    this.#options = options;
+    const parallel = options.parallelPulls === undefined ? {} : { parallel: options.parallelPulls };
+    const pause = options.pause === undefined ? {} : { pause: options.pause };
+    const credentials = new Credentials(options.dockerConfigDir, log);
+    this.#puller = new Puller(client, credentials, log, { ...parallel, ...pause });
+    this.#leftovers = new Leftovers(client, owner, log);
+    this.#builder = new Builder(client, owner, this.#leftovers, {
+      ...(options.passThroughEnv === undefined ? {} : { passThroughEnv: options.passThroughEnv }),
+      ...(options.openBuildNetwork === undefined ? {} : { openNetwork: options.openBuildNetwork }),
+    });
+    this.#grounds = new GroundImages(client, owner);
+    this.#collector = new Collector(client, owner);
+  }
+
+  /** Removes what an earlier process of ours left half-made. To be called once, before anything else. */
+  async start(): Promise<void> {
+    await this.#leftovers.sweep();
+  }
+
+  async resolve(environment: Environment, options: ResolveOptions, signal?: AbortSignal): Promise<Ground> {
+    const { dockerfile, image } = environment;
+    if (image === undefined && dockerfile === undefined) return { engine: 'docker' };
+    const earlier = environment.ground?.image;
+    const found =
+      (earlier === undefined ? undefined : await this.#again(earlier, options, signal)) ??
+      (dockerfile === undefined
+        ? await this.#named(image ?? '', options, signal)
+        : await this.#built(dockerfile, environment, options, signal));
+    this.#used.set(found.id, Date.now());
+    if (environment.user !== 'agent' && environment.user !== 'root')
+      checkUser(environment.user, await this.#usersOf(found.id), found.name);
+    await this.groundImage(found);
+    signal?.throwIfAborted();
+    return { engine: 'docker', image: found };
+  }
+
+  async groundImage(ground: GroundImage): Promise<string> {
+    this.#used.set(ground.id, Date.now());
+    const there = await this.#grounds.find(ground.id);
+    if (there !== undefined) return there;
+    return this.#making.run(ground.id, async () => {
+      const made = await this.#grounds.find(ground.id);
+      if (made !== undefined) return made;
+      const again = await this.#again(ground, { progress: () => undefined });
+      if (again === undefined) {
+        throw failedPrecondition(
+          'ENVIRONMENT_UNMET',
+          `The image ${ground.name} is gone from Docker and can't be pulled again: bring it back, or register the sample anew.`,
+        );
+      }
+      return this.#leftovers.during(() => this.#grounds.make(ground.id));
+    });
+  }
+
+  toolbox(): Promise<string> {
+    this.#toolbox ??= this.#makeToolbox().catch((error: unknown) => {
+      this.#toolbox = undefined;
+      throw error;
+    });
+    return this.#toolbox.then(async (id) => {
+      if ((await this.#inspect(id)) !== undefined) return id;
+      // Somebody removed it meanwhile.
+      this.#toolbox = undefined;
+      return this.toolbox();
+    });
+  }
+
+  /** What the images that are there because of us take, in bytes. */
+  async bytes(): Promise<number> {
+    return total(await this.#collector.own());
+  }
+
+  /**
+   * Removes images that are there because of us and that nothing refers to: the longest unused first, above the
+   * policy's bytes or after its grace. An image that somebody else named as well stays, and so does one that a
+   * container needs.
+   * @param inUse ids of images (GroundImage.id) that something on record refers to
+   */
+  async collect(inUse: ReadonlySet<string>): Promise<Collected> {
+    const { graceMs = DAY_MS, maxBytes = 50 * GIB } = this.#options.policy ?? {};
+    await this.#leftovers.sweep();
+    const toolbox = await this.#toolbox?.catch(() => undefined);
+    const own = await this.#collector.own();
+    const lastUse = (image: OwnImage): number =>
+      Math.max(image.time, this.#used.get(image.id) ?? 0, this.#used.get(image.source) ?? 0);
+    const unused = own
+      .filter(({ id, source }) => !inUse.has(id) && !inUse.has(source) && id !== toolbox)
+      // Of two of the same age, the one that stands on the other.
+      .toSorted((a, b) => lastUse(a) - lastUse(b) || Number(a.source === a.id) - Number(b.source === b.id));
+    let bytes = total(own);
+    const removed: string[] = [];
+    for (const image of unused) {
+      const age = Date.now() - lastUse(image);
+      if (age < Math.min(graceMs, SETTLE_MS) || (age < graceMs && bytes <= maxBytes)) continue;
+      if (!(await this.#collector.remove(image))) continue;
+      bytes -= image.shared ? 0 : image.bytes;
+      removed.push(image.names[0] ?? image.id);
+      this.#used.delete(image.id);
+      this.#users.delete(image.id);
+    }
+    return { removed, bytes };
+  }
+
+  async close(): Promise<void> {
+    await this.#leftovers.sweep();
+  }
+
+  /** @returns undefined where it is gone and no registry has it */
+  async #again(
+    earlier: GroundImage,
+    options: ResolveOptions,
+    signal?: AbortSignal,
+  ): Promise<GroundImage | undefined> {
+    if ((await this.#inspect(earlier.id)) !== undefined) return earlier;
+    const reference = pulledReference(earlier.name);
+    if (reference === undefined) return undefined;
+    // By its digest alone: the tag may mean another image by now.
+    const pulled = await this.#pull({ ...reference, tag: undefined }, options, signal);
+    return pulled.Id === earlier.id ? earlier : { ...earlier, id: pulled.Id };
+  }
+
+  async #named(name: string, options: ResolveOptions, signal?: AbortSignal): Promise<GroundImage> {
+    const reference = isImageId(name) ? undefined : parseReference(name);
+    const there = await this.#inspect(reference === undefined ? name : familiarName(reference));
+    if (there !== undefined) {
+      options.progress(`The image ${name} is there.`);
+      return describe(there, reference, name);
+    }
+    if (reference === undefined) {
+      throw failedPrecondition(
+        'ENVIRONMENT_UNMET',
+        `Docker has no image ${name}, and by its id none can be pulled: name it NAME:TAG or NAME@sha256:DIGEST.`,
+      );
+    }
+    return describe(await this.#pull(reference, options, signal), reference, name);
+  }
+
+  async #pull(
+    reference: ImageReference,
+    options: ResolveOptions,
+    signal?: AbortSignal,
+  ): Promise<Docker.ImageInspectInfo> {
+    const name = familiarName(reference);
+    const before = await this.#client.call('Docker could not list its images.', (api) =>
+      api.listImages({ all: true }),
+    );
+    await this.#puller.pull(reference, options.progress, signal);
+    // With a tag and a digest Docker keeps the digest only.
+    const pulled =
+      (await this.#inspect(name)) ?? (await this.#inspect(familiarName({ ...reference, tag: undefined })));
+    if (pulled === undefined) {
+      throw failedPrecondition(
+        'ENVIRONMENT_UNMET',
+        `Docker pulled the image ${name} and has none of that name: try again.`,
+      );
+    }
+    // What the user had before is the user's; the rest is known as ours by a tag.
+    if (!before.some(({ Id }) => Id === pulled.Id)) await this.#keep(pulled, reference);
+    return pulled;
+  }
+
+  async #keep(pulled: Docker.ImageInspectInfo, reference: ImageReference): Promise<void> {
+    const kept = reference.digest === undefined ? reference : { ...reference, tag: undefined };
+    await this.#client.call('An image could not be tagged.', (api) =>
+      api.getImage(pulled.Id).tag({
+        repo: ownRepository(this.#options.owner),
+        tag: ownTag('pull', canonicalName(kept)),
+      }),
+    );
+  }
+
+  async #built(
+    path: string,
+    environment: Environment,
+    options: ResolveOptions,
+    signal?: AbortSignal,
+  ): Promise<GroundImage> {
+    const files = await options.files?.();
+    if (files === undefined) {
+      throw failedPrecondition(
+        'ENVIRONMENT_UNMET',
+        `There are no files to build the Dockerfile ${path} of: name an image, or register the sample anew.`,
+      );
+    }
+    const max = this.#options.maxContextBytes ?? 256 * 1024 ** 2;
+    const context = await readBuildContext(files, path, max);
+    for (const { image } of readDockerfile(context.dockerfile).bases)
+      if (image !== undefined && !isImageId(image)) await this.#named(image, options, signal);
+    const order = { context, path, network: environment.setupNetwork };
+    const id = await this.#builder.build(order, options.progress, signal);
+    const inspected = await this.#inspect(id);
+    if (inspected === undefined)
+      throw failedPrecondition('ENVIRONMENT_UNMET', `The image of ${path} is gone.`);
+    return { ...describe(inspected, undefined, path), name: `Dockerfile ${path} (sha256:${context.digest})` };
+  }
+
+  async #usersOf(id: string): Promise<ReadonlySet<string>> {
+    const known = this.#users.get(id);
+    if (known !== undefined) return known;
+    const users = await this.#leftovers.during(() => this.#grounds.users(id));
+    this.#users.set(id, users);
+    return users;
+  }
+
+  async #makeToolbox(): Promise<string> {
+    const { client, owner, toolboxImage } = this.#options;
+    if (toolboxImage === undefined) return this.#leftovers.during(() => bringToolbox(client, owner));
+    const image = await this.#named(toolboxImage, { progress: () => undefined });
+    return this.groundImage(image);
+  }
+
+  #inspect(name: string): Promise<Docker.ImageInspectInfo | undefined> {
+    return this.#client.find('Docker could not say whether an image is there.', (api) =>
+      api.getImage(name).inspect(),
+    );
+  }
+}
+
+function describe(
+  image: Docker.ImageInspectInfo,
+  reference: ImageReference | undefined,
+  name: string,
+): GroundImage {
+  const repository = reference === undefined ? undefined : familiarRepository(reference);
+  const digest = (image.RepoDigests ?? []).find((text) => text.startsWith(`${repository}@`));
+  const env = (image.Config?.Env ?? []).map((variable): [string, string] => {
+    const equals = variable.indexOf('=');
+    return equals < 0 ? [variable, ''] : [variable.slice(0, equals), variable.slice(equals + 1)];
+  });
+  const pinned =
+    digest === undefined || reference === undefined || reference.digest !== undefined
+      ? name
+      : `${familiarName(reference)}${digest.slice(digest.indexOf('@'))}`;
+  return { id: image.Id, name: pinned, env: Object.fromEntries(env), architecture: image.Architecture };
+}
+
+/** The reference in a GroundImage's name, where it has a digest to pull by. */
+function pulledReference(name: string): ImageReference | undefined {
+  try {
+    const reference = parseReference(name);
+    return reference.digest === undefined ? undefined : reference;
+  } catch {
+    return undefined;
+  }
+}
+
+function total(images: readonly OwnImage[]): number {
+  return images.reduce((sum, { bytes, shared }) => sum + (shared ? 0 : bytes), 0);
+}

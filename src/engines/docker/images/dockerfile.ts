@@ -1,0 +1,111 @@
+// As much of a Dockerfile as has to be understood here: which images it stands on, and where its stages begin.
+
+export interface DockerfileBase {
+  /** As it is written, variables filled in; undefined where they are not all known before the build. */
+  readonly image: string | undefined;
+}
+
+export interface ReadDockerfile {
+  /** Of images that stages stand on or copy from, without stages of its own and `scratch`. */
+  readonly bases: readonly DockerfileBase[];
+  /** The same file with a label behind each FROM, so that every step's image says whose it is. */
+  readonly labelled: (labels: Readonly<Record<string, string>>) => string;
+}
+
+interface Instruction {
+  readonly word: string;
+  readonly rest: string;
+  /** Index of its last line. */
+  readonly end: number;
+}
+
+/** @param text a Dockerfile as the classic builder reads it: without here-documents */
+export function readDockerfile(text: string): ReadDockerfile {
+  const lines = text.replaceAll('\r\n', '\n').split('\n');
+  const instructions = instructionsOf(lines);
+  const firstFrom = instructions.findIndex(({ word }) => word === 'FROM');
+  const variables = new Map<string, string>();
+  for (const { word, rest } of instructions.slice(0, Math.max(0, firstFrom))) {
+    const [, name = '', value = ''] = word === 'ARG' ? (/^(\w+)(?:=(.*))?$/s.exec(rest.trim()) ?? []) : [];
+    if (name !== '') variables.set(name, unquoted(value));
+  }
+  const stages = new Set<string>();
+  const bases = new Map<string | undefined, DockerfileBase>();
+  let count = 0;
+  for (const { word, rest } of instructions) {
+    const words = rest.trim().split(/\s+/);
+    if (word === 'FROM') {
+      const [image = '', as = '', stage = ''] = words.filter((part) => !part.startsWith('--'));
+      add(image);
+      if (as.toLowerCase() === 'as' && stage !== '') stages.add(stage.toLowerCase());
+      stages.add(String(count++));
+    } else if (word === 'COPY') {
+      const from = words.find((part) => part.startsWith('--from='));
+      if (from !== undefined) add(from.slice('--from='.length));
+    }
+  }
+  return {
+    bases: [...bases.values()],
+    labelled: (labels) => {
+      const line = `LABEL ${Object.entries(labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(' ')}`;
+      const ends = new Set(instructions.filter(({ word }) => word === 'FROM').map(({ end }) => end));
+      return lines.flatMap((text_, index) => (ends.has(index) ? [text_, line] : [text_])).join('\n');
+    },
+  };
+
+  function add(written: string): void {
+    const image = filledIn(written, variables);
+    if (image !== undefined && (image === 'scratch' || image === '' || stages.has(image.toLowerCase())))
+      return;
+    bases.set(image, { image });
+  }
+}
+
+function instructionsOf(lines: readonly string[]): readonly Instruction[] {
+  const escape = escapeOf(lines);
+  const continued = escape === '`' ? /`[ \t]*$/ : /\\[ \t]*$/;
+  const instructions: Instruction[] = [];
+  let partial = '';
+  for (const [index, line] of lines.entries()) {
+    // Comments and empty lines inside of an instruction are skipped; a comment alone is none.
+    if (/^\s*(#|$)/.test(line)) {
+      if (partial === '' || index < lines.length - 1) continue;
+    } else if (continued.test(line) && index < lines.length - 1) {
+      partial += line.replace(continued, ' ');
+      continue;
+    } else partial += line;
+    const [, word = '', rest = ''] = /^\s*(\S+)\s*([\s\S]*)$/.exec(partial) ?? [];
+    if (word !== '') instructions.push({ word: word.toUpperCase(), rest, end: index });
+    partial = '';
+  }
+  return instructions;
+}
+
+/** `# escape=` counts among the directives at the very top only. */
+function escapeOf(lines: readonly string[]): string {
+  for (const line of lines) {
+    const [, name, value] = /^#\s*(\w+)\s*=\s*(\S+)\s*$/.exec(line) ?? [];
+    if (name === undefined) return '\\';
+    if (name.toLowerCase() === 'escape') return value ?? '\\';
+  }
+  return '\\';
+}
+
+function filledIn(written: string, variables: ReadonlyMap<string, string>): string | undefined {
+  let known = true;
+  const text = unquoted(written).replace(
+    /\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\}|(.?))/g,
+    (_whole, plain?: string, braced?: string, fallback?: string) => {
+      const value = variables.get(plain ?? braced ?? '') || fallback;
+      if (value === undefined || value === '') known = false;
+      return value ?? '';
+    },
+  );
+  return known ? text : undefined;
+}
+
+function unquoted(text: string): string {
+  return /^"(.*)"$|^'(.*)'$/s.test(text) ? text.slice(1, -1) : text;
+}

@@ -1,0 +1,73 @@
+import type { Log } from '../../../core/ports/log.js';
+import type { DockerClient } from '../docker-client.js';
+import { statusOf } from '../docker-errors.js';
+import { IMAGE_PURPOSE, OWNER_LABEL, PURPOSE_LABEL } from './names.js';
+
+/**
+ * Finds what the making of images left behind (steps of builds that failed, containers that only stood for files)
+ * by its labels and removes it, while nothing is being made.
+ */
+export class Leftovers {
+  readonly #client: DockerClient;
+  readonly #owner: string;
+  readonly #log: Log;
+  #making = 0;
+  #sweeping: Promise<void> | undefined;
+
+  constructor(client: DockerClient, owner: string, log: Log) {
+    this.#client = client;
+    this.#owner = owner;
+    this.#log = log;
+  }
+
+  /** What the work makes on its way is left alone until its end. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#sweeping !== undefined) await this.#sweeping;
+    this.#making++;
+    try {
+      return await work();
+    } finally {
+      this.#making--;
+    }
+  }
+
+  /** Never throws: what is not removed now is looked at the next time. Does nothing while something is made. */
+  async sweep(): Promise<void> {
+    while (this.#sweeping !== undefined) await this.#sweeping;
+    if (this.#making > 0) return;
+    this.#sweeping = this.#sweep()
+      .catch((error: unknown) =>
+        this.#log.warn('what the making of images left is not removed yet', { error }),
+      )
+      .finally(() => {
+        this.#sweeping = undefined;
+      });
+    await this.#sweeping;
+  }
+
+  async #sweep(): Promise<void> {
+    const label = [`${OWNER_LABEL}=${this.#owner}`, `${PURPOSE_LABEL}=${IMAGE_PURPOSE}`];
+    await this.#client.call('What the making of images left could not be removed.', async (api) => {
+      for (const { Id } of await api.listContainers({ all: true, filters: { label } }))
+        await unlessGone(api.getContainer(Id).remove({ force: true, v: true }));
+      for (let removed = 1; removed > 0;) {
+        // A step's parent dangles only once the step is gone.
+        const images = await api.listImages({ filters: { label, dangling: ['true'] } });
+        removed = 0;
+        for (const { Id } of images)
+          if (await unlessGone(api.getImage(Id).remove({ noprune: true }))) removed++;
+      }
+    });
+  }
+}
+
+/** @returns false where it is gone already, or something stands on it */
+async function unlessGone(removal: Promise<unknown>): Promise<boolean> {
+  try {
+    await removal;
+    return true;
+  } catch (error) {
+    if (statusOf(error) === 404 || statusOf(error) === 409) return false;
+    throw error;
+  }
+}

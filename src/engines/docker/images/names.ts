@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+
+/** What an image of ours is for; the first word of its tag. */
+export type ImageKind = 'pull' | 'build' | 'ground' | 'toolbox';
+
+/** The labels that say whose a container or an image is, and what for. */
+export const OWNER_LABEL = 'codeset.owner';
+export const PURPOSE_LABEL = 'codeset.purpose';
+/** The purpose of containers and images that stand for no sandbox: they are only steps to an image. */
+export const IMAGE_PURPOSE = 'image';
+/** On a ground image: the id of the image that it was made of. */
+export const GROUND_LABEL = 'codeset.ground';
+
+/** Repository of this service's own tags, which no registry has. */
+export function ownRepository(owner: string): string {
+  return `codeset/${owner}`;
+}
+
+/** @param key what makes it this image and no other */
+export function ownTag(kind: ImageKind, key: string): string {
+  return `${kind}-${createHash('sha256').update(key).digest('hex').slice(0, 40)}`;
+}
+
+export function ownLabels(owner: string): Readonly<Record<string, string>> {
+  return { [OWNER_LABEL]: owner, [PURPOSE_LABEL]: IMAGE_PURPOSE };
+}
