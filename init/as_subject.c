@@ -15,6 +15,8 @@
 #define SUBJECT_FILE "/run/codeset/subject"
 #define SUBJECT_VARIABLE "CODESET_SUBJECT_USER"
 #define REPORT_VARIABLE "CODESET_REPORT_DIR"
+/* There where the subject has the script's own id, and mounts have to keep them apart. */
+#define APART_FILE "/run/codeset/apart"
 
 static int refuse(const char *what, int problem) {
   dprintf(2, "as-subject: %s: %s\n", what, strerror(problem));
@@ -104,8 +106,16 @@ int as_subject_main(int argc, char **argv) {
     setenv("USER", user.name, 1);
     setenv("LOGNAME", user.name, 1);
   }
+  bool apart = access(APART_FILE, F_OK) == 0;
+  const char *what = "";
+  problem = apart ? stand_apart(getenv(REPORT_VARIABLE), &what) : 0;
+  if (problem != 0) {
+    refuse(what, problem);
+    return 125;
+  }
   problem = become_user(&user);
   if (problem == 0 && user.uid == 0) problem = drop_capabilities();
+  if (problem == 0 && apart) problem = stay_apart();
   if (problem != 0) {
     refuse("becoming the subject", problem);
     return 125;

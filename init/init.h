@@ -279,6 +279,11 @@ int listen_main(int argc, char **argv);
 int in_shell_main(int argc, char **argv);
 int keep_shell_main(int argc, char **argv);
 int network_main(int argc, char **argv);
+int inside_main(int argc, char **argv);
+
+/* apart.c: what as-subject does where there is one id for all */
+int stand_apart(const char *reports, const char **what);
+int stay_apart(void);
 
 /* copy.c: copies trees on the host, also while they are written to. */
 int copy_main(int argc, char **argv);

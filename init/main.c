@@ -117,6 +117,7 @@ int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "in-shell") == 0) return in_shell_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "keep-shell") == 0) return keep_shell_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "listen") == 0) return listen_main(argc - 2, argv + 2);
+  if (argc > 1 && strcmp(argv[1], "inside") == 0) return inside_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "copy") == 0) return copy_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "network") == 0) return network_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "store") == 0) return store_main(argc - 2, argv + 2);

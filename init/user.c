@@ -102,13 +102,19 @@ void note_bounding_set(void) {
   bounding_set = found;
 }
 
+/* A user with another name that has root's id is one where a sandbox has no second id: it is not root. */
+static bool is_root(const struct user *user) {
+  return user->uid == 0 && (*user->name == 0 || strcmp(user->name, "root") == 0);
+}
+
 /*
  * Takes the user's ids. Everyone but the sandbox's root loses every capability, the bounding set too, and the
  * way to gain any. Returns 0 or an errno.
  */
 int become_user(const struct user *user) {
+  bool root = is_root(user);
   bool same = user->uid == geteuid() && user->gid == getegid();
-  if (user->uid != 0) {
+  if (!root) {
     for (unsigned long cap = 0; cap < 64; cap++) {
       if ((bounding_set >> cap & 1) != 0) prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
     }
@@ -118,7 +124,7 @@ int become_user(const struct user *user) {
   if (setgroups((size_t)user->group_count, user->groups) != 0 && !(same && errno == EPERM)) return errno;
   if (setresgid(user->gid, user->gid, user->gid) != 0) return errno;
   if (setresuid(user->uid, user->uid, user->uid) != 0) return errno;
-  if (user->uid == 0) return 0;
+  if (root) return 0;
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct none[2];
   memset(none, 0, sizeof none);

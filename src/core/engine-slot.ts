@@ -153,6 +153,8 @@ export class EngineSlot implements Engine {
         engine: this.name,
         runtime: '',
         userNamespace: false,
+      separateUsers: false,
+      renamesFolders: false,
         seccomp: false,
         memory: 'none',
         processes: 'none',

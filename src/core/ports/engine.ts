@@ -19,6 +19,13 @@ export interface EngineCapabilities {
   /** The runtime in use with its version: `runc 1.1.5`. */
   readonly runtime: string;
   readonly userNamespace: boolean;
+  /**
+   * Whether a sandbox's users have ids of their own. Where not, root and agent have the same one and differ in
+   * capabilities alone, and a change of owner does nothing.
+   */
+  readonly separateUsers: boolean;
+  /** Whether rename(2) of a folder that a layer has works; where not, it says EXDEV, and tools such as mv copy. */
+  readonly renamesFolders: boolean;
   readonly seccomp: boolean;
   readonly memory: Enforcement;
   readonly processes: Enforcement;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { ID_COUNT } from './options.js';
 import { seccompProfile } from '../shared/seccomp.js';
+import type { Ids } from './ids.js';
+import { forOneId } from './one-id.js';
 
 /** A bind of the host's `source` at `destination`. */
 export interface Bind {
@@ -15,8 +16,9 @@ export interface BundleInput {
   readonly hostname: string;
   readonly binds: readonly Bind[];
   readonly capabilities: readonly string[];
-  readonly hostIdBase: number;
-  readonly cgroupsPath: string;
+  readonly ids: Ids;
+  /** Undefined: no cgroups, and of its limits only what a resource limit can hold. */
+  readonly cgroupsPath: string | undefined;
   readonly limits: {
     readonly memoryBytes: number;
     readonly processes: number;
@@ -26,6 +28,8 @@ export interface BundleInput {
   };
   /** Tools that only read and write streams need no terminals, /tmp and /run. */
   readonly bare?: boolean;
+  /** Its root runs a script that judges others' code; see init/apart.c. */
+  readonly judging?: boolean;
 }
 
 const MASKED = [
@@ -60,7 +64,15 @@ function limit(type: string, label: string, wanted: number): { type: string; sof
 
 /** The OCI runtime's config.json. */
 export function ociConfig(input: BundleInput): object {
-  const idMap = [{ containerID: 0, hostID: input.hostIdBase, size: ID_COUNT }];
+  const { cgroupsPath, ids } = input;
+  const idMap = ids.ranges.map(({ inside, outside, count }) => ({
+    containerID: inside,
+    hostID: outside,
+    size: count,
+  }));
+  const seccomp = seccompProfile(process.arch);
+  // Whoever is not root has entered the user namespace before the runtime starts.
+  const namespaces = [...(ids.root ? ['user'] : []), 'pid', 'mount', 'network', 'ipc', 'uts', 'cgroup'];
   const capabilities = [...input.capabilities];
   // Counted with the sandbox's memory, so half of that is as much as /tmp can usefully hold.
   const tmpBytes = Math.max(16 * 1024 ** 2, Math.floor(input.limits.memoryBytes / 2));
@@ -80,6 +92,9 @@ export function ociConfig(input: BundleInput): object {
         limit('RLIMIT_CORE', 'Max core file size', 0),
         limit('RLIMIT_MEMLOCK', 'Max locked memory', 8 * 1024 ** 2),
         limit('RLIMIT_MSGQUEUE', 'Max msgqueue size', 819_200),
+        ...(cgroupsPath === undefined
+          ? [limit('RLIMIT_NPROC', 'Max processes', input.limits.processes)]
+          : []),
       ],
     },
     root: { path: input.rootfs, readonly: input.bare === true },
@@ -96,7 +111,14 @@ export function ociConfig(input: BundleInput): object {
         destination: '/dev/pts',
         type: 'devpts',
         source: 'devpts',
-        options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+        options: [
+          'nosuid',
+          'noexec',
+          'newinstance',
+          'ptmxmode=0666',
+          'mode=0620',
+          ...(ids.separate ? ['gid=5'] : []),
+        ],
       },
       {
         destination: '/dev/shm',
@@ -139,23 +161,22 @@ export function ociConfig(input: BundleInput): object {
       })),
     ],
     linux: {
-      uidMappings: idMap,
-      gidMappings: idMap,
-      namespaces: ['user', 'pid', 'mount', 'network', 'ipc', 'uts', 'cgroup'].map((type) => ({ type })),
-      cgroupsPath: input.cgroupsPath,
-      resources: {
-        devices: [{ allow: false, access: 'rwm' }],
-        memory: {
-          limit: input.limits.memoryBytes,
-          ...(input.limits.swap ? { swap: input.limits.memoryBytes } : {}),
-        },
-        pids: { limit: input.limits.processes },
-        cpu: { quota: Math.max(1000, Math.round(input.limits.cpus * CPU_PERIOD_US)), period: CPU_PERIOD_US },
-      },
-      seccomp: seccompProfile(process.arch),
+      ...(ids.root ? { uidMappings: idMap, gidMappings: idMap } : {}),
+      namespaces: namespaces.map((type) => ({ type })),
+      ...(cgroupsPath === undefined ? {} : { cgroupsPath, resources: resources(input.limits) }),
+      seccomp: ids.separate ? seccomp : forOneId(seccomp, input.judging === true),
       maskedPaths: MASKED,
       readonlyPaths: READ_ONLY,
     },
+  };
+}
+
+function resources(limits: BundleInput['limits']): object {
+  return {
+    devices: [{ allow: false, access: 'rwm' }],
+    memory: { limit: limits.memoryBytes, ...(limits.swap ? { swap: limits.memoryBytes } : {}) },
+    pids: { limit: limits.processes },
+    cpu: { quota: Math.max(1000, Math.round(limits.cpus * CPU_PERIOD_US)), period: CPU_PERIOD_US },
   };
 }
 

@@ -2,13 +2,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { GroupUsage, ProcessGroups } from './process-groups.js';
 
 const MOUNT = '/sys/fs/cgroup';
 const CONTROLLERS_V1 = ['memory', 'pids', 'cpu', 'freezer'] as const;
 type Controller = (typeof CONTROLLERS_V1)[number];
 
 /** What the kernel keeps count of and holds back, read and steered without the runtime. */
-export class Cgroups {
+export class Cgroups implements ProcessGroups {
   readonly mode: 'v1' | 'v2' | 'none';
   readonly #parent: string;
   /** v1: every hierarchy's mount; v2: the only one. */
@@ -77,12 +78,7 @@ export class Cgroups {
     return line === undefined ? undefined : Number(line.slice(name.length + 1));
   }
 
-  async usage(sandboxId: string): Promise<{
-    cpuTimeUs: number;
-    memoryBytes: number;
-    memoryPeakBytes: number;
-    outOfMemoryKills: number;
-  }> {
+  async usage(sandboxId: string): Promise<GroupUsage> {
     const memory = this.#folder(sandboxId, 'memory');
     if (this.mode === 'v2') {
       const memoryBytes = await this.#number(join(memory, 'memory.current'));

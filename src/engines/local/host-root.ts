@@ -4,7 +4,6 @@ import {
   access,
   chmod,
   cp,
-  lchown,
   lstat,
   mkdir,
   readFile,
@@ -20,6 +19,7 @@ import {
 import { join } from 'node:path';
 import { AGENT_UID } from '../../core/environment.js';
 import type { Bind } from './bundle.js';
+import type { Ids } from './ids.js';
 import type { ToolchainPath } from './options.js';
 
 // The root that every sandbox starts from: a small tree of our own, the host's /usr bound into it, and no more of
@@ -81,11 +81,11 @@ export const SYSTEM_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/
 export const CODESET_RUN = '/run/codeset';
 
 export class HostRoot {
-  readonly #hostIdBase: number;
+  readonly #ids: Ids;
   readonly #toolchain: readonly ToolchainPath[];
 
-  constructor(hostIdBase: number, toolchain: readonly ToolchainPath[]) {
-    this.#hostIdBase = hostIdBase;
+  constructor(ids: Ids, toolchain: readonly ToolchainPath[]) {
+    this.#ids = ids;
     this.#toolchain = toolchain;
   }
 
@@ -139,7 +139,7 @@ export class HostRoot {
   /** Changes with what the sandboxes' toolchain is: distribution, packages, extra paths, id map. */
   async fingerprint(): Promise<string> {
     const hash = createHash('sha256');
-    hash.update(`root skeleton 1\n${process.arch}\n${this.#hostIdBase}\n${this.path}\n`);
+    hash.update(`root skeleton 1\n${process.arch}\n${this.#ids.label}\n${this.path}\n`);
     hash.update(await readFile('/etc/os-release').catch(() => ''));
     for (const path of [
       '/var/lib/dpkg/status',
@@ -214,9 +214,11 @@ export class HostRoot {
     }
     const etc = join(root, 'etc');
     await this.#copyEtc(etc);
+    // Where there is one id, the agent has it too: a user without root's capabilities, not one of its own.
+    const agent = this.#ids.separate ? AGENT_UID : 0;
     const files: Record<string, string> = {
-      passwd: `root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\nagent:x:${AGENT_UID}:${AGENT_UID}:agent:/home/agent:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
-      group: `root:x:0:\ndaemon:x:1:\ntty:x:5:\nstaff:x:50:\nusers:x:100:\nagent:x:${AGENT_UID}:\nnogroup:x:65534:\n`,
+      passwd: `root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\nagent:x:${agent}:${agent}:agent:/home/agent:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
+      group: `root:x:0:\ndaemon:x:1:\ntty:x:5:\nstaff:x:50:\nusers:x:100:\nagent:x:${agent}:\nnogroup:x:65534:\n`,
       'nsswitch.conf':
         'passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n',
       hosts: '',
@@ -238,7 +240,7 @@ export class HostRoot {
   }
 
   async #own(path: string, uid: number): Promise<void> {
-    await lchown(path, this.#hostIdBase + uid, this.#hostIdBase + uid);
+    await this.#ids.own(path, uid);
     if (!(await lstat(path)).isDirectory()) return;
     for (const name of await readdir(path)) await this.#own(join(path, name), uid);
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, open, readFile, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, rename, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -9,9 +9,10 @@ import type { LayerInfo } from '../../core/ports/engine.js';
 import { run } from './command.js';
 import type { Copier, Hold } from '../shared/copier.js';
 import { diskFull } from '../shared/disk-full.js';
-import type { DiskUsage } from '../shared/disk-guard.js';
+import type { Ids } from './ids.js';
 import { readOnlyOverlay } from './overlay.js';
 import type { Paths } from './paths.js';
+import { diskUsage, removeTree } from './trees-on-disk.js';
 
 /** Unpacks a tar into `target` as the sandboxes' root, and answers with tar's exit and words. */
 export type Unpack = (target: string, tar: Readable) => Promise<{ code: number | undefined; stderr: string }>;
@@ -41,7 +42,7 @@ interface Making {
  */
 export class Layers {
   readonly #paths: Paths;
-  readonly #hostIdBase: number;
+  readonly #ids: Ids;
   readonly #unpack: Unpack;
   readonly #copier: Copier;
   readonly #settle: Settle;
@@ -50,13 +51,13 @@ export class Layers {
 
   constructor(parts: {
     readonly paths: Paths;
-    readonly hostIdBase: number;
+    readonly ids: Ids;
     readonly unpack: Unpack;
     readonly copier: Copier;
     readonly settle?: Settle;
   }) {
     this.#paths = parts.paths;
-    this.#hostIdBase = parts.hostIdBase;
+    this.#ids = parts.ids;
     this.#unpack = parts.unpack;
     this.#copier = parts.copier;
     this.#settle = parts.settle ?? settleFileSystem;
@@ -66,7 +67,7 @@ export class Layers {
   async open(): Promise<void> {
     await mkdir(this.#paths.layers, { recursive: true, mode: 0o700 });
     for (const name of await readdir(this.#paths.layers)) {
-      if (name.startsWith('.')) await removeTree(join(this.#paths.layers, name));
+      if (name.startsWith('.')) await removeTree(this.#ids, join(this.#paths.layers, name));
     }
   }
 
@@ -103,7 +104,7 @@ export class Layers {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       throw error;
     }
-    await removeTree(doomed);
+    await removeTree(this.#ids, doomed);
   }
 
   /** Relative to the data folder, as the lower of an overlay. */
@@ -124,7 +125,7 @@ export class Layers {
     const made = await this.#make([layerId], { lasting: true }, async ([tree = '']) => {
       read = true;
       await mkdir(tree);
-      await chown(tree, this.#hostIdBase, this.#hostIdBase);
+      await this.#ids.own(tree, 0);
       const { code, stderr } = await this.#unpack(tree, tar);
       if (code === 0) return;
       if (/No space left on device|Disk quota exceeded/.test(stderr)) throw diskFull();
@@ -168,11 +169,13 @@ export class Layers {
     const made = await this.#make([layerId], { copied: true, whole: true, lasting }, async ([tree = '']) => {
       const mountPoint = join(tree, '../shown');
       await mkdir(mountPoint);
-      // In a mount namespace of its own, so that the mount ends with the copying whatever happens.
+      // In a mount namespace of its own (what copies for an ordinary user is in one), so that the mount ends with the copying whatever happens.
       const script = 'mount -t overlay -o "$1" overlay "$2" && shift 2 && exec "$@"';
       const copying = this.#copier.command([{ from: mountPoint, to: tree }]);
+      const shown = readOnlyOverlay(lowers, !this.#ids.root);
+      const mounting = ['sh', '-c', script, 'sh', shown, mountPoint, ...copying];
       await this.#copier.still(
-        ['unshare', '-m', 'sh', '-c', script, 'sh', readOnlyOverlay(lowers), mountPoint, ...copying],
+        this.#ids.root ? ['unshare', '-m', ...mounting] : mounting,
         this.#paths.dataDir,
       );
       await rmdir(mountPoint);
@@ -206,7 +209,7 @@ export class Layers {
       const layers: StoredLayer[] = [];
       for (const [i, layerId] of layerIds.entries()) {
         const folder = temporary[i] ?? '';
-        const bytes = await diskUsage([join(folder, 'tree')]);
+        const bytes = await diskUsage(this.#ids, [join(folder, 'tree')]);
         const made = Date.now();
         await writeFile(join(folder, 'layer.json'), `${JSON.stringify({ bytes, made, ...kind })}\n`);
         layers.push({ layerId, bytes, createTime: new Date(made), copied: false, whole: false, ...kind });
@@ -220,7 +223,7 @@ export class Layers {
       for (const layer of layers) this.#known.set(layer.layerId, layer);
       return layers;
     } catch (error) {
-      for (const folder of temporary) await removeTree(folder);
+      for (const folder of temporary) await removeTree(this.#ids, folder);
       if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw diskFull();
       throw error;
     }
@@ -246,32 +249,4 @@ function first(layers: readonly StoredLayer[]): StoredLayer {
   const [layer] = layers;
   if (layer === undefined) throw new Error('no layer was made');
   return layer;
-}
-
-/** Bytes that the folders take on disk; hard links count once. */
-export async function diskUsage(folders: readonly string[]): Promise<number> {
-  const result = await run('du', ['-s', '-c', '-x', '-B1', '--', ...folders], { timeoutMs: 0 });
-  return Number(/^(\d+)\ttotal$/m.exec(result.stdout)?.[1] ?? 0);
-}
-
-/**
- * Of each folder apart: its bytes, and how many files and folders it has, itself too. By one program for all of
- * them; a folder that is gone is not in it.
- */
-export async function eachUsage(folders: readonly string[]): Promise<ReadonlyMap<string, DiskUsage>> {
-  const each = new Map<string, DiskUsage>();
-  const [bytes, files] = await Promise.all([apart(['-B1'], folders), apart(['--inodes'], folders)]);
-  for (const [folder, count] of bytes) each.set(folder, { bytes: count, files: files.get(folder) ?? 0 });
-  return each;
-}
-
-async function apart(unit: readonly string[], folders: readonly string[]): Promise<Map<string, number>> {
-  const result = await run('du', ['-s', '-x', ...unit, '--', ...folders], { timeoutMs: 0 });
-  const lines = result.stdout.matchAll(/^(\d+)\t(.+)$/gm);
-  return new Map(Array.from(lines, ([, count, folder]) => [folder ?? '', Number(count)]));
-}
-
-export async function removeTree(folder: string): Promise<void> {
-  const result = await run('rm', ['-rf', '--one-file-system', '--', folder], { timeoutMs: 0 });
-  if (result.code !== 0) await rm(folder, { recursive: true, force: true });
 }

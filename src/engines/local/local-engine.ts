@@ -1,4 +1,4 @@
-import { mkdir, readFile, readdir, statfs, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readdir, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import type { Environment, Ground, NetworkMode } from '../../core/environment.js';
@@ -23,15 +23,19 @@ import { checkEnvironment } from './environment-check.js';
 import { Freezer } from '../shared/freezer.js';
 import { HostRoot } from './host-root.js';
 import { connectToInit } from '../shared/init-socket.js';
-import { diskUsage, eachUsage, Layers, removeTree } from './layers.js';
+import { findIds, type Ids } from './ids.js';
+import { Layers } from './layers.js';
 import { DEFAULT_HOST_ID_BASE, type LocalEngineOptions } from './options.js';
 import { Paths } from './paths.js';
 import { describeMachine, type MachineReport, probeMachine } from './machine.js';
+import type { ProcessGroups } from './process-groups.js';
 import { runs } from './process-identity.js';
+import { ProcessTrees } from './process-trees.js';
 import { Removals } from '../shared/removals.js';
 import { SandboxMaker } from './sandbox-maker.js';
 import { initProcess, removeSandbox } from './sandbox-remover.js';
 import { Slots } from '../shared/slots.js';
+import { diskUsage, eachUsage, removeTree } from './trees-on-disk.js';
 import { unpackInside } from './unpack.js';
 
 const CREATES_AT_ONCE = 4;
@@ -41,7 +45,8 @@ const PARTS: readonly SandboxPart[] = ['root', 'workspace'];
 interface Parts {
   readonly options: LocalEngineOptions;
   readonly paths: Paths;
-  readonly cgroups: Cgroups;
+  readonly ids: Ids;
+  readonly groups: ProcessGroups;
   readonly hostRoot: HostRoot;
   readonly machine: MachineReport;
   readonly layers: Layers;
@@ -65,12 +70,12 @@ export class LocalEngine implements Engine {
 
   private constructor(parts: Parts) {
     this.#parts = parts;
-    const { cgroups, options, paths } = parts;
-    this.#freezer = new Freezer(cgroups, (sandboxId) => this.#isAlive(sandboxId));
+    const { groups, ids, options, paths } = parts;
+    this.#freezer = new Freezer(groups, (sandboxId) => this.#isAlive(sandboxId));
     this.#removals = new Removals({
       remove: async (sandboxId) => {
         await this.#freezer.stop(sandboxId);
-        await removeSandbox(sandboxId, paths, cgroups);
+        await removeSandbox(sandboxId, { paths, groups, ids });
       },
       retryMs: REMOVAL_RETRY_MS,
       onError: (sandboxId, error) =>
@@ -81,8 +86,8 @@ export class LocalEngine implements Engine {
     });
     this.#guard = new DiskGuard({
       everyMs: parts.options.diskSampleMs ?? 10_000,
-      cpuTimeUs: (sandboxId) => parts.cgroups.cpuTimeUs(sandboxId),
-      usage: eachUsage,
+      cpuTimeUs: (sandboxId) => groups.cpuTimeUs(sandboxId),
+      usage: (uppers) => eachUsage(ids, uppers),
       onExceeded: (sandboxId, bytes, limit) => this.#stopForDisk(sandboxId, bytes, limit),
       onError: (error) =>
         parts.options.log.warn('The disk use of sandboxes could not be sampled.', { error: String(error) }),
@@ -91,30 +96,26 @@ export class LocalEngine implements Engine {
 
   /** Probes the machine and takes up what an earlier life left. Throws ENGINE_UNSUPPORTED. */
   static async open(options: LocalEngineOptions): Promise<LocalEngine> {
-    if (process.getuid?.() !== 0) {
-      throw failedPrecondition(
-        'ENGINE_UNSUPPORTED',
-        'The local engine needs root for now: start the service as root (sudo).',
-      );
-    }
     await mkdir(options.dataDir, { recursive: true });
-    const hostIdBase = options.hostIdBase ?? DEFAULT_HOST_ID_BASE;
+    const ids = await findIds(options.initPath, options.hostIdBase ?? DEFAULT_HOST_ID_BASE);
     const paths = new Paths(options.dataDir, options.runDir ?? '/run/codeset');
+    if (!ids.root) await takeRunDir(options.runDir ?? '/run/codeset');
     await mkdir(join(paths.run, 'boxes'), { recursive: true, mode: 0o711 });
     await mkdir(paths.state, { recursive: true, mode: 0o700 });
     await mkdir(paths.sandboxes, { recursive: true, mode: 0o700 });
-    const cgroups = new Cgroups(`/codeset/${paths.owner}`);
-    const hostRoot = new HostRoot(hostIdBase, options.toolchainPaths ?? []);
-    const { machine, bare } = await probeMachine({ options, paths, cgroups, hostRoot, hostIdBase });
+    const groups = ids.root ? new Cgroups(`/codeset/${paths.owner}`) : new ProcessTrees(paths);
+    const hostRoot = new HostRoot(ids, options.toolchainPaths ?? []);
+    const { machine, bare } = await probeMachine({ options, paths, groups, hostRoot, ids });
     const fingerprint = await hostRoot.fingerprint();
     const skeleton = `host-root/${fingerprint}`;
     await mkdir(join(paths.dataDir, skeleton, 'empty'), { recursive: true });
     await hostRoot.build(join(paths.dataDir, skeleton, 'tree'));
     const layers = new Layers({
       paths,
-      hostIdBase,
-      unpack: (target, tar) => unpackInside(target, tar, { paths, cgroups, bare, runtime: machine.runtime }),
-      copier: new Copier(options.initPath, runProgram),
+      ids,
+      unpack: (target, tar) =>
+        unpackInside(target, tar, { paths, groups, ids, bare, runtime: machine.runtime }),
+      copier: new Copier(options.initPath, (argv, how) => runProgram(ids.command(argv), how)),
     });
     await layers.open();
     const maker = new SandboxMaker({
@@ -122,10 +123,10 @@ export class LocalEngine implements Engine {
       hostRoot,
       skeleton,
       layers,
-      cgroups,
+      groups,
       runtime: machine.runtime,
       overlay: machine.overlay,
-      hostIdBase,
+      ids,
       initPath: options.initPath,
       passThroughEnv: options.passThroughEnv ?? {},
     });
@@ -133,7 +134,8 @@ export class LocalEngine implements Engine {
     const engine = new LocalEngine({
       options,
       paths,
-      cgroups,
+      ids,
+      groups,
       hostRoot,
       machine,
       layers,
@@ -145,10 +147,10 @@ export class LocalEngine implements Engine {
   }
 
   async #takeUp(): Promise<void> {
-    const { cgroups, paths } = this.#parts;
-    for (const tool of cgroups.owners().filter(isTool)) await removeSandbox(tool, paths, cgroups);
+    const { groups, ids, paths } = this.#parts;
+    for (const tool of groups.owners().filter(isTool)) await removeSandbox(tool, { paths, groups, ids });
     for (const { sandboxId } of await this.list()) {
-      await this.#parts.cgroups.thaw(sandboxId);
+      await groups.thaw(sandboxId);
       const spec = await this.#spec(sandboxId);
       if (spec !== undefined) this.#watch(spec);
     }
@@ -277,7 +279,7 @@ export class LocalEngine implements Engine {
     layers: PartLayers,
     { lasting = true }: CommitOptions = {},
   ): Promise<readonly LayerInfo[]> {
-    const { layers: store, paths } = this.#parts;
+    const { ids, layers: store, paths } = this.#parts;
     const signal = this.#freezer.signal(sandboxId);
     const copies = PARTS.flatMap((part) => {
       const layerId = layers[part];
@@ -288,7 +290,10 @@ export class LocalEngine implements Engine {
     if ((await this.#spec(sandboxId)) === undefined) {
       throw new CodesetError('failed-precondition', 'SESSION_LOST', 'The sandbox is gone.');
     }
-    const bytes = await diskUsage(copies.map(({ upper }) => upper));
+    const bytes = await diskUsage(
+      ids,
+      copies.map(({ upper }) => upper),
+    );
     await this.#keepReserve(bytes);
     try {
       const during = <T>(work: (pids: readonly number[] | undefined) => Promise<T>): Promise<T> =>
@@ -316,7 +321,7 @@ export class LocalEngine implements Engine {
   }
 
   async usage(sandboxId: string): Promise<SandboxUsage> {
-    return { ...(await this.#parts.cgroups.usage(sandboxId)), diskBytes: this.#guard.bytes(sandboxId) };
+    return { ...(await this.#parts.groups.usage(sandboxId)), diskBytes: this.#guard.bytes(sandboxId) };
   }
 
   destroy(sandboxId: string): Promise<void> {
@@ -327,14 +332,14 @@ export class LocalEngine implements Engine {
   }
 
   async list(): Promise<readonly SandboxStatus[]> {
-    const { cgroups, paths } = this.#parts;
-    const ids = new Set([
+    const { groups, paths } = this.#parts;
+    const found = new Set([
       ...(await readdir(paths.sandboxes)),
       ...(await readdir(join(paths.run, 'boxes')).catch(() => [])),
-      ...cgroups.owners().filter((id) => !isTool(id)),
+      ...groups.owners().filter((id) => !isTool(id)),
     ]);
     return Promise.all(
-      [...ids].map(async (sandboxId) => ({
+      [...found].map(async (sandboxId) => ({
         sandboxId,
         purpose: (await this.#spec(sandboxId))?.purpose ?? 'side',
         alive: await this.#isAlive(sandboxId),
@@ -348,12 +353,12 @@ export class LocalEngine implements Engine {
     await this.#freezer.idle();
     await this.#removals.close();
     if ((await this.list()).length > 0) return;
-    await this.#parts.cgroups.removeParent();
-    await removeTree(this.#parts.paths.run);
+    await this.#parts.groups.removeParent();
+    await removeTree(this.#parts.ids, this.#parts.paths.run);
   }
 
   async #isAlive(sandboxId: string): Promise<boolean> {
-    const init = await initProcess(this.#parts.paths.sandbox(sandboxId));
+    const init = await initProcess(this.#parts.paths, sandboxId);
     return init !== undefined && (await runs(init));
   }
 
@@ -379,7 +384,7 @@ export class LocalEngine implements Engine {
       bytes,
       limitBytes,
     });
-    const init = await initProcess(at);
+    const init = await initProcess(this.#parts.paths, sandboxId);
     if (init !== undefined && (await runs(init))) process.kill(init.pid, 'SIGKILL');
   }
 
@@ -388,6 +393,16 @@ export class LocalEngine implements Engine {
     const { bavail, bsize } = await statfs(this.#parts.paths.dataDir);
     if (bavail * bsize - wanted < (this.#parts.options.reserveBytes ?? 512 * 1024 ** 2)) throw diskFull();
   }
+}
+
+/** Others may write to where an ordinary user's run folder lies: what is there must be its own. */
+async function takeRunDir(runDir: string): Promise<void> {
+  await mkdir(runDir, { recursive: true, mode: 0o711 });
+  if ((await lstat(runDir)).uid === process.getuid?.()) return;
+  throw failedPrecondition(
+    'ENGINE_UNSUPPORTED',
+    `The run folder ${runDir} belongs to another user: remove it, or name one of your own with run_dir in the configuration.`,
+  );
 }
 
 /** Containers of a moment for our own tools; core knows nothing of them. */

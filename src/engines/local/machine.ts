@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { EngineCapabilities } from '../../core/ports/engine.js';
-import type { Cgroups } from './cgroups.js';
 import type { HostRoot } from './host-root.js';
+import type { Ids } from './ids.js';
 import { probePublicNetwork, type PublicNetwork } from './network.js';
 import type { LocalEngineOptions } from './options.js';
 import { type OverlayFeatures, probeOverlay } from './overlay.js';
 import type { Paths } from './paths.js';
+import type { ProcessGroups } from './process-groups.js';
 import { BareRoot, probeRuntimes, type Runtime, type RuntimeAttempt } from './runtime.js';
 
 /** What was found out about this machine at the engine's start. */
@@ -18,6 +19,12 @@ export interface MachineReport {
     readonly processes: boolean;
     readonly cpu: boolean;
     readonly swap: boolean;
+  };
+  readonly users: {
+    /** Whether the service is root. */
+    readonly root: boolean;
+    /** Whether sandboxes have users that the kernel tells apart. */
+    readonly separate: boolean;
   };
   readonly overlay: OverlayFeatures;
   readonly publicNetwork: PublicNetwork;
@@ -47,23 +54,17 @@ const TOOLS = [
 export async function probeMachine(given: {
   readonly options: LocalEngineOptions;
   readonly paths: Paths;
-  readonly cgroups: Cgroups;
+  readonly groups: ProcessGroups;
   readonly hostRoot: HostRoot;
-  readonly hostIdBase: number;
+  readonly ids: Ids;
 }): Promise<{ machine: MachineReport; bare: BareRoot }> {
-  const { cgroups, hostIdBase, hostRoot, options, paths } = given;
-  const bare = new BareRoot(join(paths.run, 'bare'), hostIdBase);
+  const { groups, hostRoot, ids, options, paths } = given;
+  const bare = new BareRoot(join(paths.run, 'bare'), ids);
   await bare.build();
   const [overlay, publicNetwork, probed] = await Promise.all([
-    probeOverlay(paths.dataDir, hostIdBase),
+    probeOverlay(paths.dataDir, ids),
     probePublicNetwork(options.initPath),
-    probeRuntimes(
-      options.runtimes ?? ['crun', 'runc'],
-      bare,
-      paths.state,
-      (id) => cgroups.cgroupsPath(id),
-      cgroups.countsSwap,
-    ),
+    probeRuntimes(options.runtimes ?? ['crun', 'runc'], bare, paths.state, { groups, ids }),
   ]);
   const tools = await Promise.all(TOOLS.map(async (tool) => [tool, await hostRoot.find(tool)] as const));
   return {
@@ -71,12 +72,13 @@ export async function probeMachine(given: {
     machine: {
       ...probed,
       cgroups: {
-        mode: cgroups.mode,
-        memory: cgroups.has('memory'),
-        processes: cgroups.has('pids'),
-        cpu: cgroups.has('cpu'),
-        swap: cgroups.countsSwap || !cgroups.hostSwaps,
+        mode: groups.mode,
+        memory: groups.has('memory'),
+        processes: groups.has('pids'),
+        cpu: groups.has('cpu'),
+        swap: groups.countsSwap || !groups.hostSwaps,
       },
+      users: { root: ids.root, separate: ids.separate },
       overlay,
       publicNetwork,
       tools: Object.fromEntries(tools),
@@ -91,9 +93,12 @@ export function describeMachine(machine: MachineReport): EngineCapabilities {
   const lacking = (['memory', 'processes', 'cpu'] as const).filter((limit) => !cgroups[limit]);
   for (const limit of lacking) {
     warnings.push(
-      `The limit on ${limit} is not enforced: this kernel gives no cgroup controller for it; enable it at boot.`,
+      machine.users.root
+        ? `The limit on ${limit} is not enforced: this kernel gives no cgroup controller for it; enable it at boot.`
+        : `The limit on ${limit} is not enforced: that takes cgroups, which an ordinary user has no say over; start the service as root.`,
     );
   }
+  warnings.push(...ordinaryUsersLimits(machine));
   if (cgroups.memory && !cgroups.swap) {
     warnings.push(
       'Swap is not counted: a sandbox may use as much swap as the host has beside its memory; boot with swapaccount=1, or without swap.',
@@ -109,6 +114,8 @@ export function describeMachine(machine: MachineReport): EngineCapabilities {
     engine: 'local',
     runtime: machine.runtime.version,
     userNamespace: true,
+    separateUsers: machine.users.separate,
+    renamesFolders: machine.overlay.renamesFolders,
     seccomp: true,
     memory: held('memory'),
     processes: held('processes'),
@@ -117,4 +124,20 @@ export function describeMachine(machine: MachineReport): EngineCapabilities {
     publicNetwork: publicNetwork.missing === undefined,
     warnings,
   };
+}
+
+/** What is less than under root, beside limits. */
+function ordinaryUsersLimits({ overlay, users }: MachineReport): readonly string[] {
+  const warnings: string[] = [];
+  if (!users.separate) {
+    warnings.push(
+      'Sandboxes have one user id: root and agent are the same but for capabilities, changes of owner do nothing, and a verification script and the code under test are kept apart by mounts and capabilities alone; give this user 65,536 subordinate ids (apt-get install uidmap; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER) or start the service as root.',
+    );
+  }
+  if (!overlay.renamesFolders) {
+    warnings.push(
+      "A folder that comes with the sample or with set-up can't be renamed in one step (rename says EXDEV): tools that know, such as mv, copy it, others fail; start the service as root.",
+    );
+  }
+  return warnings;
 }

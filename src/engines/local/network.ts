@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { constants, existsSync, readFileSync } from 'node:fs';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
@@ -48,6 +48,8 @@ export async function probePublicNetwork(initPath: string): Promise<PublicNetwor
   if ((await run('ip', ['-V'])).code !== 0) absent.push('ip (iproute2)');
   if ((await run('nsenter', ['--version'])).code !== 0) absent.push('nsenter (util-linux)');
   if (!existsSync('/dev/net/tun')) absent.push('/dev/net/tun (modprobe tun)');
+  else if (!(await mayUse('/dev/net/tun')))
+    absent.push('leave to open /dev/net/tun (chmod 0666 /dev/net/tun)');
   if (absent.length > 0) {
     return { missing: `Network "public" can't be given: missing ${absent.join(', ')}.`, notes: [] };
   }
@@ -64,6 +66,13 @@ export async function probePublicNetwork(initPath: string): Promise<PublicNetwor
           `Sandboxes with network "public" may reach ${resolvers.private.join(', ')} at port 53 although private: the host's name service is there.`,
         ];
   return { missing: undefined, notes };
+}
+
+async function mayUse(path: string): Promise<boolean> {
+  return access(path, constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 function hostResolvers(): {
@@ -161,12 +170,12 @@ export async function openPublicNetwork(
   env: Readonly<Record<string, string>>,
 ): Promise<void> {
   const resolvers = hostResolvers();
+  const isRoot = process.getuid?.() === 0;
   const args = [
     '--config-net',
     // As root it would become nobody and then not be let into the sandbox's user namespace. It does not stay root
     // over anything: it moves into that namespace and an empty root of its own, with a filter on system calls.
-    '--runas',
-    '0:0',
+    ...(isRoot ? ['--runas', '0:0'] : []),
     '--ipv4-only',
     '-t',
     'none',
@@ -184,7 +193,8 @@ export async function openPublicNetwork(
   if (resolvers.loopback) args.push('--dns-forward', RESOLVER_STAND_IN);
   const code = await runDetaching('pasta', [...args, String(pid)], logPath);
   if (code !== 0) throw new Error(`pasta ended with ${code}`);
-  const inside = ['-t', String(pid), '-n', '--', 'ip'];
+  const user = isRoot ? [] : ['-U', '--preserve-credentials'];
+  const inside = ['-t', String(pid), ...user, '-n', '--', 'ip'];
   const shown = await run('nsenter', [...inside, '-4', '-o', 'addr', 'show', 'scope', 'global']);
   const device = /^\d+:\s+(\S+)/m.exec(shown.stdout)?.[1];
   if (device === undefined) throw new Error(`pasta made no interface: ${shown.stderr}`);

@@ -1,7 +1,8 @@
-import { chown, mkdir, mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failedPrecondition } from '../../core/errors.js';
-import { run } from './command.js';
+import { type Ids, runInside } from './ids.js';
+import { removeTree } from './trees-on-disk.js';
 
 const OVERLAYFS = 0x794c7630;
 const NFS = 0x6969;
@@ -9,6 +10,10 @@ const NFS = 0x6969;
 export interface OverlayFeatures {
   /** Skips syncing an upper that never outlives its mount. */
   readonly volatile: boolean;
+  /** An ordinary user's: marks are kept in attributes of the users', and folders of a lower can't be renamed. */
+  readonly userMarks: boolean;
+  /** rename(2) of a folder that a lower has works; where not, it says EXDEV, and tools copy. */
+  readonly renamesFolders: boolean;
 }
 
 /**
@@ -27,7 +32,7 @@ export function overlayOptions(
     `upperdir=${upper}`,
     `workdir=${work}`,
     // Renames of a lower's folder work only so; index and metacopy would tie an upper to this mount.
-    'redirect_dir=on',
+    features.userMarks ? 'userxattr' : 'redirect_dir=on',
     'index=off',
     'metacopy=off',
     ...(features.volatile ? ['volatile'] : []),
@@ -47,14 +52,25 @@ function checkedLength(options: string): string {
 }
 
 /** Options of a mount that only shows a stack. @param lowers lowest first, relative to the data folder; at least two */
-export function readOnlyOverlay(lowers: readonly string[]): string {
+export function readOnlyOverlay(lowers: readonly string[], userMarks: boolean): string {
+  const marks = userMarks ? 'userxattr' : 'redirect_dir=follow';
   return checkedLength(
-    `ro,nosuid,nodev,lowerdir=${[...lowers].reverse().join(':')},redirect_dir=follow,index=off,metacopy=off`,
+    `ro,nosuid,nodev,lowerdir=${[...lowers].reverse().join(':')},${marks},index=off,metacopy=off`,
   );
 }
 
+// The number of a folder tells a rename from the copy that mv makes where there is none.
+const PROBE = `
+mount -t overlay -o "$1" overlay merged || exit 1
+before=$(stat -c %i merged/d) && mv merged/d merged/e && test -f merged/e/f && test ! -e merged/d &&
+  rm -r merged/g && test ! -e merged/g && after=$(stat -c %i merged/e)
+ok=$?
+umount merged
+[ "$before" = "$after" ] && echo renames
+exit $ok`;
+
 /** Does what tools do that overlays get wrong where they are half-supported. Throws ENGINE_UNSUPPORTED. */
-export async function probeOverlay(dataDir: string, hostIdBase: number): Promise<OverlayFeatures> {
+export async function probeOverlay(dataDir: string, ids: Ids): Promise<OverlayFeatures> {
   const kind = (await statfs(dataDir)).type;
   if (kind === OVERLAYFS || kind === NFS) {
     throw failedPrecondition(
@@ -64,30 +80,33 @@ export async function probeOverlay(dataDir: string, hostIdBase: number): Promise
   }
   const folder = await mkdtemp(join(dataDir, '.probe-'));
   try {
-    for (const name of ['lower/d', 'upper', 'work', 'merged'])
+    for (const name of ['lower/d', 'lower/g/h', 'upper', 'work', 'merged'])
       await mkdir(join(folder, name), { recursive: true });
     await writeFile(join(folder, 'lower/d/f'), 'x');
-    for (const name of ['upper', 'work']) await chown(join(folder, name), hostIdBase, hostIdBase);
-    for (const features of [{ volatile: true }, { volatile: false }]) {
-      const result = await run(
-        'sh',
-        [
-          '-c',
-          'mount -t overlay -o "$1" overlay merged && { mv merged/d merged/e && test -f merged/e/f && test ! -e merged/d; ok=$?; umount merged; exit $ok; }',
-          'sh',
-          overlayOptions(['lower'], 'upper', 'work', features),
-        ],
+    for (const name of ['upper', 'work']) await ids.own(join(folder, name), 0);
+    const userMarks = !ids.root;
+    let said = '';
+    for (const volatile of [true, false]) {
+      const options = { volatile, userMarks, renamesFolders: false };
+      const result = await runInside(
+        ids,
+        ['sh', '-c', PROBE, 'sh', overlayOptions(['lower'], 'upper', 'work', options)],
         { cwd: folder },
       );
-      if (result.code === 0) return features;
-      await rm(join(folder, 'work', 'work'), { recursive: true, force: true });
+      const renamesFolders = result.stdout.includes('renames');
+      if (result.code === 0 && (renamesFolders || userMarks)) return { ...options, renamesFolders };
+      said = result.stderr.trim().split('\n')[0] ?? '';
+      await removeTree(ids, join(folder, 'work', 'work'));
+      await removeTree(ids, join(folder, 'upper', 'e'));
     }
     throw failedPrecondition(
       'ENGINE_UNSUPPORTED',
-      "The kernel can't mount overlays with redirect_dir in the data folder: use another file system (ext4, xfs, btrfs) or a newer kernel.",
+      userMarks
+        ? `An ordinary user can't mount overlays here (${said}): this takes Linux 5.11, user namespaces that everybody may make, and a data folder on ext4, xfs or btrfs. Allow them, or start the service as root.`
+        : "The kernel can't mount overlays with redirect_dir in the data folder: use another file system (ext4, xfs, btrfs) or a newer kernel.",
     );
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removeTree(ids, folder);
   }
 }
 

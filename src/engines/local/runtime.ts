@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { failedPrecondition } from '../../core/errors.js';
 import { type Bind, ociConfig } from './bundle.js';
 import { run } from './command.js';
+import { type Ids, runInside } from './ids.js';
+import type { ProcessGroups } from './process-groups.js';
 
 export interface Runtime {
   readonly program: 'crun' | 'runc' | (string & {});
@@ -28,11 +30,11 @@ export interface BareContainer {
 /** A root with nothing but the host's /usr, for single tools of ours that handle other people's bytes. */
 export class BareRoot {
   readonly folder: string;
-  readonly #hostIdBase: number;
+  readonly #ids: Ids;
 
-  constructor(folder: string, hostIdBase: number) {
+  constructor(folder: string, ids: Ids) {
     this.folder = folder;
-    this.#hostIdBase = hostIdBase;
+    this.#ids = ids;
   }
 
   async build(): Promise<void> {
@@ -48,7 +50,7 @@ export class BareRoot {
   }
 
   /** @returns the bundle's folder, the caller's to remove */
-  async bundle(container: BareContainer, cgroupsPath: string, swap: boolean): Promise<string> {
+  async bundle(container: BareContainer, cgroupsPath: string | undefined, swap: boolean): Promise<string> {
     const bundle = join(this.folder, container.id);
     await mkdir(bundle, { recursive: true });
     const binds: Bind[] = [{ source: '/usr', destination: '/usr' }];
@@ -62,7 +64,7 @@ export class BareRoot {
       hostname: 'codeset',
       binds: [...binds, ...container.binds],
       capabilities: container.capabilities,
-      hostIdBase: this.#hostIdBase,
+      ids: this.#ids,
       cgroupsPath,
       limits: { memoryBytes: container.memoryBytes, processes: 64, cpus: 1, swap },
       bare: true,
@@ -77,8 +79,7 @@ export async function probeRuntimes(
   programs: readonly string[],
   bare: BareRoot,
   state: string,
-  cgroupsPath: (id: string) => string,
-  swap: boolean,
+  { groups, ids }: { readonly groups: ProcessGroups; readonly ids: Ids },
 ): Promise<{ runtime: Runtime; attempts: readonly RuntimeAttempt[] }> {
   const attempts: RuntimeAttempt[] = [];
   for (const program of programs) {
@@ -91,13 +92,13 @@ export async function probeRuntimes(
     const id = `probe-${program.replaceAll('/', '-')}-${process.pid}`;
     const bundle = await bare.bundle(
       { id, args: ['/usr/bin/true'], binds: [], capabilities: [], memoryBytes: 64 * 1024 ** 2 },
-      cgroupsPath(id),
-      swap,
+      groups.cgroupsPath(id),
+      groups.countsSwap,
     );
     try {
-      const result = await run(
-        program,
-        ['--root', state, 'run', '--no-new-keyring', '--bundle', bundle, id],
+      const result = await runInside(
+        ids,
+        [program, '--root', state, 'run', '--no-new-keyring', '--bundle', bundle, id],
         { timeoutMs: 20_000 },
       );
       if (result.code === 0) {
@@ -106,7 +107,7 @@ export async function probeRuntimes(
       }
       attempts.push({ program, version, refusal: firstSentence(result.stderr) });
     } finally {
-      await run(program, ['--root', state, 'delete', '--force', id], { timeoutMs: 20_000 });
+      await runInside(ids, [program, '--root', state, 'delete', '--force', id], { timeoutMs: 20_000 });
       await rm(bundle, { recursive: true, force: true });
     }
   }

@@ -1,7 +1,7 @@
 import {
   chmod,
-  chown,
   copyFile,
+  lchown,
   lstat,
   mkdir,
   readFile,
@@ -16,13 +16,14 @@ import { AGENT_UID, WORKSPACE } from '../../core/environment.js';
 import type { SandboxPart, SandboxSpec } from '../../core/ports/engine.js';
 import { startingCapabilitiesFor } from '../shared/capabilities.js';
 import { ociConfig, ownerInside, type Bind } from './bundle.js';
-import type { Cgroups } from './cgroups.js';
 import { run, runDetaching } from './command.js';
 import { CODESET_RUN, type HostRoot } from './host-root.js';
+import { type Ids, runInside } from './ids.js';
 import type { Layers } from './layers.js';
 import { filterFlags, openPublicNetwork, resolvConf } from './network.js';
 import { overlayOptions, type OverlayFeatures } from './overlay.js';
 import type { Paths, SandboxPaths } from './paths.js';
+import type { ProcessGroups } from './process-groups.js';
 import { formatIdentity, identify } from './process-identity.js';
 import type { Runtime } from './runtime.js';
 
@@ -32,10 +33,10 @@ export interface MakerParts {
   /** The skeleton, relative to the data folder. */
   readonly skeleton: string;
   readonly layers: Layers;
-  readonly cgroups: Cgroups;
+  readonly groups: ProcessGroups;
   readonly runtime: Runtime;
   readonly overlay: OverlayFeatures;
-  readonly hostIdBase: number;
+  readonly ids: Ids;
   readonly initPath: string;
   readonly passThroughEnv: Readonly<Record<string, string>>;
 }
@@ -44,11 +45,13 @@ export interface MakerParts {
 const INOTIFY_INSTANCES = 32;
 
 // One process of the host for all of it: mounts, the listening socket, then the runtime in the shell's place.
+// The count of inotify instances is of the user namespace, which this may be in already.
 const LAUNCH = `
 cd "$1" || exit 1
+[ -z "$6" ] || echo "$6" >/proc/sys/user/max_inotify_instances || exit 1
 mount -t overlay -o "nosuid,nodev,$2" overlay "$3" || exit 1
 mount -t overlay -o "nosuid,nodev,$4" overlay "$5" || exit 1
-shift 5
+shift 6
 exec "$@"`;
 
 /** Makes one sandbox from its spec; what it leaves half-made after a failure is the caller's to remove. */
@@ -79,6 +82,8 @@ export class SandboxMaker {
       }
       await symlink('../init', join(share, 'bin', 'as-subject')).catch(ignoreExisting);
       await writeFile(join(share, 'subject'), `${user}\n`);
+      // The code under test has the id of the script that judges it: init/apart.c keeps them apart.
+      if (!this.#parts.ids.separate) await writeFile(join(share, 'apart'), '');
     }
     this.#initFolder = folder;
   }
@@ -90,7 +95,7 @@ export class SandboxMaker {
   }
 
   async make(spec: SandboxSpec, at: SandboxPaths, signal: AbortSignal | undefined): Promise<void> {
-    const { paths, runtime } = this.#parts;
+    const { ids, paths, runtime } = this.#parts;
     await this.#makeFolders(spec, at);
     await writeFile(join(at.run, 'config.json'), JSON.stringify(await this.#config(spec, at)));
     signal?.throwIfAborted();
@@ -100,52 +105,41 @@ export class SandboxMaker {
       return overlayOptions(lowers, `${own}/upper`, `${own}/work`, this.#parts.overlay);
     };
     const log = this.logPath(at);
-    const code = await runDetaching(
+    const [program = '', ...args] = ids.command([
       'sh',
-      [
-        '-c',
-        LAUNCH,
-        'sh',
-        paths.dataDir,
-        await stack('root'),
-        at.mount('root'),
-        await stack('workspace'),
-        at.mount('workspace'),
-        this.#parts.initPath,
-        'listen',
-        at.socket,
-        runtime.program,
-        '--root',
-        paths.state,
-        'run',
-        '--detach',
-        '--no-new-keyring',
-        '--preserve-fds=1',
-        '--pid-file',
-        at.pidFile,
-        '--bundle',
-        at.run,
-        spec.sandboxId,
-      ],
-      log,
-      signal === undefined ? {} : { signal },
-    );
+      '-c',
+      LAUNCH,
+      'sh',
+      paths.dataDir,
+      await stack('root'),
+      at.mount('root'),
+      await stack('workspace'),
+      at.mount('workspace'),
+      ids.root ? '' : String(INOTIFY_INSTANCES),
+      this.#parts.initPath,
+      'listen',
+      at.socket,
+      runtime.program,
+      '--root',
+      paths.state,
+      'run',
+      '--detach',
+      '--no-new-keyring',
+      '--preserve-fds=1',
+      '--pid-file',
+      at.pidFile,
+      '--bundle',
+      at.run,
+      spec.sandboxId,
+    ]);
+    const code = await runDetaching(program, args, log, signal === undefined ? {} : { signal });
     signal?.throwIfAborted();
     if (code !== 0) throw new Error(`the runtime ended with ${code}: ${await this.logText(at)}`);
     const pid = Number(await readFile(at.pidFile, 'utf8'));
     const identity = await identify(pid);
     if (identity === undefined) throw new Error(`init ended at once: ${await this.logText(at)}`);
     await writeFile(at.process, formatIdentity(identity));
-    // The count is of the namespace that the writer is in, so this can't be set from outside.
-    const limited = run('nsenter', [
-      '-t',
-      String(pid),
-      '-U',
-      '--',
-      'sh',
-      '-c',
-      `echo ${INOTIFY_INSTANCES} >/proc/sys/user/max_inotify_instances`,
-    ]);
+    const limited = ids.root ? limitInotify(pid) : undefined;
     if (spec.network === 'public') await openPublicNetwork(pid, at, log, this.#parts.passThroughEnv);
     await limited;
     signal?.throwIfAborted();
@@ -160,14 +154,14 @@ export class SandboxMaker {
   }
 
   async #makeFolders(spec: SandboxSpec, at: SandboxPaths): Promise<void> {
-    const { hostIdBase, paths } = this.#parts;
+    const { ids, paths } = this.#parts;
     for (const part of ['root', 'workspace'] as const) {
       await mkdir(at.upper(part), { recursive: true });
       await mkdir(at.work(part));
       await mkdir(at.mount(part), { recursive: true });
       // Whoever is mapped to root must own the work folder, or the mount turns read-only.
-      await chown(at.work(part), hostIdBase, hostIdBase);
-      await chown(at.upper(part), hostIdBase, hostIdBase);
+      await ids.own(at.work(part), 0);
+      await ids.own(at.upper(part), 0);
     }
     await this.#giveTop(spec, at.upper('workspace'));
     await mkdir(paths.state, { recursive: true, mode: 0o700 });
@@ -181,15 +175,22 @@ export class SandboxMaker {
 
   /** The workspace's own folder is as the layer below shows it; where none says whose it is, the user's. */
   async #giveTop(spec: SandboxSpec, upper: string): Promise<void> {
-    const { hostIdBase, layers } = this.#parts;
-    const owner = hostIdBase + ownerInside(spec.environment.user, AGENT_UID);
+    const { ids, layers } = this.#parts;
+    const owner = ownerInside(spec.environment.user, AGENT_UID);
     const top = spec.workspaceLayers.at(-1);
     const below = top === undefined ? undefined : await lstat(layers.tree(top));
     const copied = top !== undefined && (await layers.find(top))?.copied === true;
-    if (copied && below !== undefined) await chown(upper, below.uid, below.gid);
-    else await chown(upper, owner, owner);
     await chmod(upper, below === undefined ? 0o755 : below.mode & 0o7777);
     if (copied && below !== undefined) await utimes(upper, below.atime, below.mtime);
+    // Last: afterwards it may be another's.
+    if (!copied || below === undefined) await ids.own(upper, owner);
+    else if (ids.root) await lchown(upper, below.uid, below.gid);
+    else if (ids.separate) await this.#ownLike(upper, layers.tree(top));
+  }
+
+  async #ownLike(path: string, other: string): Promise<void> {
+    const result = await runInside(this.#parts.ids, ['chown', '-h', `--reference=${other}`, '--', path]);
+    if (result.code !== 0) throw new Error(`The workspace can't be given to its user: ${result.stderr}`);
   }
 
   /** What a part stands on, lowest first, relative to the data folder. A layer that shows everything hides the rest. */
@@ -203,7 +204,7 @@ export class SandboxMaker {
   }
 
   async #config(spec: SandboxSpec, at: SandboxPaths): Promise<object> {
-    const { cgroups, hostIdBase, hostRoot, layers } = this.#parts;
+    const { groups, hostRoot, ids, layers } = this.#parts;
     if (this.#initFolder === undefined) throw new Error('prepareInit comes first');
     const user = spec.environment.user === 'root' ? 'root' : 'agent';
     const program = `${CODESET_RUN}/init`;
@@ -228,9 +229,10 @@ export class SandboxMaker {
       hostname: spec.hostname,
       binds,
       capabilities: startingCapabilitiesFor(spec.network),
-      hostIdBase,
-      cgroupsPath: cgroups.cgroupsPath(spec.sandboxId),
-      limits: { ...spec.resources, swap: cgroups.countsSwap },
+      ids,
+      cgroupsPath: groups.cgroupsPath(spec.sandboxId),
+      limits: { ...spec.resources, swap: groups.countsSwap },
+      judging: spec.purpose === 'verification',
     });
   }
 
@@ -248,6 +250,12 @@ export class SandboxMaker {
     }
     return binds;
   }
+}
+
+/** The count is of the namespace that the writer is in, so this can't be set from outside. */
+async function limitInotify(pid: number): Promise<void> {
+  const set = `echo ${INOTIFY_INSTANCES} >/proc/sys/user/max_inotify_instances`;
+  await run('nsenter', ['-t', String(pid), '-U', '--', 'sh', '-c', set]);
 }
 
 function ignoreExisting(error: NodeJS.ErrnoException): void {

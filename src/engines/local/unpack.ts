@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import type { Cgroups } from './cgroups.js';
-import { type CommandResult, run } from './command.js';
+import type { CommandResult } from './command.js';
+import { type Ids, runInside } from './ids.js';
 import type { Paths } from './paths.js';
+import type { ProcessGroups } from './process-groups.js';
 import type { BareRoot, Runtime } from './runtime.js';
 import { removeSandbox } from './sandbox-remover.js';
 
@@ -19,12 +20,13 @@ export async function unpackInside(
   tar: Readable,
   parts: {
     readonly paths: Paths;
-    readonly cgroups: Cgroups;
+    readonly groups: ProcessGroups;
+    readonly ids: Ids;
     readonly bare: BareRoot;
     readonly runtime: Runtime;
   },
 ): Promise<CommandResult> {
-  const { bare, cgroups, paths, runtime } = parts;
+  const { bare, groups, ids, paths, runtime } = parts;
   const id = `unpack-${randomBytes(6).toString('hex')}`;
   const bundle = await bare.bundle(
     {
@@ -44,17 +46,17 @@ export async function unpackInside(
       capabilities: ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID'],
       memoryBytes: MEMORY_BYTES,
     },
-    cgroups.cgroupsPath(id),
-    cgroups.countsSwap,
+    groups.cgroupsPath(id),
+    groups.countsSwap,
   );
   try {
-    return await run(
-      runtime.program,
-      ['--root', paths.state, 'run', '--no-new-keyring', '--bundle', bundle, id],
+    return await runInside(
+      ids,
+      [runtime.program, '--root', paths.state, 'run', '--no-new-keyring', '--bundle', bundle, id],
       { stdin: tar, timeoutMs: 0 },
     );
   } finally {
-    await removeSandbox(id, paths, cgroups);
+    await removeSandbox(id, { paths, groups, ids });
     await rm(bundle, { recursive: true, force: true });
   }
 }

@@ -23,6 +23,7 @@ import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Copier, mapsFileForWriting } from '../../../../src/engines/shared/copier.js';
+import { RootIds } from '../../../../src/engines/local/ids.js';
 import { runProgram } from '../../../../src/engines/local/run-program.js';
 import { Layers } from '../../../../src/engines/local/layers.js';
 import { Paths } from '../../../../src/engines/local/paths.js';
@@ -189,7 +190,7 @@ for p in (d, f, s):
       const paths = new Paths(small, join(folder.path, 'run'));
       const layers = new Layers({
         paths,
-        hostIdBase: 0,
+        ids: new RootIds(0),
         unpack: () => Promise.reject(new Error('not here')),
         copier: new Copier(program, runProgram),
       });
@@ -233,7 +234,7 @@ for p in (d, f, s):
     const paths = new Paths(folder.path, join(folder.path, 'run'));
     const layers = new Layers({
       paths,
-      hostIdBase: 0,
+      ids: new RootIds(0),
       unpack: () => Promise.reject(new Error('not here')),
       copier: new Copier(program, runProgram),
     });

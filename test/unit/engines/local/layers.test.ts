@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Copier } from '../../../../src/engines/shared/copier.js';
+import { RootIds } from '../../../../src/engines/local/ids.js';
 import { runProgram } from '../../../../src/engines/local/run-program.js';
 import { Layers } from '../../../../src/engines/local/layers.js';
 import { Paths } from '../../../../src/engines/local/paths.js';
@@ -26,7 +27,7 @@ test('a layer gets its name once it is on the disk; one that need not last is sp
   const settled: { names: string[]; content: string }[] = [];
   const layers = new Layers({
     paths,
-    hostIdBase: 0,
+    ids: new RootIds(0),
     unpack,
     copier,
     settle: async (made) => {
@@ -48,7 +49,7 @@ test('a layer that could not be brought to the disk leaves nothing', async () =>
   const paths = new Paths(folder.path, join(folder.path, 'run'));
   const layers = new Layers({
     paths,
-    hostIdBase: 0,
+    ids: new RootIds(0),
     unpack,
     copier,
     settle: () => Promise.reject(new Error('an I/O error')),
