@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -91,13 +91,21 @@ for where in sys.argv[1:at]:
 print('world', sys.argv[at + 1], attempt(sys.argv[at + 1], socket.SOCK_DGRAM, True))
 `;
 
-/** A service of this host at a private address, which a sandbox must not reach; the address goes with it. */
+/**
+ * A service of this host at a private address, which a sandbox must not reach; the address goes with it. An ordinary
+ * user can't add one, and listens at an address that the host has: that of the host is closed too.
+ */
 async function listenPrivately(): Promise<
   AsyncDisposable & { readonly address: string; readonly port: number; heard(): readonly string[] }
 > {
-  const address = `10.213.${process.pid % 256}.${Math.floor(process.pid / 256) % 256}`;
+  const added = `10.213.${process.pid % 256}.${Math.floor(process.pid / 256) % 256}`;
+  const had = Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .find((found) => found.family === 'IPv4' && !found.internal)?.address;
+  const address = isRoot ? added : had;
+  if (address === undefined) throw new Error('This test needs root, or a host with an address of its own.');
   const heard: string[] = [];
-  await promisify(execFile)('ip', ['addr', 'replace', `${address}/32`, 'dev', 'lo']);
+  if (isRoot) await promisify(execFile)('ip', ['addr', 'replace', `${address}/32`, 'dev', 'lo']);
   const server = createServer((socket) => {
     heard.push('tcp');
     socket.destroy();
@@ -113,7 +121,7 @@ async function listenPrivately(): Promise<
     [Symbol.asyncDispose]: async () => {
       datagrams.close();
       await new Promise((resolve) => server.close(resolve));
-      await promisify(execFile)('ip', ['addr', 'del', `${address}/32`, 'dev', 'lo']);
+      if (isRoot) await promisify(execFile)('ip', ['addr', 'del', `${address}/32`, 'dev', 'lo']);
     },
   };
 }
