@@ -320,7 +320,9 @@ describe('the local engine', () => {
         );
         const lines = stdout.trim().split('\n');
         expect(lines.slice(-1), stderr).toEqual(['world 1.1.1.1:53 sent']);
-        const reached = lines.slice(0, -1).filter((line) => !line.endsWith(' refused'));
+        // What an ordinary user's listener has is an address that the sandbox has too: there it talks to itself.
+        const itself = (line: string): boolean => !isRoot && line.startsWith(`${listener.address}:`);
+        const reached = lines.slice(0, -1).filter((line) => !line.endsWith(' refused') && !itself(line));
         expect(reached).toEqual([]);
         // Each over TCP and UDP, bound to the interface and not.
         expect(lines).toHaveLength(closed.length * 4 + 1);
