@@ -121,6 +121,8 @@ int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "copy") == 0) return copy_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "network") == 0) return network_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "store") == 0) return store_main(argc - 2, argv + 2);
+  int status = argc > 1 ? work_main(argv[1], argc - 2, argv + 2) : -1;
+  if (status >= 0) return status;
   int listen_fd = 3;
   bool stdio = argc == 2 && strcmp(argv[1], "--stdio") == 0;
   bool attach = argc == 2 && strcmp(argv[1], "--attach") == 0;
@@ -129,7 +131,7 @@ int main(int argc, char **argv) {
   } else if (argc == 3 && strcmp(argv[1], "--listen") == 0) {
     listen_fd = listen_at(argv[2]);
   } else if (argc != 1 && !stdio && !attach) {
-    dprintf(2, "usage: codeset-init [--listen-fd N | --listen PATH | --stdio | --attach] | as-subject CMD… | fs OP … | network … -- CMD…\n");
+    dprintf(2, "usage: codeset-init [--listen-fd N | --listen PATH | --stdio | --attach] | APPLET … (see PROTOCOL.md)\n");
     return 2;
   }
   prepare_process();

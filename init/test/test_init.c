@@ -511,7 +511,7 @@ static void a_child_that_lives_on_keeps_the_terminal_and_does_not_delay_the_exit
 static char scratch[64];
 
 static int run_in_scratch(const char *line, char *output, size_t size) {
-  char whole[2048];
+  char whole[8192];
   snprintf(whole, sizeof whole, "cd %s; fs() { %s fs \"$@\"; }; %s", scratch, init_path, line);
   FILE *pipe = popen(whole, "r");
   size_t n = fread(output, 1, size - 1, pipe);
@@ -605,6 +605,64 @@ static void the_network_is_closed_and_can_not_be_opened_again(void) {
   }
   snprintf(line, sizeof line, "unshare -Urn %s network -- /nothing/there 2>/dev/null", init_path);
   CHECK(run_in_scratch(line, out, sizeof out) == 127);
+  report(__func__, good);
+}
+
+/* Runs a line in the scratch folder where `init` is the program under test. */
+static int run_work(const char *line, char *out, size_t size) {
+  char whole[4096];
+  snprintf(whole, sizeof whole, "init() { %s \"$@\"; }; %s", init_path, line);
+  return run_in_scratch(whole, out, size);
+}
+
+static void the_service_works_in_images_that_have_no_programs(void) {
+  bool good = true;
+  char out[65536], line[2048];
+  CHECK(run_work("init check-script nothing", out, sizeof out) == 1 && strcmp(out, "there is no such file\n") == 0);
+  CHECK(run_work("touch s; chmod 644 s; init check-script s", out, sizeof out) == 1 && strcmp(out, "it is not executable\n") == 0);
+  const struct {
+    const char *first, *answer;
+  } scripts[] = {
+      {"#!/nonexistent/sh -e", "its interpreter /nonexistent/sh is not there\n"},
+      {"#!/usr/bin/env no-such-thing", "its interpreter no-such-thing is not there\n"},
+      {"#!/usr/bin/env -S A=1 no-such-thing -x", "its interpreter no-such-thing is not there\n"},
+      {"#!", "its #! names no interpreter\n"},
+      {"#!/bin/sh", NULL},
+      {"#! /usr/bin/env sh", NULL},
+      {"#!/usr/bin/env -S A=1 sh -e", NULL},
+      {"echo no interpreter", NULL},
+  };
+  for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+    snprintf(line, sizeof line, "printf '%%s\\n' '%s' >s; chmod 755 s; init check-script s", scripts[i].first);
+    CHECK(run_work(line, out, sizeof out) == (scripts[i].answer == NULL ? 0 : 1));
+    CHECK(strcmp(out, scripts[i].answer == NULL ? "" : scripts[i].answer) == 0);
+  }
+  CHECK(run_work("init merged -- sh -c 'echo out; echo err >&2; kill -TERM $$'", out, sizeof out) == 143 && strcmp(out, "out\nerr\n") == 0);
+  CHECK(run_work("echo 'echo ran $1' >plain; chmod 755 plain; init merged -- ./plain it", out, sizeof out) == 0 && strcmp(out, "ran it\n") == 0);
+  CHECK(run_work("init merged -- ./nothing", out, sizeof out) == 127 && run_work("init merged -- ./s/x", out, sizeof out) == 126);
+  CHECK(run_work("umask 077; init report-folder r; stat -c %a r; init report-folder r 2>/dev/null", out, sizeof out) == 1 && strcmp(out, "711\n") == 0);
+  /* Regular files alone, a hard link as a file, a link and a FIFO not at all, long names whole. */
+  CHECK(run_work("mkdir -p r/sub; echo one >r/a.xml; ln r/a.xml r/sub/b.xml; ln -s /etc/passwd r/l; ln -s /etc r/sub/f; mkfifo r/p; : >r/empty;"
+                 "long=$(printf '%0200d' 7); mkdir r/$long; echo far >r/$long/$long;"
+                 "init reports r 100000 >t || exit; tar tvf t | sed 's/.* [0-9:]* //' | sort; mkdir x; tar -C x -xf t; cat x/a.xml x/sub/b.xml x/$long/$long",
+                 out, sizeof out) == 0);
+  CHECK(strstr(out, "\na.xml\nempty\nsub/b.xml\none\none\nfar\n") != NULL && strstr(out, "passwd") == NULL && strstr(out, "link") == NULL);
+  CHECK(run_work("init reports r 2047 2>&1 >/dev/null", out, sizeof out) == 3 && strcmp(out, "The reports are larger than 2047 bytes.\n") == 0);
+  CHECK(run_work("mkdir q; head -c 1 /dev/zero >q/f; init reports q 2048 | wc -c", out, sizeof out) == 0 && atoi(out) == 2048);
+  CHECK(run_work("truncate -s 1T q/f; init reports q 1000000 2>/dev/null | wc -c", out, sizeof out) == 0 && atoi(out) == 0);
+  CHECK(run_work("ln -s q ql; init reports ql 5000 2>/dev/null", out, sizeof out) == 1);
+  CHECK(run_work("init give x r 2>/dev/null", out, sizeof out) == 2 && run_work("init reports r 2>/dev/null", out, sizeof out) == 2);
+  if (geteuid() == 0) {
+    CHECK(run_work("mkdir -p g/h other; touch g/h/f other/kept; ln -s ../other g/l; ln -s other/kept g/m; init give 4242 g || exit;"
+                   "stat -c '%n %u:%g' g g/h g/h/f g/l g/m other other/kept", out, sizeof out) == 0);
+    CHECK(strcmp(out, "g 4242:4242\ng/h 4242:4242\ng/h/f 4242:4242\ng/l 4242:4242\ng/m 4242:4242\nother 0:0\nother/kept 0:0\n") == 0);
+    snprintf(line, sizeof line,
+             "unshare -pf --kill-child sh -c 'sleep 999 & setsid sh -c \"trap : TERM; sleep 999\" & sh -c \"sleep 999 &\";"
+             "\"$0\" end-all; echo ended $?; kill -0 -1 2>/dev/null || echo alone' %s", init_path);
+    CHECK(run_in_scratch(line, out, sizeof out) == 0 && strcmp(out, "ended 0\nalone\n") == 0);
+  } else {
+    printf("skip a part of %s (needs root)\n", __func__);
+  }
   report(__func__, good);
 }
 
@@ -820,6 +878,7 @@ int main(int argc, char **argv) {
   files_are_written_read_listed_moved_and_removed();
   the_subject_gets_its_user_no_capabilities_and_a_folder_of_its_own();
   the_network_is_closed_and_can_not_be_opened_again();
+  the_service_works_in_images_that_have_no_programs();
   char command[128];
   snprintf(command, sizeof command, "rm -rf %s", scratch);
   if (system(command) != 0) failed++;

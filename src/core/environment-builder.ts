@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import { commandEnv } from './command-env.js';
 import type { Environment, Resources } from './environment.js';
-import { WORKSPACE } from './environment.js';
+import { INIT, WORKSPACE } from './environment.js';
 import { failedPrecondition } from './errors.js';
 import { SharedWork } from './keyed.js';
 import { prepared, setupLayerId, type LayerStacks } from './layer-plan.js';
@@ -111,9 +111,8 @@ export class EnvironmentBuilder {
 
   /** What root made in the workspace becomes its user's. */
   async #giveAway(sandbox: WorkSandbox, uid: number, signal: AbortSignal): Promise<void> {
-    const script = 'find "$1" -xdev ! -uid "$2" -exec chown -h "$2:$2" {} +';
     const given = await sandbox.run({
-      argv: ['/bin/sh', '-c', script, 'sh', WORKSPACE, String(uid)],
+      argv: [INIT, 'give', String(uid), WORKSPACE],
       timeoutMs: SETUP_TIMEOUT_MS,
       signal,
     });
@@ -188,6 +187,9 @@ async function howItFailed(
   }
   const { code, reason, signal } = result.exit;
   if (code === 0) return undefined;
+  if (reason === 'START_FAILED') {
+    return `could not be started; it is a line for /bin/sh, which the image has to have: ${result.exit.message}`;
+  }
   if (reason === 'TIMEOUT') return `was ended: all of them may take ${SETUP_TIMEOUT_MS / 60_000} minutes`;
   const how = code === undefined ? `was ended by ${signal ?? 'a signal'}` : `failed with exit status ${code}`;
   if ((await sandbox.outOfMemoryKills()) <= 0) return how;

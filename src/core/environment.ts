@@ -73,6 +73,8 @@ export const RESOURCE_RANGES: Readonly<
 };
 
 export const WORKSPACE = '/workspace';
+/** Our own program in every sandbox, whose applets stand for what an image may lack; init/PROTOCOL.md tells of them. */
+export const INIT = '/run/codeset/init';
 export const AGENT_USER = 'agent';
 /** Numeric ids of the `agent` user inside every sandbox of a host environment. */
 export const AGENT_UID = 1000;

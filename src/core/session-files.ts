@@ -1,3 +1,4 @@
+import { INIT } from './environment.js';
 import { CodesetError, failedPrecondition, invalidFields } from './errors.js';
 import type { ErrorReason } from './errors.js';
 import type { ExecExit } from './exec.js';
@@ -7,7 +8,7 @@ import type { Page, PageRequest } from './ports/storage.js';
 import type { SessionManager } from './session-manager.js';
 
 /** The applet of init that works on files; see init/PROTOCOL.md. It runs inside, so no path can lead out. */
-const FS = ['/run/codeset/init', 'fs'] as const;
+const FS = [INIT, 'fs'] as const;
 const TIMEOUT_MS = 60_000;
 const ARCHIVE_TIMEOUT_MS = 30 * 60_000;
 /** What ReplaceInFile edits at most. */

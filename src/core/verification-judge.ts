@@ -1,9 +1,8 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
-import { AGENT_USER, type Environment } from './environment.js';
+import { AGENT_USER, INIT, type Environment } from './environment.js';
 import { idAt } from './engine-ids.js';
-import { CodesetError } from './errors.js';
 import type { ExecExit } from './exec.js';
 import { globMatcher } from './glob.js';
 import type { BlobStore } from './ports/blobs.js';
@@ -21,23 +20,10 @@ const VERIFICATION_DIR = '/run/codeset-verification';
 const HIDDEN_WORD = /^verification\/(?=.)/;
 const REPORT_DIR = '/run/codeset-reports';
 const MAX_REPORT_BYTES = 16 * 1024 * 1024;
-
-const UNFIT = `
-test -f "$1" || { echo 'there is no such file'; exit 1; }
-test -x "$1" || { echo 'it is not executable'; exit 1; }
-{ IFS= read -r line || true; } < "$1" 2>/dev/null
-case $line in
-'#!'*)
-  set -f
-  set -- \${line#??}
-  command -v "$1" > /dev/null || { echo "its interpreter $1 is not there"; exit 1; }
-  if test "\${1##*/}" = env && test $# -gt 1; then
-    test "$2" = -S && shift
-    command -v "$2" > /dev/null || { echo "its interpreter $2 is not there"; exit 1; }
-  fi ;;
-esac
-exit 0
-`;
+/** How init's `reports` ends then. */
+const REPORTS_TOO_LARGE = 3;
+/** Longer than init's `end-all` tries. */
+const END_TIMEOUT_MS = 60_000;
 
 /** How a verification ended, before it is recorded. */
 export interface Judgement {
@@ -116,10 +102,10 @@ export class VerificationJudge {
       return { state: 'ERROR', fault: 'SAMPLE', retryable: false, message, subjectDigest: tree.digest };
     }
     const exit = await this.#runScript(sandbox, sample, log, signal);
-    // What the script left running must not write reports any more. kill(-1) of root spares itself and PID 1.
+    // What the script left running must not write reports any more.
     const ending = await sandbox.run({
-      argv: ['/bin/sh', '-c', 'kill -KILL -1'],
-      timeoutMs: 10_000,
+      argv: [INIT, 'end-all'],
+      timeoutMs: END_TIMEOUT_MS,
       signal,
     });
     const base = {
@@ -129,8 +115,9 @@ export class VerificationJudge {
     };
     const ended = await this.#withoutVerdict(exit, sandbox, spec.timeoutMs);
     if (ended !== undefined) return { ...base, ...ended };
-    if (ending.exit.reason === 'START_FAILED' || ending.exit.reason === 'TIMEOUT') {
-      const message = `What the subject left running could not be ended: ${ending.exit.message}`;
+    if (ending.exit.code !== 0) {
+      const why = ending.stderr.trim() || ending.exit.message;
+      const message = `What the subject left running could not be ended: ${why}`;
       return { ...base, state: 'FAILED', fault: 'SUBJECT', retryable: false, message };
     }
     const reports = spec.report === undefined ? [] : await this.#reports(sandbox, spec.report.paths, signal);
@@ -189,7 +176,7 @@ export class VerificationJudge {
     if (!command.startsWith('verification/')) return undefined;
     const program = command.replace(HIDDEN_WORD, `${VERIFICATION_DIR}/`);
     const looked = await sandbox.run({
-      argv: ['/bin/sh', '-c', UNFIT, 'sh', program],
+      argv: [INIT, 'check-script', program],
       timeoutMs: 10_000,
       maxOutputBytes: 64 * 1024,
       signal,
@@ -207,15 +194,15 @@ export class VerificationJudge {
     const { verification: spec } = sample.manifest;
     const environment = judgedEnvironment(sample);
     const made = await sandbox.run({
-      argv: ['/bin/sh', '-c', 'umask 022; mkdir -m 0711 "$1"', 'sh', REPORT_DIR],
+      argv: [INIT, 'report-folder', REPORT_DIR],
       timeoutMs: 10_000,
       signal,
     });
     if (made.exit.code !== 0) throw new Error(`No report folder: ${made.stderr}`);
     const command = spec.command.map((word) => word.replace(HIDDEN_WORD, `${VERIFICATION_DIR}/`));
     const result = await sandbox.run({
-      // The shell only joins the two outputs; exec makes the script the process whose exit is told.
-      argv: ['/bin/sh', '-c', 'exec "$@" 2>&1', 'sh', ...command],
+      // It joins the two outputs and becomes the script, whose exit is told.
+      argv: [INIT, 'merged', '--', ...command],
       cwd: environment.workdir,
       env: {
         TZ: 'UTC',
@@ -260,18 +247,15 @@ export class VerificationJudge {
   }
 
   async #reports(sandbox: WorkSandbox, globs: readonly string[], signal: AbortSignal): Promise<Report[]> {
-    const packed = await sandbox
-      .run({
-        // A report that the subject linked to as well must not become a link to the subject's.
-        argv: ['tar', '-C', REPORT_DIR, '--format=pax', '--hard-dereference', '-cf', '-', '.'],
-        timeoutMs: 30_000,
-        maxOutputBytes: 2 * MAX_REPORT_BYTES,
-        signal,
-      })
-      .catch((error: unknown) => {
-        if (!(error instanceof CodesetError && error.reason === 'TOO_LARGE')) throw error;
-        throw new TreeUnusable(`The reports are larger than ${MAX_REPORT_BYTES} bytes.`);
-      });
+    const packed = await sandbox.run({
+      argv: [INIT, 'reports', REPORT_DIR, String(2 * MAX_REPORT_BYTES)],
+      timeoutMs: 30_000,
+      maxOutputBytes: 2 * MAX_REPORT_BYTES,
+      signal,
+    });
+    if (packed.exit.code === REPORTS_TOO_LARGE) {
+      throw new TreeUnusable(`The reports are larger than ${MAX_REPORT_BYTES} bytes.`);
+    }
     if (packed.exit.code !== 0) {
       throw new TreeUnusable(
         `The reports can't be read: ${packed.stderr.slice(0, 500) || packed.exit.message}`,
@@ -283,7 +267,7 @@ export class VerificationJudge {
     const entries = extract();
     Readable.from([packed.stdout], { objectMode: false }).pipe(entries);
     for await (const entry of entries) {
-      const full = entry.header.name.replace(/^\.\//, '');
+      const full = entry.header.name;
       const [, subjects, within = ''] = /^(subject-[^/]+)\/(.*)$/s.exec(full) ?? [];
       const path = subjects === undefined ? full : within;
       if (entry.header.type === 'file' && matchers.some((matches) => matches(path))) {
