@@ -143,7 +143,7 @@ async function removeAll(
 
 async function firstProcesses(api: Docker): Promise<number[]> {
   const pids: number[] = [];
-  for (const { Id } of await api.listContainers({ filters: { label: ['codeset.session'] } })) {
+  for (const { Id } of await api.listContainers({ filters: { label: ['codeset.sandbox'] } })) {
     pids.push((await api.getContainer(Id).inspect()).State.Pid);
   }
   return pids;

@@ -5,7 +5,18 @@ import { join } from 'node:path';
 import { locked } from './lock.mjs';
 import { Failure, capture, root, which } from './process.mjs';
 
-const PACKAGES = ['attr', 'bash', 'coreutils', 'gcc', 'git', 'iproute2', 'libc6-dev', 'procps', 'python3'];
+const PACKAGES = [
+  'attr',
+  'bash',
+  'coreutils',
+  'gcc',
+  'git',
+  'iproute2',
+  'libc6-dev',
+  'procps',
+  'python3',
+  'python3-pytest',
+];
 // Pages and words in other languages are a third of it, and no test reads them.
 const LEFT_OUT = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*'];
 const SUITE = 'bookworm';

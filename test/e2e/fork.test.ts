@@ -7,6 +7,7 @@ import type { ForkSessionResponse } from '../../gen/codeset/v1/session_service.j
 import { SessionState, type Session } from '../../gen/codeset/v1/session.js';
 import { VerificationState } from '../../gen/codeset/v1/verification.js';
 import { refusal } from '../rpc/client.js';
+import { environmentHere } from '../support/engine-here.js';
 import {
   addSample,
   hostSession,
@@ -319,7 +320,7 @@ test('what a session keeps secret is in no snapshot of it, on record or in files
   const { admin } = service;
   const secret = 'hush-0f9c1d';
   const { session: made } = await admin.sessions.createSession({
-    source: { $case: 'environment', value: { host: {} } },
+    source: { $case: 'environment', value: environmentHere() },
     env: { OPEN: 'yes' },
     secretEnv: { SECRET: secret },
   });

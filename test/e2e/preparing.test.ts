@@ -7,6 +7,7 @@ import type { StageEvent } from '../../gen/codeset/v1/sample.js';
 import { packFiles } from '../../src/samples/pack.js';
 import { refusal, type TestClient } from '../rpc/client.js';
 import { startService, type TestService } from '../support/service.js';
+import { environmentHere } from '../support/engine-here.js';
 import { tempFolder } from '../support/temp-folder.js';
 
 const ENDLESS = 'sleep infinity';
@@ -68,7 +69,7 @@ test('a set-up ends with the session that waits for it', async () => {
   await using service = await startService();
   const { sessions } = service.admin;
   const { session } = await sessions.createSession({
-    source: { $case: 'environment', value: { host: { requires: ['sh'] }, setup: [ENDLESS] } },
+    source: { $case: 'environment', value: { ...environmentHere('sh'), setup: [ENDLESS] } },
     returnImmediately: true,
   });
   const sessionId = session?.sessionId ?? '';

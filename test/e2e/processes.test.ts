@@ -6,6 +6,7 @@ import { ExecState, ExitReason, type Exec } from '../../gen/codeset/v1/exec.js';
 import { SessionState } from '../../gen/codeset/v1/session.js';
 import { refusal, type TestClient } from '../rpc/client.js';
 import { extent } from '../support/extent.js';
+import { environmentHere } from '../support/engine-here.js';
 import { hostSession, sh, startService, type TestService } from '../support/service.js';
 
 /*
@@ -285,7 +286,7 @@ describe('closing', () => {
     const before = await sandboxes();
     for (let round = 0; round < extent(6, 40); round++) {
       const made = await admin.sessions.createSession({
-        source: { $case: 'environment', value: { host: { requires: ['sh'] } } },
+        source: { $case: 'environment', value: environmentHere('sh') },
         returnImmediately: true,
       });
       const id = made.session?.sessionId ?? '';

@@ -9,6 +9,7 @@ import {
 } from '../../gen/codeset/v1/exec.js';
 import { refusal, type TestClient } from '../rpc/client.js';
 import { driveExec } from '../support/exec-call.js';
+import { environmentHere } from '../support/engine-here.js';
 import { extent } from '../support/extent.js';
 import { hostSession, sh, startService, type TestService } from '../support/service.js';
 
@@ -38,7 +39,7 @@ beforeAll(async () => {
   admin = service.admin;
   sessionId = await hostSession(admin);
   const { session } = await admin.sessions.createSession({
-    source: { $case: 'environment', value: { host: { requires: ['sh'] } } },
+    source: { $case: 'environment', value: environmentHere('sh') },
     env: { PATH: '/tmp/tools' },
   });
   poorId = session?.sessionId ?? '';

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { request } from 'node:http';
 import type Docker from 'dockerode';
@@ -64,6 +66,20 @@ export async function belongings(api: Docker, owner?: string): Promise<Leftovers
     networks: networks.map(({ Name }) => Name).sort(),
     images: images.flatMap(({ RepoTags, Id }) => RepoTags ?? [Id]).sort(),
   };
+}
+
+/** The owner of all that a service has on a daemon, by its data folder. */
+export function ownerOf(dataDir: string): string {
+  return createHash('sha256').update(realpathSync(dataDir)).digest('hex').slice(0, 12);
+}
+
+/** Takes from a daemon what a service keeps there between its lives. */
+export async function removeBelongings(api: Docker, owner: string): Promise<void> {
+  const { containers, volumes, networks, images } = await belongings(api, owner);
+  for (const name of containers) await api.getContainer(name).remove({ force: true, v: true });
+  for (const name of volumes) await api.getVolume(name).remove();
+  for (const name of networks) await api.getNetwork(name).remove();
+  for (const name of images) await api.getImage(name).remove({ force: true });
 }
 
 /** Mount points of this machine at or below a path. */

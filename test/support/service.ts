@@ -7,11 +7,14 @@ import { packFiles, type MemoryFile } from '../../src/samples/pack.js';
 import type { Sample } from '../../gen/codeset/v1/sample.js';
 import { SampleState } from '../../gen/codeset/v1/sample.js';
 import { connect, type TestClient } from '../rpc/client.js';
+import { dockerAt, ownerOf, removeBelongings } from './docker.js';
+import { engineFlags, environmentHere } from './engine-here.js';
+import { TEST_IMAGE } from './test-image.js';
 import { tempFolder, type TempFolder } from './temp-folder.js';
 
 export const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: console.error };
 
-/** The real service in this process: real database, real sandboxes, a port of its own. */
+/** The real service in this process: real database, real sandboxes on the engine of this run, a port of its own. */
 export interface TestService extends AsyncDisposable {
   readonly dataDir: string;
   readonly address: string;
@@ -30,7 +33,10 @@ export async function startService(
   await chmod(own.path, 0o711);
   const dataDir = join(own.path, 'data');
   const runDir = join(own.path, 'run');
-  const config = loadServerConfig({ flags: { dataDir, runDir, listen: '127.0.0.1:0', ...flags }, env });
+  const engine: Record<string, string> = flags['engine'] === undefined ? await engineFlags() : {};
+  const all: Record<string, string> = { dataDir, runDir, listen: '127.0.0.1:0', ...engine, ...flags };
+  const docker = all['engine'] === 'docker' ? all['dockerHost'] : undefined;
+  const config = loadServerConfig({ flags: all, env });
   const app = await App.start(config, quiet);
   const adminKey = (await readFile(app.adminKey.path, 'utf8')).trim();
   const admin = connect(app.address, adminKey);
@@ -44,6 +50,10 @@ export async function startService(
       await admin.sessions.closeSessions({ all: true });
       admin[Symbol.dispose]();
       await app.stop(2000);
+      // What outlives a service is for its next life, which a test that gave the folder may begin.
+      if (folder === undefined && docker !== undefined) {
+        await removeBelongings(dockerAt(docker), ownerOf(dataDir));
+      }
       if (folder === undefined) await own[Symbol.asyncDispose]();
     },
   };
@@ -77,7 +87,7 @@ export async function settled(client: TestClient, sampleId: string): Promise<Sam
 export function addSample(
   files: readonly MemoryFile[] = [],
   manifest = '',
-  environment = '{host: {requires: [python3]}}',
+  environment = `{host: {requires: [python3]}, image: ${TEST_IMAGE}}`,
 ): AsyncIterable<Buffer> {
   const text = (path: string, content: string, executable = false): MemoryFile => ({
     path,
@@ -153,10 +163,10 @@ export async function session(
   return { id: made?.sessionId ?? '', agentToken };
 }
 
-/** A session on the host's toolchain alone. */
+/** A session on the host's toolchain, or on the test image. */
 export async function hostSession(client: TestClient): Promise<string> {
   const { session: made } = await client.sessions.createSession({
-    source: { $case: 'environment', value: { host: { requires: ['sh'] } } },
+    source: { $case: 'environment', value: environmentHere('sh') },
   });
   return made?.sessionId ?? '';
 }

@@ -5,13 +5,13 @@ import { promisify } from 'node:util';
 import type Docker from 'dockerode';
 import { TEST_IMAGE, canMakeTestImage } from '../../scripts/lib/test-image.mjs';
 
-/** Debian with bash, coreutils, python3, git, attr, procps, iproute2 and gcc; root and no agent. */
+/** Debian with bash, coreutils, python3, git, attr, procps, iproute2, gcc and pytest; root and no agent. */
 export { TEST_IMAGE };
 
 const SCRIPT = resolve(import.meta.dirname, '../../scripts/test-image.mjs');
 const DOCKERFILE = `FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \\
-  attr bash coreutils gcc git iproute2 libc6-dev procps python3
+  attr bash coreutils gcc git iproute2 libc6-dev procps python3 python3-pytest
 `;
 
 /** Sees to it that a daemon has the test image. @throws Error that says what is missing. */

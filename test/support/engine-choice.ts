@@ -1,0 +1,13 @@
+/** Tests that run on Docker too, whatever else runs them: a choice of each kind of what the service does. */
+export const ALSO_ON_DOCKER: string[] = [];
+
+/** Tests that need the local engine, with the reason; all others run on Docker where CODESET_TEST_ENGINE says so. */
+export const LOCAL_ONLY: Readonly<Record<string, string>> = {
+  'test/engines/local.test.ts': 'is about it',
+  'test/e2e/two-engines.test.ts': 'is about it beside another',
+  'test/e2e/leftovers.test.ts': "looks into its folders; Docker's are looked at in test/faults",
+  'test/e2e/fork-restart.test.ts': "looks into its folders; Docker's are looked at in test/faults",
+  'test/e2e/isolation.test.ts':
+    "looks at its mounts from this machine; Docker's walls are in the engines' contract",
+  'test/e2e/differential.test.ts': "compares a sandbox with this machine's own shell, on the same programs",
+};

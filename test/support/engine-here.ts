@@ -1,0 +1,51 @@
+import { which } from '../../scripts/lib/process.mjs';
+import { TEST_IMAGE, dockerAt, sharedDocker } from './docker.js';
+
+export type EngineName = 'local' | 'docker';
+
+/**
+ * Which engine a test runs on that is about none in particular: CODESET_TEST_ENGINE; else the local one where there is
+ * an OCI runtime for it, else Docker.
+ */
+export function engineHere(): EngineName {
+  const named = process.env['CODESET_TEST_ENGINE'] ?? '';
+  if (named === 'local' || named === 'docker') return named;
+  if (named !== '') throw new Error(`CODESET_TEST_ENGINE is ${named}; expected local or docker.`);
+  return ['runc', 'crun'].some((runtime) => which(runtime) !== undefined) ? 'local' : 'docker';
+}
+
+/**
+ * The service's settings for it. Never `auto`: that would take to a Docker of this machine's owner.
+ * The first that asks starts the run's Docker, so give its hook DOCKER_START_MS.
+ */
+export async function engineFlags(engine: EngineName = engineHere()): Promise<Record<string, string>> {
+  if (engine === 'local') return { engine };
+  const { host } = await sharedDocker();
+  return { engine, dockerHost: host, dockerConfig: 'none' };
+}
+
+/**
+ * What an environment names so that it stands on either engine: the host's programs, and an image that has them.
+ * @param requires programs; the test image has only some.
+ */
+export function environmentHere(...requires: readonly string[]): {
+  host: { requires: string[] };
+  image: string;
+} {
+  return { host: { requires: [...requires] }, image: TEST_IMAGE };
+}
+
+/**
+ * Lets a sample that names an image of a registry be prepared where none is reached: its reference is given to the test
+ * image, on a Docker of the tests' own; elsewhere the image is pulled.
+ */
+export async function standInFor(reference: string): Promise<void> {
+  const { host, own } = await sharedDocker();
+  if (!own) return;
+  const at = reference.lastIndexOf(':');
+  const tagged = at > reference.lastIndexOf('/');
+  const repo = tagged ? reference.slice(0, at) : reference;
+  await dockerAt(host)
+    .getImage(TEST_IMAGE)
+    .tag({ repo, tag: tagged ? reference.slice(at + 1) : 'latest' });
+}
