@@ -9,7 +9,7 @@ import { type Header, pack } from 'tar-stream';
 const MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
 
 /** A file of an image: its text, or all that its header says. */
-export type ImageFile = string | (Partial<Header> & { readonly text?: string });
+export type ImageFile = string | (Partial<Header> & { readonly text?: string | Buffer });
 
 export interface TestImage {
   /** Lowest first: what each layer adds, by its path without a leading slash. */

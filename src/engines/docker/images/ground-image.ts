@@ -1,26 +1,18 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type Docker from 'dockerode';
-import { extract, type Header, pack } from 'tar-stream';
+import { pack } from 'tar-stream';
 import { AGENT_UID } from '../../../core/environment.js';
 import { CodesetError, failedPrecondition } from '../../../core/errors.js';
 import type { DockerClient } from '../docker-client.js';
 import { statusOf } from '../docker-errors.js';
+import { type FoundFile, hasFile, readFile } from './container-files.js';
 import { daemonEvents, failureIn } from './json-lines.js';
 import { GROUND_LABEL, ownLabels, ownRepository, ownTag } from './names.js';
 import { AGENT_HOME, passwdEntries, withAgentGroup, withAgentUser } from './passwd.js';
 
 /** Part of the tag: what is made in another way is another image. */
 const MAKING = 'ground 1';
-const MAX_FILE = 16 * 1024 * 1024;
-const MAX_LINKS = 8;
-
-interface FoundFile {
-  /** Where it really is, links followed. */
-  readonly path: string;
-  readonly header: Header | undefined;
-  readonly text: string;
-}
 
 /**
  * Makes the images that containers are started from: the sample's image with the user `agent` in it, and without
@@ -70,7 +62,7 @@ export class GroundImages {
 
   async #withAgent(api: Docker, bare: string, source: string): Promise<string> {
     return this.#inContainer(api, bare, async (container) => {
-      const shell = (await exists(container, '/bin/bash')) ? '/bin/bash' : '/bin/sh';
+      const shell = (await hasFile(container, '/bin/bash')) ? '/bin/bash' : '/bin/sh';
       const passwd = await readFile(container, '/etc/passwd');
       const group = await readFile(container, '/etc/group');
       const archive = pack();
@@ -79,7 +71,7 @@ export class GroundImages {
       if (newPasswd !== undefined) addFile(archive, passwd, newPasswd);
       const newGroup = withAgentGroup(group.header === undefined ? 'root:x:0:\n' : group.text);
       if (newGroup !== undefined) addFile(archive, group, newGroup);
-      if (!(await exists(container, AGENT_HOME))) {
+      if (!(await hasFile(container, AGENT_HOME))) {
         const mtime = new Date(0);
         const ids = { uid: AGENT_UID, gid: AGENT_UID };
         archive.entry({ name: AGENT_HOME.slice(1), type: 'directory', mode: 0o755, mtime, ...ids });
@@ -207,57 +199,6 @@ function addFile(archive: ReturnType<typeof pack>, file: FoundFile, text: string
     },
     text,
   );
-}
-
-async function exists(container: Docker.Container, path: string): Promise<boolean> {
-  try {
-    const answer = (await container.infoArchive({ path })) as unknown as Readable;
-    answer.resume();
-    return true;
-  } catch (error) {
-    if (statusOf(error) === 404) return false;
-    throw error;
-  }
-}
-
-/** A file of a container, an empty one where there is none. */
-async function readFile(container: Docker.Container, name: string): Promise<FoundFile> {
-  let path = name;
-  for (let links = 0; links < MAX_LINKS; links++) {
-    const entry = await firstEntry(container, path);
-    if (entry === undefined) break;
-    if (entry.header.type === 'file')
-      return { path, header: entry.header, text: entry.data.toString('utf8') };
-    if (entry.header.type !== 'symlink' || !entry.header.linkname) break;
-    path = new URL(entry.header.linkname, `file://${path}`).pathname;
-  }
-  return { path: name, header: undefined, text: '' };
-}
-
-async function firstEntry(
-  container: Docker.Container,
-  path: string,
-): Promise<{ header: Header; data: Buffer } | undefined> {
-  let answer: Readable;
-  try {
-    answer = (await container.getArchive({ path })) as Readable;
-  } catch (error) {
-    if (statusOf(error) === 404) return undefined;
-    throw error;
-  }
-  const archive = extract();
-  answer.once('error', (error) => archive.destroy(error));
-  answer.pipe(archive);
-  try {
-    for await (const entry of archive) {
-      const header = entry.header;
-      if ((header.size ?? 0) > MAX_FILE) throw new Error(`${path} of the image has ${header.size} bytes`);
-      return { header, data: await buffer(entry) };
-    }
-    return undefined;
-  } finally {
-    answer.destroy();
-  }
 }
 
 /** The id that the daemon tells of an image that it loaded or imported. */

@@ -1,7 +1,8 @@
 import type { Log } from '../../../core/ports/log.js';
 import type { DockerClient } from '../docker-client.js';
 import { statusOf } from '../docker-errors.js';
-import { IMAGE_PURPOSE, OWNER_LABEL, PURPOSE_LABEL } from './names.js';
+import { LABEL } from '../names.js';
+import { ownLabels } from './names.js';
 
 /**
  * Finds what the making of images left behind (steps of builds that failed, containers that only stood for files)
@@ -46,10 +47,13 @@ export class Leftovers {
   }
 
   async #sweep(): Promise<void> {
-    const label = [`${OWNER_LABEL}=${this.#owner}`, `${PURPOSE_LABEL}=${IMAGE_PURPOSE}`];
+    const label = Object.entries(ownLabels(this.#owner)).map(([key, value]) => `${key}=${value}`);
     await this.#client.call('What the making of images left could not be removed.', async (api) => {
-      for (const { Id } of await api.listContainers({ all: true, filters: { label } }))
+      for (const { Id, Labels } of await api.listContainers({ all: true, filters: { label } })) {
+        // A container has its image's labels, too: what is a sandbox says so.
+        if (LABEL.sandbox in Labels) continue;
         await unlessGone(api.getContainer(Id).remove({ force: true, v: true }));
+      }
       for (let removed = 1; removed > 0;) {
         // A step's parent dangles only once the step is gone.
         const images = await api.listImages({ filters: { label, dangling: ['true'] } });

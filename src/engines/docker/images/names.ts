@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
+import { LABEL } from '../names.js';
 
 /** What an image of ours is for; the first word of its tag. */
 export type ImageKind = 'pull' | 'build' | 'ground' | 'toolbox';
 
-/** The labels that say whose a container or an image is, and what for. */
-export const OWNER_LABEL = 'codeset.owner';
-export const PURPOSE_LABEL = 'codeset.purpose';
 /** The purpose of containers and images that stand for no sandbox: they are only steps to an image. */
 export const IMAGE_PURPOSE = 'image';
 /** On a ground image: the id of the image that it was made of. */
@@ -22,5 +20,5 @@ export function ownTag(kind: ImageKind, key: string): string {
 }
 
 export function ownLabels(owner: string): Readonly<Record<string, string>> {
-  return { [OWNER_LABEL]: owner, [PURPOSE_LABEL]: IMAGE_PURPOSE };
+  return { [LABEL.owner]: owner, [LABEL.purpose]: IMAGE_PURPOSE };
 }
