@@ -590,14 +590,14 @@ describe('the collection', () => {
     const used = imageOf(await all.resolve(environment(`${registry.host}/used:1`), options));
     const unused = imageOf(await all.resolve(environment(`${registry.host}/unused:1`), options));
     const toolbox = await all.toolbox();
-    const { removed } = await all.collect(new Set([used.id]));
+    const { removed } = await all.removeUnused(new Set([used.id]));
     expect(removed).toHaveLength(3);
     await expect(api.getImage(unused.id).inspect()).rejects.toMatchObject({ statusCode: 404 });
     expect(await namesOf(registry.host)).toEqual([`${registry.host}/used:1`]);
     expect(await namesOf(mine)).toEqual([mine]);
     expect((await api.getImage(toolbox).inspect()).Id).toBe(toolbox);
     expect(await all.groundImage(used)).toMatch(/^sha256:/);
-    expect((await all.collect(new Set([used.id]))).removed).toEqual([]);
+    expect((await all.removeUnused(new Set([used.id]))).removed).toEqual([]);
   });
 
   test('waits for its grace while there is room', async () => {
@@ -605,11 +605,11 @@ describe('the collection', () => {
     const name = `${registry.host}/app:1`;
     const patient = images();
     await patient.resolve(environment(name), options);
-    expect((await patient.collect(new Set())).removed).toEqual([]);
+    expect((await patient.removeUnused(new Set())).removed).toEqual([]);
     // Not even above the ceiling goes what was asked for a moment ago.
     const full = images({ policy: { maxBytes: 0 } });
     await full.resolve(environment(name), options);
-    expect((await full.collect(new Set())).removed).toEqual([]);
+    expect((await full.removeUnused(new Set())).removed).toEqual([]);
     expect(await namesOf(registry.host)).toEqual([name]);
   });
 
@@ -640,7 +640,8 @@ describe('the collection', () => {
     await registry.put('app', '1', { layers: [{ ...ROOT, text }] });
     const all = images();
     await all.resolve(environment(`${registry.host}/app:1`), options);
-    const bytes = await all.bytes();
+    const { bytes, maxBytes } = await all.usage();
+    expect(maxBytes).toBe(50 * 1024 ** 3);
     expect(bytes).toBeGreaterThan(1_000_000);
     expect(bytes).toBeLessThan(1_100_000);
   });

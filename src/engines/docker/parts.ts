@@ -17,6 +17,10 @@ export interface Images {
   groundImage(ground: GroundImage): Promise<string>;
   /** The id of the image that side sandboxes of host environments stand on. */
   toolbox(): Promise<string>;
+  /** Of the images that are there because of this service: what they take, and may take. */
+  usage(): Promise<{ readonly bytes: number; readonly maxBytes: number }>;
+  /** Removes what the policy lets go. @param inUse ids (GroundImage.id) that something on record refers to */
+  collect(inUse: ReadonlySet<string>): Promise<void>;
   /** Ends what runs by itself. */
   close(): Promise<void>;
 }

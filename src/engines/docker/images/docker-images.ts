@@ -50,7 +50,7 @@ export interface DockerImagesOptions {
 const DAY_MS = 24 * 60 * 60_000;
 /** An image that was just asked for may not be on record yet. */
 const SETTLE_MS = 30 * 60_000;
-const GIB = 1024 ** 3;
+const MAX_BYTES = 50 * 1024 ** 3;
 
 /** Where the Docker engine's images come from: pulled, built, made, kept, and removed again. */
 export class DockerImages implements Images {
@@ -137,9 +137,17 @@ export class DockerImages implements Images {
     });
   }
 
-  /** What the images that are there because of us take, in bytes. */
-  async bytes(): Promise<number> {
-    return total(await this.#collector.own());
+  /** Of the images that are there because of us. */
+  async usage(): Promise<{ readonly bytes: number; readonly maxBytes: number }> {
+    return {
+      bytes: total(await this.#collector.own()),
+      maxBytes: this.#options.policy?.maxBytes ?? MAX_BYTES,
+    };
+  }
+
+  async collect(inUse: ReadonlySet<string>): Promise<void> {
+    const { removed } = await this.removeUnused(inUse);
+    if (removed.length > 0) this.#options.log.info('images that nothing refers to were removed', { removed });
   }
 
   /**
@@ -148,8 +156,8 @@ export class DockerImages implements Images {
    * container needs.
    * @param inUse ids of images (GroundImage.id) that something on record refers to
    */
-  async collect(inUse: ReadonlySet<string>): Promise<Collected> {
-    const { graceMs = DAY_MS, maxBytes = 50 * GIB } = this.#options.policy ?? {};
+  async removeUnused(inUse: ReadonlySet<string>): Promise<Collected> {
+    const { graceMs = DAY_MS, maxBytes = MAX_BYTES } = this.#options.policy ?? {};
     await this.#leftovers.sweep();
     const toolbox = await this.#toolbox?.catch(() => undefined);
     const own = await this.#collector.own();

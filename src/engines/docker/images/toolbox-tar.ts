@@ -56,15 +56,16 @@ export async function toolboxTar(folders: readonly string[] = FOLDERS): Promise<
     );
   }
   const root = new Root();
-  for (const [name, path] of programs) {
-    const real = await realpath(path);
-    const target = `/usr/bin/${basename(real)}`;
-    root.file(target, await readFile(real), 0o755);
-    // Several names of one program (a BusyBox, a coreutils binary) stay one file.
-    if (basename(real) !== name) root.link(`/usr/bin/${name}`, basename(real));
-    for (const library of await librariesOf(real))
-      root.file(library, await readFile(await realpath(library)), 0o755);
-  }
+  await Promise.all(
+    [...programs].map(async ([name, path]) => {
+      const real = await realpath(path);
+      root.file(`/usr/bin/${basename(real)}`, await readFile(real), 0o755);
+      // Several names of one program (a BusyBox, a coreutils binary) stay one file.
+      if (basename(real) !== name) root.link(`/usr/bin/${name}`, basename(real));
+      for (const library of await librariesOf(real))
+        root.file(library, await readFile(await realpath(library)), 0o755);
+    }),
+  );
   for (const name of GIT_NAMES) root.link(`/usr/bin/${name}`, 'git');
   root.link('/bin/sh', '../usr/bin/sh');
   const passwd = 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n';
