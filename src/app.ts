@@ -8,6 +8,7 @@ import { LayerKeeper } from './core/layer-keeper.js';
 import type { EngineCapabilities } from './core/ports/engine.js';
 import type { Log } from './core/ports/log.js';
 import { SampleCatalog } from './core/sample-catalog.js';
+import { SamplePrefetch } from './core/sample-prefetch.js';
 import { SamplePreparer } from './core/sample-preparer.js';
 import { SessionChanges } from './core/session-changes.js';
 import { SessionFiles } from './core/session-files.js';
@@ -33,6 +34,7 @@ import { startGrpcServer, type GrpcServer } from './transport/server.js';
 import type { UseCases } from './transport/use-cases.js';
 
 const EXPIRY_CHECK_MS = 1000;
+const IMAGE_CHECK_MS = 10 * 60_000;
 const MAX_QUEUED_VERIFICATIONS = 10_000;
 
 /** The running service: everything wired, recovered and listening. Its owner disposes it. */
@@ -150,6 +152,7 @@ export class App implements AsyncDisposable {
     const forks = new SessionForks({ storage, sessions, snapshots, taker, keys, log });
 
     const garbage = new Garbage({ storage, secrets, blobs, engine, execHost, keeper, log, now });
+    const prefetch = new SamplePrefetch({ catalog, engine, garbage, log, now });
     const found = await garbage.sandboxes();
     await garbage.records();
     await sessions.recover(found);
@@ -162,10 +165,23 @@ export class App implements AsyncDisposable {
     await verifications.recover();
     cleanup.defer(() => verifications.stop());
 
-    const expiry = everySecond(() => sessions.expire(), log);
-    cleanup.defer(expiry);
+    cleanup.defer(every(EXPIRY_CHECK_MS, 'expiry failed', () => sessions.expire(), log));
+    const collect = (): Promise<void> => garbage.images();
+    cleanup.defer(every(IMAGE_CHECK_MS, 'images could not be looked at', collect, log));
     const useCases: UseCases = {
-      samples: catalog,
+      samples: {
+        datasets: (...args) => catalog.datasets(...args),
+        list: (...args) => catalog.list(...args),
+        count: (...args) => catalog.count(...args),
+        get: (...args) => catalog.get(...args),
+        repositoryBytes: (...args) => catalog.repositoryBytes(...args),
+        addRepository: (...args) => catalog.addRepository(...args),
+        register: (...args) => catalog.register(...args),
+        watch: (...args) => catalog.watch(...args),
+        download: (...args) => catalog.download(...args),
+        remove: (...args) => catalog.remove(...args),
+        prefetch: (...args) => prefetch.prefetch(...args),
+      },
       sessions,
       files: {
         read: (...args) => files.read(...args),
@@ -254,18 +270,18 @@ function listenText(listen: ServerConfig['listen']): string {
   return listen.host.includes(':') ? `[${listen.host}]:${listen.port}` : `${listen.host}:${listen.port}`;
 }
 
-/** Calls `work` a second after its last end, until stopped. */
-function everySecond(work: () => Promise<void>, log: Log): () => Promise<void> {
+/** Calls `work` so long after its last end, until stopped. */
+function every(ms: number, failure: string, work: () => Promise<void>, log: Log): () => Promise<void> {
   let stopped = false;
   let running: Promise<void> = Promise.resolve();
   const next = (): NodeJS.Timeout =>
     setTimeout(() => {
       running = work()
-        .catch((error: unknown) => log.error('expiry failed', { error }))
+        .catch((error: unknown) => log.error(failure, { error }))
         .then(() => {
           if (!stopped) timer = next();
         });
-    }, EXPIRY_CHECK_MS).unref();
+    }, ms).unref();
   let timer = next();
   return async () => {
     stopped = true;

@@ -13,6 +13,7 @@ import { Sample } from '../../gen/codeset/v1/sample.js';
 import {
   GetSampleResponse,
   ListSamplesResponse,
+  PrefetchSamplesResponse,
   RegisterSampleResponse,
   WatchSampleResponse,
 } from '../../gen/codeset/v1/sample_service.js';
@@ -49,6 +50,7 @@ const TYPES = {
   ListSamplesResponse,
   ListSessionsResponse,
   ListSnapshotsResponse,
+  PrefetchSamplesResponse,
   RegisterSampleResponse,
   Sample,
   Session,

@@ -7,7 +7,8 @@ import {
   Stage,
   VerificationScope,
 } from '../../gen/codeset/v1/sample.js';
-import { SessionState } from '../../gen/codeset/v1/session.js';
+import { PrefetchOutcome } from '../../gen/codeset/v1/sample_service.js';
+import { LimitEnforcement, SessionState } from '../../gen/codeset/v1/session.js';
 import { Fault, TestList, TestStatus, VerificationState } from '../../gen/codeset/v1/verification.js';
 import { InvalidArgumentError } from './errors.js';
 
@@ -27,6 +28,8 @@ export const testStatus = wordOf(TestStatus);
 export const testList = wordOf(TestList);
 export const fault = wordOf(Fault);
 export const stage = wordOf(Stage);
+export const prefetchOutcome = wordOf(PrefetchOutcome);
+export const limitEnforcement = wordOf(LimitEnforcement);
 
 /** Whether an output belongs to stderr. */
 export const isStderr = (stream: OutputStream): boolean => stream === OutputStream.STDERR;

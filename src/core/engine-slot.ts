@@ -6,6 +6,7 @@ import type {
   CommitOptions,
   Engine,
   EngineCapabilities,
+  EngineImages,
   LayerInfo,
   PartLayers,
   ResolveOptions,
@@ -172,6 +173,14 @@ export class EngineSlot implements Engine {
     return this.#engine?.maxLayers ?? FEWEST_LAYERS;
   }
 
+  get images(): EngineImages | undefined {
+    if (this.#engine?.images === undefined) return undefined;
+    return {
+      usage: () => this.#call((engine) => imagesOf(engine).usage()),
+      collect: (inUse) => this.#call((engine) => imagesOf(engine).collect(inUse)),
+    };
+  }
+
   baseEnv(environment: Environment, network: NetworkMode): Readonly<Record<string, string>> {
     return this.#there().baseEnv(environment, network);
   }
@@ -256,4 +265,9 @@ export class EngineSlot implements Engine {
 /** Whether the engine itself is away, so that the same may be tried when it is back. */
 export function isUnavailable(error: unknown): error is CodesetError {
   return error instanceof CodesetError && error.reason === 'ENGINE_UNAVAILABLE';
+}
+
+function imagesOf({ images }: Engine): EngineImages {
+  if (images === undefined) throw new Error('This engine has no images any more.');
+  return images;
 }

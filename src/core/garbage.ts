@@ -1,4 +1,5 @@
 import type { EngineRouter } from './engine-router.js';
+import { isUnavailable } from './engine-slot.js';
 import type { LayerKeeper } from './layer-keeper.js';
 import type { BlobStore } from './ports/blobs.js';
 import type { ExecHost } from './ports/execs.js';
@@ -84,6 +85,23 @@ export class Garbage {
     for (const sessionId of await this.#secrets.list()) {
       const session = await this.#storage.sessions.find(sessionId);
       if (session === undefined || sessionEnded(session.state)) await this.#secrets.delete(sessionId);
+    }
+  }
+
+  /** Images that nothing on record refers to, as the engines' policies let them go. Engines that are away keep theirs. */
+  async images(): Promise<void> {
+    const [samples, snapshots, sessions] = await Promise.all([
+      this.#storage.samples.references(),
+      this.#storage.snapshots.references(),
+      this.#storage.sessions.open(),
+    ]);
+    const inUse = new Set([...samples.images, ...snapshots.images]);
+    for (const { ground } of sessions) if (ground?.image !== undefined) inUse.add(ground.image.id);
+    for (const engine of this.#engine.engines) {
+      await engine.images?.collect(inUse).catch((error: unknown) => {
+        if (!isUnavailable(error))
+          this.#log.warn('images without use could not be removed', { engine: engine.name, error });
+      });
     }
   }
 

@@ -255,6 +255,11 @@ export class SampleCatalog {
     return this.#blobs.get((await this.get(name)).archiveBlob);
   }
 
+  /** The sample's folder without what is hidden: what a Dockerfile may use. */
+  async visible(name: SampleName): Promise<Readable> {
+    return this.#reader.visible(await this.#blobs.get((await this.get(name)).archiveBlob));
+  }
+
   async solutionPatch(name: SampleName): Promise<Uint8Array | undefined> {
     const sample = await this.get(name);
     return sample.hasSolution

@@ -164,8 +164,9 @@ export class SamplePreparer {
       },
       signal,
     );
-    if (sample.ground === undefined) await this.#storage.samples.update(sampleId, version, { ground });
-    return { ...sample, ground: sample.ground ?? ground };
+    // Brought again, the same image may have another id.
+    await this.#storage.samples.update(sampleId, version, { ground });
+    return { ...sample, ground };
   }
 
   async #makeLayers(

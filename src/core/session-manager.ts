@@ -1,5 +1,6 @@
 import { digestOf } from './digest.js';
 import type { Ground } from './environment.js';
+import type { EngineRouter } from './engine-router.js';
 import { isUnavailable } from './engine-slot.js';
 import { CodesetError, failedPrecondition, notFound } from './errors.js';
 import { EventLog } from './event-log.js';
@@ -8,7 +9,7 @@ import type { KeyRing } from './key-ring.js';
 import type { FoundSandboxes } from './garbage.js';
 import { SharedWork, Turns } from './keyed.js';
 import type { LayerKeeper } from './layer-keeper.js';
-import type { Engine } from './ports/engine.js';
+import type { EngineCapabilities } from './ports/engine.js';
 import type { SandboxExecs } from './ports/execs.js';
 import type { Log } from './ports/log.js';
 import type { Page, PageRequest, SecretStore, Storage } from './ports/storage.js';
@@ -42,6 +43,7 @@ interface Tracked {
 export class SessionManager {
   readonly #storage: Storage;
   readonly #secrets: SecretStore;
+  readonly #engine: EngineRouter;
   readonly #planner: SessionPlanner;
   readonly #sandboxes: SessionSandboxes;
   readonly #snapshots: Snapshots;
@@ -65,7 +67,7 @@ export class SessionManager {
     catalog: SampleCatalog;
     snapshots: Snapshots;
     keeper: LayerKeeper;
-    engine: Engine;
+    engine: EngineRouter;
     sandboxes: SessionSandboxes;
     keys: KeyRing;
     limits: SessionLimits;
@@ -74,6 +76,7 @@ export class SessionManager {
   }) {
     this.#storage = parts.storage;
     this.#secrets = parts.secrets;
+    this.#engine = parts.engine;
     this.#planner = new SessionPlanner(parts);
     this.#sandboxes = parts.sandboxes;
     this.#snapshots = parts.snapshots;
@@ -172,7 +175,8 @@ export class SessionManager {
     };
     try {
       const ground = await this.#sandboxes.ground(session, tell, tracked.abort.signal);
-      if (session.ground === undefined) session = await this.#settleGround(sessionId, ground);
+      if (digestOf(session.ground) !== digestOf(ground))
+        session = await this.#settleGround(sessionId, ground);
       const layers = await this.#sandboxes.make(session, tell, tracked.abort.signal);
       await this.#sandboxes.connect(session, this.#onLost(sessionId), () => this.touch(sessionId));
       const moved = await this.#move(sessionId, 'READY', { layers, readyTime: new Date(this.#now()) });
@@ -262,6 +266,11 @@ export class SessionManager {
     const session = await this.#storage.sessions.find(sessionId);
     if (session === undefined) throw notFound('SESSION_NOT_FOUND', 'session', sessionId);
     return this.#withActivity(session);
+  }
+
+  /** What the engine of sessions gives on its machine; undefined when the service has not got it. */
+  capabilities(engine: string): EngineCapabilities | undefined {
+    return this.#engine.capabilitiesOf(engine);
   }
 
   async list(filter: SessionFilter, page: PageRequest): Promise<Page<Session>> {

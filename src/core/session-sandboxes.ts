@@ -51,9 +51,12 @@ export class SessionSandboxes {
       return ground;
     }
     const environment = await this.environment(session);
-    const progress: ResolveOptions['progress'] = (message, bytes) => tell('IMAGE', message, bytes);
-    const resolved = await this.#engine.resolve(environment, { progress }, signal);
-    return session.ground ?? resolved;
+    const { source } = session;
+    const options: ResolveOptions = {
+      progress: (message, bytes) => tell('IMAGE', message, bytes),
+      ...(source.kind === 'sample' ? { files: () => this.#catalog.visible(source) } : {}),
+    };
+    return this.#engine.resolve(environment, options, signal);
   }
 
   /** Makes the layers that are still missing, and the sandbox of a session whose ground is known. */

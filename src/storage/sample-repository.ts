@@ -4,6 +4,7 @@ import { CodesetError, invalidFields, notFound } from '../core/errors.js';
 import type { Page, PageRequest, SampleFilter, SampleRepository } from '../core/ports/storage.js';
 import type { Dataset, SampleState, SampleVersion } from '../core/sample.js';
 import { encode, encodeRow } from './columns.js';
+import { groundIn } from './ground-columns.js';
 import { limitOf, pageOf } from './paging.js';
 import { layersIn, SAMPLE_ENCODERS, sampleIn, searchTextOf } from './sample-columns.js';
 import type { SampleRow, Schema } from './schema.js';
@@ -167,14 +168,17 @@ export class SqlSampleRepository implements SampleRepository {
     return rows.map(sampleIn);
   }
 
-  async references(): Promise<{ readonly blobs: ReadonlySet<string>; readonly layers: ReadonlySet<string> }> {
+  async references(): ReturnType<SampleRepository['references']> {
     const rows = await this.#db
       .selectFrom('sample_versions')
-      .select(['archive_blob', 'repository_blob', 'layers'])
+      .select(['archive_blob', 'repository_blob', 'layers', 'ground'])
       .execute();
     const blobs = new Set<string>();
     const layers = new Set<string>();
+    const images = new Set<string>();
     for (const row of rows) {
+      const image = groundIn(row.ground)?.image;
+      if (image !== undefined) images.add(image.id);
       blobs.add(row.archive_blob);
       if (row.repository_blob !== null) blobs.add(row.repository_blob);
       const { root, workspace, baseline, hidden } = layersIn(row.layers);
@@ -182,7 +186,7 @@ export class SqlSampleRepository implements SampleRepository {
         if (layer !== undefined) layers.add(layer);
       }
     }
-    return { blobs, layers };
+    return { blobs, layers, images };
   }
 
   async delete(sampleId: string, version?: number): Promise<void> {

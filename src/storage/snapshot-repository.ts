@@ -3,6 +3,7 @@ import { CodesetError } from '../core/errors.js';
 import type { Page, PageRequest, SnapshotRepository } from '../core/ports/storage.js';
 import type { Snapshot, SnapshotFilter } from '../core/snapshot.js';
 import { encodeRow } from './columns.js';
+import { groundIn } from './ground-columns.js';
 import { limitOf, pageOf, placeIn, placeOut } from './paging.js';
 import { layersIn } from './sample-columns.js';
 import type { Schema } from './schema.js';
@@ -88,14 +89,17 @@ export class SqlSnapshotRepository implements SnapshotRepository {
     return numDeletedRows > 0n;
   }
 
-  async references(): Promise<{ readonly layers: ReadonlySet<string> }> {
-    const rows = await this.#db.selectFrom('snapshots').select('layers').execute();
+  async references(): ReturnType<SnapshotRepository['references']> {
+    const rows = await this.#db.selectFrom('snapshots').select(['layers', 'ground']).execute();
     const layers = new Set<string>();
+    const images = new Set<string>();
     for (const row of rows) {
+      const image = groundIn(row.ground)?.image;
+      if (image !== undefined) images.add(image.id);
       const { root, workspace, baseline } = layersIn(row.layers);
       for (const layer of [...root, ...workspace, baseline]) if (layer !== undefined) layers.add(layer);
     }
-    return { layers };
+    return { layers, images };
   }
 }
 

@@ -4,11 +4,13 @@ import type { SampleFilter } from '../core/ports/storage.js';
 import type { SampleVersion } from '../core/sample.js';
 import { mustBeAdmin } from './call-context.js';
 import { Checker } from './checker.js';
+import { prefetchToProto } from './convert/prefetch.js';
 import { datasetToProto, sampleNameFromProto, sampleToProto, stageToProto } from './convert/sample.js';
 import { decodePageToken, encodePageToken } from './page-token.js';
 import type { Service } from './service-types.js';
 import { inPieces, openUpload } from './upload.js';
 import type { SampleName } from '../core/sample-catalog.js';
+import type { PrefetchRequest } from '../core/sample-prefetch.js';
 import type { SampleUseCases } from './use-cases.js';
 
 const SHA256 = /^[0-9a-f]{64}$/;
@@ -141,6 +143,26 @@ export function sampleService(samples: SampleUseCases): SampleService {
 
     async *downloadSample(request) {
       yield* inPieces(await samples.download(named(request.sample)));
+    },
+
+    async *prefetchSamples(request, context) {
+      const check = new Checker();
+      if (request.samples.length > 1000) {
+        check.fail('samples', `has ${request.samples.length} items, 1000 are allowed`);
+      }
+      if (request.dataset !== '' && request.samples.length > 0) {
+        check.fail('dataset', 'is left empty when samples are named');
+      }
+      const maxBytes = check.offset('max_bytes', request.maxBytes);
+      const asked: PrefetchRequest = {
+        dataset: request.dataset === '' ? undefined : check.text('dataset', request.dataset, { max: 128 }),
+        samples: request.samples
+          .slice(0, 1000)
+          .map((ref, index) => sampleNameFromProto(check, `samples[${index}]`, ref)),
+        maxBytes: maxBytes === 0 ? undefined : maxBytes,
+      };
+      check.done();
+      for await (const event of samples.prefetch(asked, context.signal)) yield prefetchToProto(event);
     },
 
     async deleteSample(request) {

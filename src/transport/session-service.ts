@@ -3,6 +3,7 @@ import type { SessionFilter } from '../core/session.js';
 import { Checker, LIFETIME } from './checker.js';
 import { environmentFromProto, networkFromProto, resourcesFromProto } from './convert/environment.js';
 import { sampleNameFromProto, stageToProto } from './convert/sample.js';
+import { capabilitiesToProto } from './convert/capabilities.js';
 import { sessionStates, sessionToProto, statesFromProto } from './convert/session.js';
 import { decodePageToken, encodePageToken } from './page-token.js';
 import type { SessionRequest } from '../core/session-planner.js';
@@ -40,7 +41,12 @@ export function sessionCalls(sessions: SessionUseCases): SessionCalls {
     },
 
     async getSession(request) {
-      return { session: sessionToProto(await sessions.get(idOf(request)), 'basic') };
+      const session = await sessions.get(idOf(request));
+      const capabilities = sessions.capabilities(session.engine);
+      return {
+        session: sessionToProto(session, 'basic'),
+        engineCapabilities: capabilities && capabilitiesToProto(capabilities),
+      };
     },
 
     async listSessions(request) {

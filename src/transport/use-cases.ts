@@ -1,10 +1,12 @@
 import type { Readable } from 'node:stream';
 import type { Principal } from '../core/key.js';
+import type { EngineCapabilities } from '../core/ports/engine.js';
 import type { SandboxExecs } from '../core/ports/execs.js';
 import type { Page, PageRequest, SampleFilter } from '../core/ports/storage.js';
 import type { Dataset, SampleVersion } from '../core/sample.js';
 import type { Session, SessionFilter } from '../core/session.js';
 import type { SampleEvent, SampleName } from '../core/sample-catalog.js';
+import type { PrefetchEvent, PrefetchRequest } from '../core/sample-prefetch.js';
 import type { FileEntry } from '../core/session-files.js';
 import type { ForkRequest, ForkResult } from '../core/session-forks.js';
 import type { SessionEvent } from '../core/session-manager.js';
@@ -40,6 +42,8 @@ export interface SampleUseCases {
   download(name: SampleName): Promise<Readable>;
   /** Without a version: all of them. */
   remove(name: SampleName): Promise<void>;
+  /** Brings the images that samples stand on: what happens, and a result for each. */
+  prefetch(request: PrefetchRequest, signal: AbortSignal): AsyncIterable<PrefetchEvent>;
 }
 
 export interface SessionUseCases {
@@ -48,6 +52,8 @@ export interface SessionUseCases {
   /** Resolves when the session has left CREATING, or with what it is when aborted. */
   settled(sessionId: string, signal: AbortSignal): Promise<Session>;
   get(sessionId: string): Promise<Session>;
+  /** What an engine gives on its machine; undefined when the service has not got it. */
+  capabilities(engine: string): EngineCapabilities | undefined;
   list(filter: SessionFilter, page: PageRequest): Promise<Page<Session>>;
   count(filter: SessionFilter): Promise<number>;
   /** First the session, then what happens; ends when it is CLOSED or EXPIRED. */

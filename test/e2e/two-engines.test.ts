@@ -2,6 +2,7 @@ import { createClientFactory } from 'nice-grpc';
 import { HealthDefinition } from 'nice-grpc-server-health';
 import { afterEach, expect, test } from 'vitest';
 import { SampleState, Stage } from '../../gen/codeset/v1/sample.js';
+import { PrefetchOutcome } from '../../gen/codeset/v1/sample_service.js';
 import { SessionState } from '../../gen/codeset/v1/session.js';
 import { VerificationState } from '../../gen/codeset/v1/verification.js';
 import { refusal, type TestClient } from '../rpc/client.js';
@@ -105,6 +106,57 @@ test('a sample that names both goes to local, one that names an image alone to t
   }
   throw new Error('The patched session did not pass.');
 }, 120_000);
+
+test('what an image sets is in the environment of its commands, and GetSession tells what its engine gives', async () => {
+  const client = (await start()).client();
+  const sessionId = await imageSession(client);
+  expect((await sh(client, sessionId, 'echo $OF_IMAGE $HOME')).stdout).toBe('yes /home/agent\n');
+  const { engineCapabilities } = await client.sessions.getSession({ sessionId });
+  expect(engineCapabilities).toMatchObject({ engine: 'docker', userNamespace: true, seccomp: true });
+  expect(engineCapabilities?.runtime).toMatch(/^(runc|crun) /);
+  const stages: string[] = [];
+  for await (const { event } of client.sessions.watchSession({ sessionId })) {
+    if (event?.$case === 'stage' && event.value.stage === Stage.IMAGE)
+      stages.push(`${event.value.message} ${event.value.doneBytes} of ${event.value.totalBytes}`);
+    if (event?.$case === 'stage' && event.value.stage === Stage.DONE) break;
+  }
+  expect(stages).toEqual(['Pulling tools:1. 5 of 10']);
+});
+
+test('images are brought before anybody waits for them, as far as there is room', async () => {
+  const client = (await start()).client();
+  await register(client, addSample([], '', IMAGE));
+  await register(client, addSample([], '', '{host: {requires: [python3]}}', 'on-host'));
+  const prefetched = async (request: object): Promise<readonly string[]> => {
+    const said: string[] = [];
+    for await (const { sample, event } of client.samples.prefetchSamples(request)) {
+      if (event?.$case === 'stage') said.push(`${sample?.sampleId}: ${event.value.message}`);
+      if (event?.$case === 'result')
+        said.push(`${sample?.sampleId}: ${PrefetchOutcome[event.value.outcome]} ${event.value.message}`);
+    }
+    return said.sort();
+  };
+  expect(await prefetched({ dataset: 'try' })).toEqual([
+    'add: Pulling tools:1.',
+    'add: READY tools:1@sha256:0',
+    "on-host: NOT_NEEDED It stands on the host's own toolchain.",
+  ]);
+  second.imageBytes = 1000;
+  expect(await prefetched({ samples: [{ sampleId: 'add' }] })).toEqual([
+    expect.stringContaining('add: SKIPPED Images take 1000 of the 1000 bytes'),
+  ]);
+  // Before anything is left out, what nobody needs was asked to go.
+  expect(second.inUse).toEqual(new Set(['id of tools:1']));
+  second.imageBytes = 400;
+  expect(await prefetched({ samples: [{ sampleId: 'add' }], maxBytes: 400n })).toEqual([
+    expect.stringContaining('SKIPPED'),
+  ]);
+  expect(await refusal(client.samples.prefetchSamples({ samples: [{ sampleId: 'nothing' }] }))).toMatchObject(
+    {
+      reason: 'SAMPLE_NOT_FOUND',
+    },
+  );
+});
 
 test('where no engine fits, the refusal names what is missing', async () => {
   running = await startApp({ engine: 'local' });

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { ServerConfig } from '../../src/config-settings.js';
 import { CodesetError } from '../../src/core/errors.js';
 import type { Environment } from '../../src/core/environment.js';
-import type { Engine } from '../../src/core/ports/engine.js';
+import type { Engine, EngineImages } from '../../src/core/ports/engine.js';
 import type { Log } from '../../src/core/ports/log.js';
 import { LocalEngine } from '../../src/engines/local/local-engine.js';
 import { initBinary } from '../../src/init-binary.js';
@@ -15,6 +15,10 @@ import { ENGINES, type EngineOpeners } from '../../src/open-engines.js';
 export class SecondEngine {
   /** For App.start: stands in Docker's place. */
   readonly openers: EngineOpeners;
+  /** Ids of images that were in use when it was last told. */
+  inUse: ReadonlySet<string> | undefined;
+  /** What its images take, as it says, of 1000 bytes. */
+  imageBytes = 10;
   #away = false;
 
   constructor() {
@@ -36,6 +40,28 @@ export class SecondEngine {
     this.#away = false;
   }
 
+  readonly #images: EngineImages = {
+    usage: async () => (this.#check(), { bytes: this.imageBytes, maxBytes: 1000 }),
+    collect: async (inUse) => {
+      this.#check();
+      this.inUse = inUse;
+    },
+  };
+
+  readonly #resolve: Engine['resolve'] = async ({ image = '' }, { progress }) => {
+    this.#check();
+    progress(`Pulling ${image}.`, { done: 5, total: 10 });
+    return {
+      engine: 'second',
+      image: {
+        id: `id of ${image}`,
+        name: `${image}@sha256:0`,
+        env: { OF_IMAGE: 'yes' },
+        architecture: 'amd64',
+      },
+    };
+  };
+
   #check(): void {
     if (!this.#away) return;
     throw new CodesetError('unavailable', 'ENGINE_UNAVAILABLE', 'The second engine is away: wait for it.');
@@ -44,6 +70,8 @@ export class SecondEngine {
   #guarded(engine: Engine): Engine {
     return new Proxy(engine, {
       get: (target, key) => {
+        if (key === 'images') return this.#images;
+        if (key === 'resolve') return this.#resolve;
         const value: unknown = Reflect.get(target, key, target);
         if (typeof value !== 'function') return value;
         if (key === 'close' || key === 'capabilities' || key === 'baseEnv')

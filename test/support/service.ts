@@ -88,6 +88,7 @@ export function addSample(
   files: readonly MemoryFile[] = [],
   manifest = '',
   environment = `{host: {requires: [python3]}, image: ${TEST_IMAGE}}`,
+  sampleId = 'add',
 ): AsyncIterable<Buffer> {
   const text = (path: string, content: string, executable = false): MemoryFile => ({
     path,
@@ -97,7 +98,7 @@ export function addSample(
   return packFiles([
     text(
       'sample.yaml',
-      `sample_id: add
+      `sample_id: ${sampleId}
 dataset: try
 description: Adds two numbers.
 language: python

@@ -19,6 +19,63 @@ export const protobufPackage = "codeset.v1";
 
 export const protobufFileName = "codeset/v1/sample_service.proto";
 
+/** What became of one sample's image. */
+export enum PrefetchOutcome {
+  /** UNSPECIFIED - Never sent by the service. */
+  UNSPECIFIED = 0,
+  /** READY - It is there. */
+  READY = 1,
+  /** NOT_NEEDED - The sample needs no image. */
+  NOT_NEEDED = 2,
+  /** SKIPPED - Left out, since images take as much as they may. */
+  SKIPPED = 3,
+  /** FAILED - It could not be had, or the sample is in ERROR. */
+  FAILED = 4,
+  UNRECOGNIZED = -1,
+}
+
+export function prefetchOutcomeFromJSON(object: any): PrefetchOutcome {
+  switch (object) {
+    case 0:
+    case "PREFETCH_OUTCOME_UNSPECIFIED":
+      return PrefetchOutcome.UNSPECIFIED;
+    case 1:
+    case "PREFETCH_OUTCOME_READY":
+      return PrefetchOutcome.READY;
+    case 2:
+    case "PREFETCH_OUTCOME_NOT_NEEDED":
+      return PrefetchOutcome.NOT_NEEDED;
+    case 3:
+    case "PREFETCH_OUTCOME_SKIPPED":
+      return PrefetchOutcome.SKIPPED;
+    case 4:
+    case "PREFETCH_OUTCOME_FAILED":
+      return PrefetchOutcome.FAILED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return PrefetchOutcome.UNRECOGNIZED;
+  }
+}
+
+export function prefetchOutcomeToJSON(object: PrefetchOutcome): string {
+  switch (object) {
+    case PrefetchOutcome.UNSPECIFIED:
+      return "PREFETCH_OUTCOME_UNSPECIFIED";
+    case PrefetchOutcome.READY:
+      return "PREFETCH_OUTCOME_READY";
+    case PrefetchOutcome.NOT_NEEDED:
+      return "PREFETCH_OUTCOME_NOT_NEEDED";
+    case PrefetchOutcome.SKIPPED:
+      return "PREFETCH_OUTCOME_SKIPPED";
+    case PrefetchOutcome.FAILED:
+      return "PREFETCH_OUTCOME_FAILED";
+    case PrefetchOutcome.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** The request of ListDatasets. */
 export interface ListDatasetsRequest {
   /**
@@ -200,6 +257,47 @@ export interface DeleteSampleRequest {
 
 /** The answer of DeleteSample. */
 export interface DeleteSampleResponse {
+}
+
+/** The request of PrefetchSamples. */
+export interface PrefetchSamplesRequest {
+  /**
+   * The latest versions of this dataset's samples. Empty, and no `samples`
+   * either: those of all datasets. At most 128 bytes.
+   */
+  dataset: string;
+  /** Only these. At most 1000; `dataset` is then left empty. */
+  samples: SampleRef[];
+  /**
+   * Bytes that images may take on the engine's disk before the rest is skipped.
+   * 0 means the service's setting `image_disk`; a larger value means that, too.
+   */
+  maxBytes: bigint;
+}
+
+/** A message of a PrefetchSamples stream. */
+export interface PrefetchSamplesResponse {
+  /** Whose. OUTPUT_ONLY. */
+  sample:
+    | SampleRef
+    | undefined;
+  /** What happened. */
+  event:
+    | //
+    /** Progress. */
+    { $case: "stage"; value: StageEvent }
+    | //
+    /** How it ended. */
+    { $case: "result"; value: PrefetchResult }
+    | undefined;
+}
+
+/** How the prefetch of one sample ended. All OUTPUT_ONLY. */
+export interface PrefetchResult {
+  /** What became of it. */
+  outcome: PrefetchOutcome;
+  /** Why it failed or was skipped; else the image's name. */
+  message: string;
 }
 
 function createBaseListDatasetsRequest(): ListDatasetsRequest {
@@ -1817,6 +1915,318 @@ export const DeleteSampleResponse: MessageFns<DeleteSampleResponse> = {
   },
 };
 
+function createBasePrefetchSamplesRequest(): PrefetchSamplesRequest {
+  return { dataset: "", samples: [], maxBytes: 0n };
+}
+
+export const PrefetchSamplesRequest: MessageFns<PrefetchSamplesRequest> = {
+  encode(message: PrefetchSamplesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.dataset !== "") {
+      writer.uint32(10).string(message.dataset);
+    }
+    for (const v of message.samples) {
+      SampleRef.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.maxBytes !== 0n) {
+      if (BigInt.asIntN(64, message.maxBytes) !== message.maxBytes) {
+        throw new globalThis.Error("value provided for field message.maxBytes of type int64 too large");
+      }
+      writer.uint32(24).int64(message.maxBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PrefetchSamplesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePrefetchSamplesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.dataset = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.samples.push(SampleRef.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.maxBytes = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PrefetchSamplesRequest {
+    return {
+      dataset: isSet(object.dataset) ? globalThis.String(object.dataset) : "",
+      samples: globalThis.Array.isArray(object?.samples) ? object.samples.map((e: any) => SampleRef.fromJSON(e)) : [],
+      maxBytes: isSet(object.maxBytes)
+        ? BigInt(object.maxBytes)
+        : isSet(object.max_bytes)
+        ? BigInt(object.max_bytes)
+        : 0n,
+    };
+  },
+
+  toJSON(message: PrefetchSamplesRequest): unknown {
+    const obj: any = {};
+    if (message.dataset !== "") {
+      obj.dataset = message.dataset;
+    }
+    if (message.samples?.length) {
+      obj.samples = message.samples.map((e) => SampleRef.toJSON(e));
+    }
+    if (message.maxBytes !== 0n) {
+      obj.maxBytes = message.maxBytes.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PrefetchSamplesRequest>): PrefetchSamplesRequest {
+    return PrefetchSamplesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PrefetchSamplesRequest>): PrefetchSamplesRequest {
+    const message = createBasePrefetchSamplesRequest();
+    message.dataset = object.dataset ?? "";
+    message.samples = object.samples?.map((e) => SampleRef.fromPartial(e)) || [];
+    message.maxBytes = (object.maxBytes !== undefined && object.maxBytes !== null) ? BigInt(object.maxBytes) : 0n;
+    return message;
+  },
+};
+
+function createBasePrefetchSamplesResponse(): PrefetchSamplesResponse {
+  return { sample: undefined, event: undefined };
+}
+
+export const PrefetchSamplesResponse: MessageFns<PrefetchSamplesResponse> = {
+  encode(message: PrefetchSamplesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sample !== undefined) {
+      SampleRef.encode(message.sample, writer.uint32(10).fork()).join();
+    }
+    switch (message.event?.$case) {
+      case "stage":
+        StageEvent.encode(message.event.value, writer.uint32(18).fork()).join();
+        break;
+      case "result":
+        PrefetchResult.encode(message.event.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PrefetchSamplesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePrefetchSamplesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sample = SampleRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "stage", value: StageEvent.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.event = { $case: "result", value: PrefetchResult.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PrefetchSamplesResponse {
+    return {
+      sample: isSet(object.sample) ? SampleRef.fromJSON(object.sample) : undefined,
+      event: isSet(object.stage)
+        ? { $case: "stage", value: StageEvent.fromJSON(object.stage) }
+        : isSet(object.result)
+        ? { $case: "result", value: PrefetchResult.fromJSON(object.result) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: PrefetchSamplesResponse): unknown {
+    const obj: any = {};
+    if (message.sample !== undefined) {
+      obj.sample = SampleRef.toJSON(message.sample);
+    }
+    if (message.event?.$case === "stage") {
+      obj.stage = StageEvent.toJSON(message.event.value);
+    } else if (message.event?.$case === "result") {
+      obj.result = PrefetchResult.toJSON(message.event.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PrefetchSamplesResponse>): PrefetchSamplesResponse {
+    return PrefetchSamplesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PrefetchSamplesResponse>): PrefetchSamplesResponse {
+    const message = createBasePrefetchSamplesResponse();
+    message.sample = (object.sample !== undefined && object.sample !== null)
+      ? SampleRef.fromPartial(object.sample)
+      : undefined;
+    switch (object.event?.$case) {
+      case "stage": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "stage", value: StageEvent.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "result": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "result", value: PrefetchResult.fromPartial(object.event.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBasePrefetchResult(): PrefetchResult {
+  return { outcome: 0, message: "" };
+}
+
+export const PrefetchResult: MessageFns<PrefetchResult> = {
+  encode(message: PrefetchResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.outcome !== 0) {
+      writer.uint32(8).int32(message.outcome);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PrefetchResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePrefetchResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.outcome = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PrefetchResult {
+    return {
+      outcome: isSet(object.outcome) ? prefetchOutcomeFromJSON(object.outcome) : 0,
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+    };
+  },
+
+  toJSON(message: PrefetchResult): unknown {
+    const obj: any = {};
+    if (message.outcome !== 0) {
+      obj.outcome = prefetchOutcomeToJSON(message.outcome);
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PrefetchResult>): PrefetchResult {
+    return PrefetchResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PrefetchResult>): PrefetchResult {
+    const message = createBasePrefetchResult();
+    message.outcome = object.outcome ?? 0;
+    message.message = object.message ?? "";
+    return message;
+  },
+};
+
 /**
  * Samples: registering, preparing, finding and removing them.
  *
@@ -1943,6 +2353,21 @@ export const SampleServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /**
+     * Brings the images that samples stand on, where they are not there (any
+     * more), so that sessions need not wait for them. Sends stages as they come,
+     * several samples side by side, and a result for each; one that fails does not
+     * stop the rest. Once the images take more than allowed, further ones are
+     * skipped. Role: ADMIN. Errors: SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND.
+     */
+    prefetchSamples: {
+      name: "PrefetchSamples",
+      requestType: PrefetchSamplesRequest as typeof PrefetchSamplesRequest,
+      requestStream: false,
+      responseType: PrefetchSamplesResponse as typeof PrefetchSamplesResponse,
+      responseStream: true,
+      options: {},
+    },
   },
 } as const;
 
@@ -2025,6 +2450,17 @@ export interface SampleServiceImplementation<CallContextExt = {}> {
     request: DeleteSampleRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<DeleteSampleResponse>>;
+  /**
+   * Brings the images that samples stand on, where they are not there (any
+   * more), so that sessions need not wait for them. Sends stages as they come,
+   * several samples side by side, and a result for each; one that fails does not
+   * stop the rest. Once the images take more than allowed, further ones are
+   * skipped. Role: ADMIN. Errors: SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND.
+   */
+  prefetchSamples(
+    request: PrefetchSamplesRequest,
+    context: CallContext & CallContextExt,
+  ): ServerStreamingMethodResult<DeepPartial<PrefetchSamplesResponse>>;
 }
 
 export interface SampleServiceClient<CallOptionsExt = {}> {
@@ -2106,6 +2542,17 @@ export interface SampleServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<DeleteSampleRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<DeleteSampleResponse>;
+  /**
+   * Brings the images that samples stand on, where they are not there (any
+   * more), so that sessions need not wait for them. Sends stages as they come,
+   * several samples side by side, and a result for each; one that fails does not
+   * stop the rest. Once the images take more than allowed, further ones are
+   * skipped. Role: ADMIN. Errors: SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND.
+   */
+  prefetchSamples(
+    request: DeepPartial<PrefetchSamplesRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): AsyncIterable<PrefetchSamplesResponse>;
 }
 
 function bytesFromBase64(b64: string): Uint8Array {

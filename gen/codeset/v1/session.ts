@@ -75,6 +75,56 @@ export function sessionStateToJSON(object: SessionState): string {
   }
 }
 
+/** How well a limit is held. */
+export enum LimitEnforcement {
+  /** UNSPECIFIED - Never sent by the service. */
+  UNSPECIFIED = 0,
+  /** ENFORCED - By the kernel, at once. */
+  ENFORCED = 1,
+  /** SAMPLED - By looks from time to time: what is beyond it is ended some seconds later. */
+  SAMPLED = 2,
+  /** NONE - Not at all. */
+  NONE = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function limitEnforcementFromJSON(object: any): LimitEnforcement {
+  switch (object) {
+    case 0:
+    case "LIMIT_ENFORCEMENT_UNSPECIFIED":
+      return LimitEnforcement.UNSPECIFIED;
+    case 1:
+    case "LIMIT_ENFORCEMENT_ENFORCED":
+      return LimitEnforcement.ENFORCED;
+    case 2:
+    case "LIMIT_ENFORCEMENT_SAMPLED":
+      return LimitEnforcement.SAMPLED;
+    case 3:
+    case "LIMIT_ENFORCEMENT_NONE":
+      return LimitEnforcement.NONE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return LimitEnforcement.UNRECOGNIZED;
+  }
+}
+
+export function limitEnforcementToJSON(object: LimitEnforcement): string {
+  switch (object) {
+    case LimitEnforcement.UNSPECIFIED:
+      return "LIMIT_ENFORCEMENT_UNSPECIFIED";
+    case LimitEnforcement.ENFORCED:
+      return "LIMIT_ENFORCEMENT_ENFORCED";
+    case LimitEnforcement.SAMPLED:
+      return "LIMIT_ENFORCEMENT_SAMPLED";
+    case LimitEnforcement.NONE:
+      return "LIMIT_ENFORCEMENT_NONE";
+    case LimitEnforcement.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** A session: a live sandbox, isolated, stateful and interactive. */
 export interface Session {
   /** The identifier, `ses_…`. OUTPUT_ONLY, IMMUTABLE. */
@@ -109,7 +159,10 @@ export interface Session {
   workdir: string;
   /** The user of commands that name none. OUTPUT_ONLY, IMMUTABLE. */
   user: string;
-  /** The engine that made the sandbox, `local` for instance. OUTPUT_ONLY. */
+  /**
+   * The engine that makes the sandbox, `local` or `docker` for instance; empty
+   * until it is known. OUTPUT_ONLY.
+   */
   engine: string;
   /** When CreateSession was accepted. OUTPUT_ONLY, IMMUTABLE. */
   createTime:
@@ -151,6 +204,42 @@ export interface Session_LabelsEntry {
 export interface Session_EnvEntry {
   key: string;
   value: string;
+}
+
+/** What an engine gives on its machine, and what it cannot. All OUTPUT_ONLY. */
+export interface EngineCapabilities {
+  /** The engine, `local` or `docker` for instance. */
+  engine: string;
+  /**
+   * The runtime in use with its version, `runc 1.1.5` for instance; empty while
+   * the engine has never been there.
+   */
+  runtime: string;
+  /**
+   * How the service reaches what runs inside: `socket`, `attach` (through
+   * Docker's API) or `exec` (commands by `docker exec`). Empty where it does
+   * not apply or is not known.
+   */
+  link: string;
+  /** The sandbox's root is nobody on the host. */
+  userNamespace: boolean;
+  /** System calls that sandboxes have no use for are refused. */
+  seccomp: boolean;
+  /** How the limit of memory is held. */
+  memory: LimitEnforcement;
+  /** How the limit of processes is held. */
+  processes: LimitEnforcement;
+  /** How the limit of CPUs is held. */
+  cpu: LimitEnforcement;
+  /** How the limit of disk is held. */
+  disk: LimitEnforcement;
+  /** NETWORK_MODE_PUBLIC can be given. */
+  publicNetwork: boolean;
+  /**
+   * A sentence for each thing that this machine can't give, with what to do
+   * about it; while the engine is away, why.
+   */
+  warnings: string[];
 }
 
 function createBaseSession(): Session {
@@ -786,6 +875,257 @@ export const Session_EnvEntry: MessageFns<Session_EnvEntry> = {
     const message = createBaseSession_EnvEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseEngineCapabilities(): EngineCapabilities {
+  return {
+    engine: "",
+    runtime: "",
+    link: "",
+    userNamespace: false,
+    seccomp: false,
+    memory: 0,
+    processes: 0,
+    cpu: 0,
+    disk: 0,
+    publicNetwork: false,
+    warnings: [],
+  };
+}
+
+export const EngineCapabilities: MessageFns<EngineCapabilities> = {
+  encode(message: EngineCapabilities, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== "") {
+      writer.uint32(10).string(message.engine);
+    }
+    if (message.runtime !== "") {
+      writer.uint32(18).string(message.runtime);
+    }
+    if (message.link !== "") {
+      writer.uint32(26).string(message.link);
+    }
+    if (message.userNamespace !== false) {
+      writer.uint32(32).bool(message.userNamespace);
+    }
+    if (message.seccomp !== false) {
+      writer.uint32(40).bool(message.seccomp);
+    }
+    if (message.memory !== 0) {
+      writer.uint32(48).int32(message.memory);
+    }
+    if (message.processes !== 0) {
+      writer.uint32(56).int32(message.processes);
+    }
+    if (message.cpu !== 0) {
+      writer.uint32(64).int32(message.cpu);
+    }
+    if (message.disk !== 0) {
+      writer.uint32(72).int32(message.disk);
+    }
+    if (message.publicNetwork !== false) {
+      writer.uint32(80).bool(message.publicNetwork);
+    }
+    for (const v of message.warnings) {
+      writer.uint32(90).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EngineCapabilities {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEngineCapabilities();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.runtime = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.link = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.userNamespace = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.seccomp = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.memory = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.processes = reader.int32() as any;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.cpu = reader.int32() as any;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.disk = reader.int32() as any;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.publicNetwork = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EngineCapabilities {
+    return {
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      runtime: isSet(object.runtime) ? globalThis.String(object.runtime) : "",
+      link: isSet(object.link) ? globalThis.String(object.link) : "",
+      userNamespace: isSet(object.userNamespace)
+        ? globalThis.Boolean(object.userNamespace)
+        : isSet(object.user_namespace)
+        ? globalThis.Boolean(object.user_namespace)
+        : false,
+      seccomp: isSet(object.seccomp) ? globalThis.Boolean(object.seccomp) : false,
+      memory: isSet(object.memory) ? limitEnforcementFromJSON(object.memory) : 0,
+      processes: isSet(object.processes) ? limitEnforcementFromJSON(object.processes) : 0,
+      cpu: isSet(object.cpu) ? limitEnforcementFromJSON(object.cpu) : 0,
+      disk: isSet(object.disk) ? limitEnforcementFromJSON(object.disk) : 0,
+      publicNetwork: isSet(object.publicNetwork)
+        ? globalThis.Boolean(object.publicNetwork)
+        : isSet(object.public_network)
+        ? globalThis.Boolean(object.public_network)
+        : false,
+      warnings: globalThis.Array.isArray(object?.warnings)
+        ? object.warnings.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: EngineCapabilities): unknown {
+    const obj: any = {};
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.runtime !== "") {
+      obj.runtime = message.runtime;
+    }
+    if (message.link !== "") {
+      obj.link = message.link;
+    }
+    if (message.userNamespace !== false) {
+      obj.userNamespace = message.userNamespace;
+    }
+    if (message.seccomp !== false) {
+      obj.seccomp = message.seccomp;
+    }
+    if (message.memory !== 0) {
+      obj.memory = limitEnforcementToJSON(message.memory);
+    }
+    if (message.processes !== 0) {
+      obj.processes = limitEnforcementToJSON(message.processes);
+    }
+    if (message.cpu !== 0) {
+      obj.cpu = limitEnforcementToJSON(message.cpu);
+    }
+    if (message.disk !== 0) {
+      obj.disk = limitEnforcementToJSON(message.disk);
+    }
+    if (message.publicNetwork !== false) {
+      obj.publicNetwork = message.publicNetwork;
+    }
+    if (message.warnings?.length) {
+      obj.warnings = message.warnings;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EngineCapabilities>): EngineCapabilities {
+    return EngineCapabilities.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EngineCapabilities>): EngineCapabilities {
+    const message = createBaseEngineCapabilities();
+    message.engine = object.engine ?? "";
+    message.runtime = object.runtime ?? "";
+    message.link = object.link ?? "";
+    message.userNamespace = object.userNamespace ?? false;
+    message.seccomp = object.seccomp ?? false;
+    message.memory = object.memory ?? 0;
+    message.processes = object.processes ?? 0;
+    message.cpu = object.cpu ?? 0;
+    message.disk = object.disk ?? 0;
+    message.publicNetwork = object.publicNetwork ?? false;
+    message.warnings = object.warnings?.map((e) => e) || [];
     return message;
   },
 };

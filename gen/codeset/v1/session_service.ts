@@ -31,7 +31,7 @@ import {
   SampleRef,
   StageEvent,
 } from "./sample.js";
-import { Session, SessionState, sessionStateFromJSON, sessionStateToJSON } from "./session.js";
+import { EngineCapabilities, Session, SessionState, sessionStateFromJSON, sessionStateToJSON } from "./session.js";
 import { Snapshot } from "./snapshot.js";
 
 export const protobufPackage = "codeset.v1";
@@ -152,7 +152,14 @@ export interface GetSessionRequest {
 /** The answer of GetSession. */
 export interface GetSessionResponse {
   /** The session. */
-  session: Session | undefined;
+  session:
+    | Session
+    | undefined;
+  /**
+   * What its engine gives on its machine now. Absent where the service has not
+   * got that engine, or the session's is not known yet. OUTPUT_ONLY.
+   */
+  engineCapabilities: EngineCapabilities | undefined;
 }
 
 /** The request of ListSessions. */
@@ -1776,13 +1783,16 @@ export const GetSessionRequest: MessageFns<GetSessionRequest> = {
 };
 
 function createBaseGetSessionResponse(): GetSessionResponse {
-  return { session: undefined };
+  return { session: undefined, engineCapabilities: undefined };
 }
 
 export const GetSessionResponse: MessageFns<GetSessionResponse> = {
   encode(message: GetSessionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.session !== undefined) {
       Session.encode(message.session, writer.uint32(10).fork()).join();
+    }
+    if (message.engineCapabilities !== undefined) {
+      EngineCapabilities.encode(message.engineCapabilities, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -1808,6 +1818,14 @@ export const GetSessionResponse: MessageFns<GetSessionResponse> = {
             message.session = Session.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.engineCapabilities = EngineCapabilities.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1821,13 +1839,23 @@ export const GetSessionResponse: MessageFns<GetSessionResponse> = {
   },
 
   fromJSON(object: any): GetSessionResponse {
-    return { session: isSet(object.session) ? Session.fromJSON(object.session) : undefined };
+    return {
+      session: isSet(object.session) ? Session.fromJSON(object.session) : undefined,
+      engineCapabilities: isSet(object.engineCapabilities)
+        ? EngineCapabilities.fromJSON(object.engineCapabilities)
+        : isSet(object.engine_capabilities)
+        ? EngineCapabilities.fromJSON(object.engine_capabilities)
+        : undefined,
+    };
   },
 
   toJSON(message: GetSessionResponse): unknown {
     const obj: any = {};
     if (message.session !== undefined) {
       obj.session = Session.toJSON(message.session);
+    }
+    if (message.engineCapabilities !== undefined) {
+      obj.engineCapabilities = EngineCapabilities.toJSON(message.engineCapabilities);
     }
     return obj;
   },
@@ -1839,6 +1867,9 @@ export const GetSessionResponse: MessageFns<GetSessionResponse> = {
     const message = createBaseGetSessionResponse();
     message.session = (object.session !== undefined && object.session !== null)
       ? Session.fromPartial(object.session)
+      : undefined;
+    message.engineCapabilities = (object.engineCapabilities !== undefined && object.engineCapabilities !== null)
+      ? EngineCapabilities.fromPartial(object.engineCapabilities)
       : undefined;
     return message;
   },

@@ -3,6 +3,7 @@ import type { Cli } from '../context.js';
 import { sampleAddCommand } from './add.js';
 import { sampleImportCommand } from './import.js';
 import { sampleListCommand } from './list.js';
+import { samplePrefetchCommand } from './prefetch.js';
 import { sampleRemoveCommand } from './remove.js';
 import { sampleShowCommand } from './show.js';
 
@@ -12,6 +13,7 @@ export function sampleCommand(cli: Cli): Command {
     .addCommand(sampleAddCommand(cli))
     .addCommand(sampleImportCommand(cli))
     .addCommand(sampleListCommand(cli))
+    .addCommand(samplePrefetchCommand(cli))
     .addCommand(sampleShowCommand(cli))
     .addCommand(sampleRemoveCommand(cli));
 }

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import type { Session } from '../../client/types.js';
-import { sessionState } from '../../client/words.js';
+import type { EngineCapabilities, Session } from '../../client/types.js';
+import { limitEnforcement, sessionState } from '../../client/words.js';
 import type { Cli } from '../context.js';
 import { withCommonOptions } from '../options.js';
 import type { Output } from '../output.js';
@@ -13,15 +13,15 @@ export function sessionShowCommand(cli: Cli): Command {
   return command.action((sessionId: string) =>
     cli.run(command, async (context) => {
       const { sessions } = await context.connect();
-      const { session } = await sessions.getSession({ sessionId });
+      const { session, engineCapabilities } = await sessions.getSession({ sessionId });
       if (session === undefined) throw new Error('The server answered without a session.');
       if (context.out.json) return context.out.message('Session', session);
-      showSession(context.out, session);
+      showSession(context.out, session, engineCapabilities);
     }),
   );
 }
 
-export function showSession(out: Output, session: Session): void {
+export function showSession(out: Output, session: Session, engine?: EngineCapabilities): void {
   const { resources } = session;
   out.table([
     ['session', session.sessionId],
@@ -30,6 +30,7 @@ export function showSession(out: Output, session: Session): void {
     ['source', sourceText(session)],
     ...(session.snapshotId === '' ? [] : [['snapshot', session.snapshotId]]),
     ['engine', session.engine],
+    ...(engine === undefined ? [] : capabilityRows(engine)),
     ['user', session.user],
     ['workdir', session.workdir],
     [
@@ -45,4 +46,20 @@ export function showSession(out: Output, session: Session): void {
       ? ['expires', session.expireTime?.toISOString() ?? '']
       : ['ended', session.endTime.toISOString()],
   ]);
+}
+
+function capabilityRows(engine: EngineCapabilities): string[][] {
+  const { memory, processes, cpu, disk } = engine;
+  const held = Object.entries({ memory, processes, cpu, disk }).map(
+    ([name, how]) => `${name} ${limitEnforcement(how).toLowerCase()}`,
+  );
+  return [
+    ['runtime', [engine.runtime, ...(engine.link === '' ? [] : [`link ${engine.link}`])].join(', ')],
+    [
+      'isolation',
+      `${engine.userNamespace ? '' : 'no '}user namespace, ${engine.seccomp ? '' : 'no '}seccomp`,
+    ],
+    ['enforced', held.join(', ')],
+    ...engine.warnings.map((warning) => ['note', warning]),
+  ];
 }

@@ -18,6 +18,8 @@ export interface EngineCapabilities {
   readonly engine: string;
   /** The runtime in use with its version: `runc 1.1.5`. */
   readonly runtime: string;
+  /** How the service reaches what runs inside; undefined where it does not apply. */
+  readonly link?: 'socket' | 'attach' | 'exec';
   readonly userNamespace: boolean;
   /**
    * Whether a sandbox's users have ids of their own. Where not, root and agent have the same one and differ in
@@ -35,6 +37,14 @@ export interface EngineCapabilities {
   readonly publicNetwork: boolean;
   /** One sentence for each thing that this machine can't give, with what to do about it. */
   readonly warnings: readonly string[];
+}
+
+/** What engines with images tell of them, and how those that nobody needs go. */
+export interface EngineImages {
+  /** What images that were brought for environments take, and may take. */
+  usage(): Promise<{ readonly bytes: number; readonly maxBytes: number }>;
+  /** Removes what the engine's policy lets go. @param inUse ids (GroundImage.id) that something on record refers to. */
+  collect(inUse: ReadonlySet<string>): Promise<void>;
 }
 
 /**
@@ -100,6 +110,8 @@ export interface SandboxUsage {
  */
 export interface Engine {
   readonly name: string;
+  /** Undefined for an engine without images. */
+  readonly images?: EngineImages | undefined;
   capabilities(): EngineCapabilities;
 
   /** Throws ENGINE_UNSUPPORTED or ENVIRONMENT_UNMET with what is missing; otherwise the environment can be made. */

@@ -47,8 +47,12 @@ export interface SampleRepository {
   datasets(): Promise<readonly Dataset[]>;
   /** All versions in a state, for the start of the service. */
   inState(state: SampleVersion['state']): Promise<readonly SampleVersion[]>;
-  /** Every blob and layer that any version refers to. */
-  references(): Promise<{ readonly blobs: ReadonlySet<string>; readonly layers: ReadonlySet<string> }>;
+  /** Every blob, layer and image that any version refers to. */
+  references(): Promise<{
+    readonly blobs: ReadonlySet<string>;
+    readonly layers: ReadonlySet<string>;
+    readonly images: ReadonlySet<string>;
+  }>;
   delete(sampleId: string, version?: number): Promise<void>;
 }
 
@@ -77,8 +81,8 @@ export interface SnapshotRepository {
   count(filter: SnapshotFilter): Promise<number>;
   /** False when there is no such snapshot. */
   delete(snapshotId: string): Promise<boolean>;
-  /** Every layer that a snapshot stands on. */
-  references(): Promise<{ readonly layers: ReadonlySet<string> }>;
+  /** Every layer and image that a snapshot stands on. */
+  references(): Promise<{ readonly layers: ReadonlySet<string>; readonly images: ReadonlySet<string> }>;
 }
 
 export interface ExecRepository {

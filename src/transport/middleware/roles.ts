@@ -20,6 +20,7 @@ const SAMPLES: Record<keyof typeof SampleServiceDefinition.methods, Roles> = {
   watchSample: RUNNERS,
   downloadSample: ADMINS,
   deleteSample: ADMINS,
+  prefetchSamples: ADMINS,
 };
 const SESSIONS: Record<keyof typeof SessionServiceDefinition.methods, Roles> = {
   createSession: RUNNERS,

@@ -1,0 +1,47 @@
+import { Command } from 'commander';
+import { prefetchOutcome } from '../../client/words.js';
+import type { Cli } from '../context.js';
+import { DONE, NEGATIVE } from '../exit-status.js';
+import { bytes, sampleRef, withCommonOptions } from '../options.js';
+import { stageLine } from '../progress.js';
+
+interface PrefetchOptions {
+  readonly dataset?: string;
+  readonly maxBytes?: bigint;
+}
+
+export function samplePrefetchCommand(cli: Cli): Command {
+  const command = withCommonOptions(new Command('prefetch'))
+    .description("bring the images that samples stand on, as far as the server's image_disk allows")
+    .argument('[ID...]', '[DATASET/]SAMPLE_ID[@VERSION]; none: all')
+    .option('--dataset <NAME>', 'only of this dataset')
+    .option('--max-bytes <SIZE>', 'stop when images take so much: 20GiB', bytes);
+  return command.action((ids: string[], options: PrefetchOptions) =>
+    cli.run(command, async (context) => {
+      const { samples } = await context.connect();
+      const { out } = context;
+      const counts = new Map<string, number>();
+      for await (const response of samples.prefetchSamples({
+        dataset: options.dataset ?? '',
+        samples: ids.map((id) => sampleRef(id)),
+        maxBytes: options.maxBytes ?? 0n,
+      })) {
+        const { sample, event } = response;
+        if (out.json) await out.message('PrefetchSamplesResponse', response, false);
+        const name = `${sample?.sampleId}@${sample?.version}`;
+        if (event?.$case === 'stage' && !out.json) out.note(`${name}: ${stageLine(event.value)}`);
+        if (event?.$case !== 'result') continue;
+        const outcome = prefetchOutcome(event.value.outcome);
+        counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+        if (!out.json) out.line(`${name}  ${outcome}  ${event.value.message}`);
+      }
+      const count = (outcome: string): number => counts.get(outcome) ?? 0;
+      if (!out.json) {
+        out.note(
+          `${count('READY')} there, ${count('NOT_NEEDED')} need none, ${count('SKIPPED')} skipped, ${count('FAILED')} failed`,
+        );
+      }
+      return count('FAILED') + count('SKIPPED') === 0 ? DONE : NEGATIVE;
+    }),
+  );
+}
