@@ -240,6 +240,16 @@ export interface EngineCapabilities {
    * about it; while the engine is away, why.
    */
   warnings: string[];
+  /**
+   * Users of a sandbox have ids of their own. Where not, root and agent have
+   * the same one and differ in capabilities alone.
+   */
+  separateUsers: boolean;
+  /**
+   * A folder that a layer has can be renamed; where not, rename(2) says EXDEV
+   * and tools such as mv copy.
+   */
+  renamesFolders: boolean;
 }
 
 function createBaseSession(): Session {
@@ -892,6 +902,8 @@ function createBaseEngineCapabilities(): EngineCapabilities {
     disk: 0,
     publicNetwork: false,
     warnings: [],
+    separateUsers: false,
+    renamesFolders: false,
   };
 }
 
@@ -929,6 +941,12 @@ export const EngineCapabilities: MessageFns<EngineCapabilities> = {
     }
     for (const v of message.warnings) {
       writer.uint32(90).string(v!);
+    }
+    if (message.separateUsers !== false) {
+      writer.uint32(96).bool(message.separateUsers);
+    }
+    if (message.renamesFolders !== false) {
+      writer.uint32(104).bool(message.renamesFolders);
     }
     return writer;
   },
@@ -1034,6 +1052,22 @@ export const EngineCapabilities: MessageFns<EngineCapabilities> = {
             message.warnings.push(reader.string());
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.separateUsers = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.renamesFolders = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1069,6 +1103,16 @@ export const EngineCapabilities: MessageFns<EngineCapabilities> = {
       warnings: globalThis.Array.isArray(object?.warnings)
         ? object.warnings.map((e: any) => globalThis.String(e))
         : [],
+      separateUsers: isSet(object.separateUsers)
+        ? globalThis.Boolean(object.separateUsers)
+        : isSet(object.separate_users)
+        ? globalThis.Boolean(object.separate_users)
+        : false,
+      renamesFolders: isSet(object.renamesFolders)
+        ? globalThis.Boolean(object.renamesFolders)
+        : isSet(object.renames_folders)
+        ? globalThis.Boolean(object.renames_folders)
+        : false,
     };
   },
 
@@ -1107,6 +1151,12 @@ export const EngineCapabilities: MessageFns<EngineCapabilities> = {
     if (message.warnings?.length) {
       obj.warnings = message.warnings;
     }
+    if (message.separateUsers !== false) {
+      obj.separateUsers = message.separateUsers;
+    }
+    if (message.renamesFolders !== false) {
+      obj.renamesFolders = message.renamesFolders;
+    }
     return obj;
   },
 
@@ -1126,6 +1176,8 @@ export const EngineCapabilities: MessageFns<EngineCapabilities> = {
     message.disk = object.disk ?? 0;
     message.publicNetwork = object.publicNetwork ?? false;
     message.warnings = object.warnings?.map((e) => e) || [];
+    message.separateUsers = object.separateUsers ?? false;
+    message.renamesFolders = object.renamesFolders ?? false;
     return message;
   },
 };
