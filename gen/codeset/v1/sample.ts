@@ -536,12 +536,16 @@ export interface Environment {
     | undefined;
   /**
    * A container image, `NAME[:TAG][@DIGEST]`. Empty for none; at most 512
-   * bytes.
+   * bytes. It is looked up once, when the sample is registered or the session
+   * created, among the images that are there, else in its registry; from then
+   * on it is this one, whatever its tag comes to mean.
    */
   image: string;
   /**
    * A Dockerfile in the sample's folder. Empty for none. Not allowed in
-   * CreateSession, which sends no folder.
+   * CreateSession, which sends no folder. It is built once for the same files,
+   * by Docker's classic builder; its context is the folder without
+   * `verification/` and `solution/`, at most 256 MiB.
    */
   dockerfile: string;
   /**
@@ -556,7 +560,12 @@ export interface Environment {
    * lines of 64 KiB each.
    */
   prepare: string[];
-  /** The network of set-up and preparation. Default: that of `network`. */
+  /**
+   * The network of set-up and preparation, and of a Dockerfile's RUN. Default:
+   * that of `network`. With NETWORK_MODE_PUBLIC private addresses are closed to
+   * a RUN, too, but not to one that makes up whole packets: Docker leaves it the
+   * capability NET_RAW, so build only Dockerfiles that you would run yourself.
+   */
   setupNetwork: NetworkMode;
   /** The network of sessions. Default: NETWORK_MODE_NONE. */
   network: NetworkMode;
