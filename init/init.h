@@ -279,6 +279,7 @@ int listen_main(int argc, char **argv);
 int in_shell_main(int argc, char **argv);
 int keep_shell_main(int argc, char **argv);
 int network_main(int argc, char **argv);
+int exchange_main(int argc, char **argv);
 int work_main(const char *name, int argc, char **argv);
 int inside_main(int argc, char **argv);
 

@@ -666,6 +666,42 @@ static void the_service_works_in_images_that_have_no_programs(void) {
   report(__func__, good);
 }
 
+static void files_are_exchanged_whole_or_not_at_all(void) {
+  bool good = true;
+  char out[65536];
+  const char *make = "rm -rf e; mkdir -p e/a/d e/b; (cd e/a; echo 1 >f; echo 2 >d/g; ln -s f l; cp -a . ../b; printf 'f\\0d/g\\0l\\0new/x\\0d\\0' >../names;"
+                     "init exchange read <../names >../before; echo changed >f; rm -r d; echo file >d; ln -sfn zz l; mkdir new; echo x >new/x; chmod 755 new/x;"
+                     "init exchange read <../names >../after); cat e/before e/after >e/both; cd e/b; ";
+  const char *show = "find . -printf '%y %P %l,'; cat f; stat -c %a new/x 2>/dev/null";
+  char line[4096];
+  snprintf(line, sizeof line, "%s init exchange write <../both && %s", make, show);
+  CHECK(run_work(line, out, sizeof out) == 0 && strstr(out, "f d ,") != NULL && strstr(out, "l l zz,") != NULL);
+  CHECK(strstr(out, "changed\n755\n") != NULL && strstr(out, "d/g") == NULL && strstr(out, ".codeset") == NULL);
+  /* What is not as it was said to be, cut short, led astray or forbidden changes nothing. */
+  const struct {
+    const char *how;
+    int status;
+    const char *told;
+  } wrong[] = {
+      {"echo other >f; init exchange write <../both", 3, "f changed meanwhile.\n"},
+      {"echo 11 >f; init exchange write <../both", 3, "f changed meanwhile.\n"},
+      {"ln -sfn f2 l; init exchange write <../both", 3, "l changed meanwhile.\n"},
+      {"head -c -20 ../both | init exchange write", 1, "The content did not arrive whole.\n"},
+      {"cat ../before ../before ../after | init exchange write", 0, ""},
+      {"ln -s /tmp new; init exchange write <../both", 1, "new/x: "},
+      {"touch new; init exchange write <../both", 1, "new/x: "},
+      {"printf '../x\\0' | init exchange read >/dev/null", 1, "../x: Invalid argument.\n"},
+      {"printf 'x/' | init exchange read >/dev/null", 1, "The names did not arrive whole.\n"},
+      {"mkfifo p; printf 'p\\0' | init exchange read >/dev/null", 1, "p is neither a file nor a symlink.\n"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    snprintf(line, sizeof line, "%s { %s; } 2>&1; r=$?; cat d/g; ls -A | grep codeset; exit $r", make, wrong[i].how);
+    CHECK(run_work(line, out, sizeof out) == wrong[i].status);
+    CHECK(strncmp(out, wrong[i].told, strlen(wrong[i].told)) == 0 && strcmp(out + strlen(out) - 2, "2\n") == 0);
+  }
+  report(__func__, good);
+}
+
 /* ---------------------------------------------------------------- shells */
 
 /* EXITED's flags of an exec in turn. */
@@ -879,6 +915,7 @@ int main(int argc, char **argv) {
   the_subject_gets_its_user_no_capabilities_and_a_folder_of_its_own();
   the_network_is_closed_and_can_not_be_opened_again();
   the_service_works_in_images_that_have_no_programs();
+  files_are_exchanged_whole_or_not_at_all();
   char command[128];
   snprintf(command, sizeof command, "rm -rf %s", scratch);
   if (system(command) != 0) failed++;

@@ -305,6 +305,11 @@ export class Trees {
     });
   }
 
+  /** A side sandbox over a workspace, the caller's to dispose. */
+  open(workspace: TreeLayers, signal?: AbortSignal): Promise<WorkSandbox> {
+    return this.#open([], workspace, signal);
+  }
+
   async #emptyBaseline(side: WorkSandbox): Promise<void> {
     const result = await this.#script(
       side,

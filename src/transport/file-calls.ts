@@ -141,7 +141,7 @@ export function fileCalls(files: FileUseCases): FileCalls {
       check.id('session_id', request.sessionId);
       check.bytes('diff', request.diff, { required: true, max: MAX_PATCH_BYTES });
       allow(check, context, request.sessionId);
-      const changed = await files.applyPatch(request.sessionId, request.diff);
+      const changed = await files.applyPatch(request.sessionId, request.diff, context.signal);
       return { changedPaths: changed.slice(0, MAX_CHANGED_PATHS) };
     },
 

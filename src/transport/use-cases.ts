@@ -90,7 +90,7 @@ export interface FileUseCases {
     path: string,
     edit: { readonly oldText: string; readonly newText: string; readonly all: boolean },
   ): Promise<number>;
-  applyPatch(sessionId: string, diff: Uint8Array): Promise<readonly string[]>;
+  applyPatch(sessionId: string, diff: Uint8Array, signal: AbortSignal): Promise<readonly string[]>;
   diff(sessionId: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
