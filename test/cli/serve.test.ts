@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { compiledScript, type CompiledScript } from '../support/compiled-script.js';
+import { engineFlags } from '../support/engine-here.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { cli } from './run-cli.js';
 
@@ -30,6 +31,11 @@ test('serve says where it listens, serves, and ends with 0 at SIGTERM', async ()
     join(folder.path, 'run'),
     '--log-level',
     'error',
+    // Not a Docker of this machine's owner.
+    ...Object.entries(await engineFlags()).flatMap(([name, value]) => [
+      `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+      value,
+    ]),
   ];
   const server = spawn(process.execPath, [program.path, ...args, '--listen', '127.0.0.1:0', '--json'], {
     stdio: ['ignore', 'pipe', 'inherit'],

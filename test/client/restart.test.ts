@@ -6,6 +6,7 @@ import { CodesetClient, ConnectionError, DisconnectedError, type Session } from 
 import { startChild, type Child } from '../support/child.js';
 import { compiledScript, type CompiledScript } from '../support/compiled-script.js';
 import { extent } from '../support/extent.js';
+import { engineFlags } from '../support/engine-here.js';
 import { tempFolder, type TempFolder } from '../support/temp-folder.js';
 
 let script: CompiledScript;
@@ -24,7 +25,8 @@ class Server {
 
   async start(): Promise<void> {
     const { path } = folder;
-    this.#child = startChild(script.path, [join(path, 'data'), join(path, 'run'), this.address]);
+    const flags = { ...(await engineFlags()), listen: this.address };
+    this.#child = startChild(script.path, [join(path, 'data'), join(path, 'run'), JSON.stringify(flags)]);
     const first = await this.#child.lines.next();
     if (first.done === true) throw new Error('The service did not start.');
   }

@@ -18,6 +18,7 @@ import {
   type Session,
 } from '../../src/client/index.js';
 import { addSample, startService, type TestService } from '../support/service.js';
+import { environmentHere } from '../support/engine-here.js';
 
 let service: TestService;
 let client: CodesetClient;
@@ -89,7 +90,7 @@ describe('sessions', () => {
     let id: string;
     {
       await using own = await client.createSession({
-        environment: { host: { requires: ['sh'] } },
+        environment: environmentHere('sh'),
         env: { A: '1' },
         secretEnv: { S: 'x' },
         labels: { of: 'block' },

@@ -6,6 +6,8 @@ import { loadServerConfig } from '../../src/config.js';
 import type { EngineOpeners } from '../../src/open-engines.js';
 import { connect, type TestClient } from './client.js';
 import { memoryLog, type Logged } from './scripted.js';
+import { dockerAt, ownerOf, removeBelongings } from '../support/docker.js';
+import { engineFlags } from '../support/engine-here.js';
 
 /** The whole service on port 0 with a folder of its own: real storage, real sandboxes. */
 export interface RunningApp extends AsyncDisposable {
@@ -32,9 +34,11 @@ export async function startApp(
   await chmod(root, 0o711);
   const dataDir = join(root, 'data');
   const log: Logged[] = [];
+  const engine: Record<string, string> =
+    openers === undefined && flags['engine'] === undefined ? await engineFlags() : {};
   const config = loadServerConfig({
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
-    flags: { dataDir, runDir: join(root, 'run'), listen: '127.0.0.1:0', ...flags },
+    flags: { dataDir, runDir: join(root, 'run'), listen: '127.0.0.1:0', ...engine, ...flags },
   });
   let app = await App.start(config, memoryLog(log), openers);
   const clients: TestClient[] = [];
@@ -65,6 +69,9 @@ export async function startApp(
       } finally {
         closeClients();
         await app.stop(2000);
+        if (engine['dockerHost'] !== undefined) {
+          await removeBelongings(dockerAt(engine['dockerHost']), ownerOf(dataDir));
+        }
         await rm(root, { recursive: true, force: true });
       }
     },

@@ -7,13 +7,14 @@ import { SessionState } from '../../gen/codeset/v1/session.js';
 import type { DeepPartial, ExecRequest } from '../../gen/codeset/v1/session_service.js';
 import { refusal, type TestClient } from './client.js';
 import { startApp, type RunningApp } from './running-app.js';
+import { environmentHere } from '../support/engine-here.js';
 
 let running: RunningApp;
 let client: TestClient;
 let sessionId: string;
 let agentToken: string;
 
-const HOST = { $case: 'environment', value: { host: {} } } as const;
+const HOST = { $case: 'environment', value: environmentHere() } as const;
 const line = (text: string) => ({ command: { $case: 'shellLine', value: text } }) as const;
 
 beforeAll(async () => {

@@ -2,6 +2,7 @@ import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { refusal, type TestClient } from './client.js';
 import { startApp, type RunningApp } from './running-app.js';
+import { environmentHere } from '../support/engine-here.js';
 
 let running: RunningApp;
 let client: TestClient;
@@ -9,7 +10,7 @@ let sessionId: string;
 let agentToken: string;
 let snapshotId: string;
 
-const HOST = { $case: 'environment', value: { host: {} } } as const;
+const HOST = { $case: 'environment', value: environmentHere() } as const;
 
 beforeAll(async () => {
   running = await startApp();

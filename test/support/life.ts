@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { connect, type TestClient } from '../rpc/client.js';
 import { startChild, type Child } from './child.js';
 import type { CompiledScript } from './compiled-script.js';
+import { engineFlags } from './engine-here.js';
 import type { TempFolder } from './temp-folder.js';
 
 export interface Life extends AsyncDisposable {
@@ -10,11 +11,19 @@ export interface Life extends AsyncDisposable {
   readonly client: TestClient;
 }
 
-/** One life of the service (`test/e2e/children/serve.ts`, compiled), ended by SIGKILL. */
-export async function live(script: CompiledScript, folder: TempFolder): Promise<Life> {
+/**
+ * One life of the service (`test/e2e/children/serve.ts`, compiled), ended by SIGKILL.
+ * @param flags settings; by default the engine of this run
+ */
+export async function live(
+  script: CompiledScript,
+  folder: TempFolder,
+  flags?: Readonly<Record<string, string>>,
+): Promise<Life> {
   await chmod(folder.path, 0o711);
   const dataDir = join(folder.path, 'data');
-  const child = startChild(script.path, [dataDir, join(folder.path, 'run')]);
+  const all = flags ?? (await engineFlags());
+  const child = startChild(script.path, [dataDir, join(folder.path, 'run'), JSON.stringify(all)]);
   const first = await child.lines.next();
   if (first.done === true) throw new Error('The service did not start.');
   const address = first.value;

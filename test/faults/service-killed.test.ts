@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SampleState } from '../../gen/codeset/v1/sample.js';
+import { compiledScript, type CompiledScript } from '../support/compiled-script.js';
+import { DOCKER_START_MS, dockerAt, ownerOf, removeBelongings } from '../support/docker.js';
+import { engineFlags, engineHere, type EngineName } from '../support/engine-here.js';
+import { extent } from '../support/extent.js';
+import { live } from '../support/life.js';
+import { addSample, register } from '../support/service.js';
+import { tempFolder } from '../support/temp-folder.js';
+import { expectWhole, traces } from './aftermath.js';
+import { busyRun } from './busy-run.js';
+
+const AGENTS = 3;
+const LONGEST_MS = 4000;
+
+let script: CompiledScript;
+
+beforeAll(async () => {
+  script = await compiledScript('test/e2e/children/serve.ts');
+}, 120_000);
+
+afterAll(async () => {
+  await script?.[Symbol.asyncDispose]();
+});
+
+// Where there is only Docker, that one alone.
+const engines: readonly EngineName[] = engineHere() === 'local' ? ['local'] : ['docker'];
+
+describe.each(engines)('on %s', (engine) => {
+  test(
+    'a service killed at any moment of a busy run leaves nothing behind and nothing in a wrong state',
+    { timeout: DOCKER_START_MS + extent(1, 25) * 300_000 },
+    async () => {
+      await using folder = await tempFolder();
+      const flags = await engineFlags(engine);
+      const api = flags['dockerHost'] === undefined ? undefined : dockerAt(flags['dockerHost']);
+      const now = () => traces(folder, api);
+      {
+        await using first = await live(script, folder, flags);
+        await register(first.client, addSample());
+      }
+      await using _ = {
+        [Symbol.asyncDispose]: async () => {
+          if (api !== undefined) await removeBelongings(api, ownerOf(`${folder.path}/data`));
+        },
+      };
+      const before = await (async () => {
+        // A life that had a session: what a service makes once and keeps is there.
+        await using life = await live(script, folder, flags);
+        const over = new AbortController();
+        const busy = busyRun(life.client, 1, over.signal);
+        over.abort();
+        await busy;
+        await life.client.sessions.closeSessions({ all: true });
+        return now();
+      })();
+      for (let round = 0; round < extent(1, 25); round++) {
+        const afterMs = Math.round(Math.random() * LONGEST_MS);
+        await using life = await live(script, folder, flags);
+        const over = new AbortController();
+        const busy = busyRun(life.client, AGENTS, over.signal);
+        await new Promise((resolve) => setTimeout(resolve, afterMs));
+        await life.child.kill();
+        over.abort();
+        await busy;
+        await using next = await live(script, folder, flags);
+        const seed = `round ${round}: killed after ${afterMs} ms`;
+        await expectWhole(next.client, before, now, seed);
+        expect(
+          (await next.client.samples.getSample({ sample: { sampleId: 'add' } })).sample?.state,
+          seed,
+        ).toBe(SampleState.READY);
+      }
+    },
+  );
+});
