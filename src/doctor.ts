@@ -17,9 +17,6 @@ export type Diagnosis =
  * service is not touched.
  */
 export async function diagnose(config: ServerConfig): Promise<Diagnosis> {
-  if (process.getuid?.() !== 0) {
-    return { works: false, problem: 'The local engine needs root for now: run as root (sudo).' };
-  }
   // On the same file system as what the service keeps, since that decides what an overlay can do.
   const madeData = await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const dataDir = await mkdtemp(join(config.dataDir, 'doctor-'));

@@ -37,6 +37,11 @@ export function doctorCommand(cli: Cli): Command {
           `memory ${yes(machine.cgroups.memory)}, processes ${yes(machine.cgroups.processes)}, cpu ${yes(machine.cgroups.cpu)}, swap ${yes(machine.cgroups.swap)}`,
         ],
         [
+          '  users',
+          machine.users.root ? 'service is root' : 'service is an ordinary user',
+          machine.users.separate ? 'sandboxes have 65,536 ids' : 'sandboxes have one id',
+        ],
+        [
           '  overlay',
           'yes',
           Object.entries(machine.overlay)
