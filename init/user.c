@@ -78,6 +78,8 @@ int resolve_user(const char *spec, struct user *user) {
     uint32_t uid, gid;
     if (!split_fields(line, f, 7) || !parse_id(f[2], &uid) || !parse_id(f[3], &gid)) continue;
     if (numeric ? uid != user->uid : strcmp(f[0], wanted) != 0) continue;
+    /* Of several names for root's id the number means root's own. */
+    if (numeric && uid == 0 && strcmp(f[0], "root") != 0) continue;
     found = true;
     user->uid = uid;
     if (!explicit_gid) user->gid = gid;

@@ -214,11 +214,10 @@ export class HostRoot {
     }
     const etc = join(root, 'etc');
     await this.#copyEtc(etc);
-    // Where there is one id, the agent has it too: a user without root's capabilities, not one of its own.
-    const agent = this.#ids.separate ? AGENT_UID : 0;
+    const { passwd, group } = this.#userFiles();
     const files: Record<string, string> = {
-      passwd: `root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\nagent:x:${agent}:${agent}:agent:/home/agent:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
-      group: `root:x:0:\ndaemon:x:1:\ntty:x:5:\nstaff:x:50:\nusers:x:100:\nagent:x:${agent}:\nnogroup:x:65534:\n`,
+      passwd,
+      group,
       'nsswitch.conf':
         'passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n',
       hosts: '',
@@ -228,6 +227,22 @@ export class HostRoot {
     };
     for (const [name, content] of Object.entries(files)) await writeFile(join(etc, name), content);
     await symlink('/proc/mounts', join(etc, 'mtab'));
+  }
+
+  /**
+   * Where there is one id, the agent has it too: a user without root's capabilities, not one of its own. It comes
+   * first then, so that its commands are told its name.
+   */
+  #userFiles(): { readonly passwd: string; readonly group: string } {
+    const id = this.#ids.separate ? AGENT_UID : 0;
+    const root = 'root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n';
+    const agent = `agent:x:${id}:${id}:agent:/home/agent:/bin/bash\n`;
+    const nobody = 'nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n';
+    const groups = 'root:x:0:\ndaemon:x:1:\ntty:x:5:\nstaff:x:50:\nusers:x:100:\n';
+    const agents = `agent:x:${id}:\n`;
+    return this.#ids.separate
+      ? { passwd: root + agent + nobody, group: `${groups}${agents}nogroup:x:65534:\n` }
+      : { passwd: agent + root + nobody, group: `${agents}${groups}nogroup:x:65534:\n` };
   }
 
   async #copyEtc(etc: string): Promise<void> {

@@ -57,7 +57,7 @@ export class ProcessTrees implements ProcessGroups {
   }
 
   async usage(sandboxId: string): Promise<GroupUsage> {
-    const tree = await this.#tree(sandboxId, await this.#recent());
+    const tree = await this.#recentTree(sandboxId);
     const memoryBytes = tree.reduce((sum, entry) => sum + entry.residentPages, 0) * PAGE_BYTES;
     const memoryPeakBytes = Math.max(memoryBytes, this.#peaks.get(sandboxId) ?? 0);
     this.#peaks.set(sandboxId, memoryPeakBytes);
@@ -65,7 +65,7 @@ export class ProcessTrees implements ProcessGroups {
   }
 
   async cpuTimeUs(sandboxId: string): Promise<number> {
-    return cpuTimeOf(await this.#tree(sandboxId, await this.#recent()));
+    return cpuTimeOf(await this.#recentTree(sandboxId));
   }
 
   async freeze(sandboxId: string, timeoutMs = FROZEN_TIMEOUT_MS): Promise<void> {
@@ -131,6 +131,12 @@ export class ProcessTrees implements ProcessGroups {
       this.#looked = { at: now, entries: look() };
     }
     return this.#looked.entries;
+  }
+
+  /** One look serves all sandboxes that are asked for soon; one that is younger than it takes another. */
+  async #recentTree(sandboxId: string): Promise<readonly Entry[]> {
+    const tree = await this.#tree(sandboxId, await this.#recent());
+    return tree.length > 0 ? tree : this.#tree(sandboxId, await look());
   }
 
   /** Init first, parents before their children. */

@@ -1,0 +1,108 @@
+import { execFile, spawn } from 'node:child_process';
+import { access, chmod, chown, constants, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+// As root: the local engine's whole suite once more, as a user that this machine does not know otherwise. Who is an
+// ordinary user has run it already.
+
+const UID = 61_234;
+const repository = new URL('../..', import.meta.url).pathname;
+const isRoot = process.getuid?.() === 0;
+
+describe.runIf(isRoot)('as an ordinary user', () => {
+  let home: string;
+  let checkout: string;
+
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), 'codeset-ordinary-'));
+    await mkdir(join(home, 'tmp'));
+    checkout = (await isOpen(repository)) ? repository : await copyOf(repository, join(home, 'checkout'));
+    for (const path of [home, join(home, 'tmp')]) await chown(path, UID, UID);
+    await chmod(home, 0o755);
+  });
+  afterAll(async () => {
+    await rm(home, { recursive: true, force: true });
+  });
+
+  test('with one id for all of a sandbox, the local engine holds what every engine must', async () => {
+    const { code, output } = await vitestAs(UID, checkout, home, [
+      'test/engines/local.test.ts',
+      'test/engines/apart.test.ts',
+    ]);
+    expect(code, output).toBe(0);
+    const { passed, skipped } = counts(output);
+    expect(passed, output).toBeGreaterThan(30);
+    expect(skipped, output).toBe(0);
+    const { stdout } = await promisify(execFile)('ps', ['-eo', 'uid,stat,args']);
+    const left = stdout.split('\n').filter((line) => new RegExp(`^\\s*${UID} [^Z]`).test(line));
+    expect(left).toEqual([]);
+  }, 240_000);
+});
+
+/** Whether everybody may come to the folder and read it. */
+async function isOpen(folder: string): Promise<boolean> {
+  for (let path = folder; ; path = dirname(path)) {
+    if (((await stat(path)).mode & 0o005) !== 0o005) return false;
+    if (path === dirname(path)) break;
+  }
+  await access(join(folder, 'init/build/codeset-init'), constants.X_OK);
+  return true;
+}
+
+/** What the suite needs of a checkout that lies where only root may go, a home folder say. */
+async function copyOf(from: string, to: string): Promise<string> {
+  await mkdir(to);
+  const parts = ['src', 'gen', 'init', 'test', 'node_modules', 'package.json', 'vitest.config.ts'];
+  await promisify(execFile)('cp', [
+    '-r',
+    '--preserve=mode,timestamps,links',
+    ...parts.map((part) => join(from, part)),
+    to,
+  ]);
+  await promisify(execFile)('chmod', ['-R', 'go+rX', to]);
+  return to;
+}
+
+async function vitestAs(
+  uid: number,
+  checkout: string,
+  home: string,
+  files: readonly string[],
+): Promise<{ code: number | null; output: string }> {
+  const child = spawn(
+    process.execPath,
+    // The configuration is read without a file of its own beside the packages, which are not this user's to write.
+    [join(checkout, 'node_modules/vitest/vitest.mjs'), 'run', '--configLoader', 'runner', ...files],
+    {
+      cwd: checkout,
+      uid,
+      gid: uid,
+      env: {
+        PATH: process.env['PATH'],
+        HOME: home,
+        TMPDIR: join(home, 'tmp'),
+        NO_COLOR: '1',
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 220_000,
+      killSignal: 'SIGKILL',
+    },
+  );
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  return { code, output };
+}
+
+function counts(output: string): { passed: number; skipped: number } {
+  const line = /^\s*Tests\s.*$/m.exec(output)?.[0] ?? '';
+  const count = (word: string): number => Number(new RegExp(`(\\d+) ${word}`).exec(line)?.[1] ?? 0);
+  return { passed: count('passed'), skipped: count('skipped') };
+}
