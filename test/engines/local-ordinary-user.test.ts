@@ -9,12 +9,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 // ordinary user has run it already.
 
 const UID = 61_234;
+const TUN = '/dev/net/tun';
 const repository = new URL('../..', import.meta.url).pathname;
 const isRoot = process.getuid?.() === 0;
 
 describe.runIf(isRoot)('as an ordinary user', () => {
   let home: string;
   let checkout: string;
+  let tunMode: number | undefined;
 
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), 'codeset-ordinary-'));
@@ -22,8 +24,12 @@ describe.runIf(isRoot)('as an ordinary user', () => {
     checkout = (await isOpen(repository)) ? repository : await copyOf(repository, join(home, 'checkout'));
     for (const path of [home, join(home, 'tmp')]) await chown(path, UID, UID);
     await chmod(home, 0o755);
+    // As udev has it everywhere: without, an ordinary user's sandboxes have no network.
+    tunMode = (await stat(TUN).catch(() => undefined))?.mode;
+    if (tunMode !== undefined) await chmod(TUN, 0o666);
   });
   afterAll(async () => {
+    if (tunMode !== undefined) await chmod(TUN, tunMode & 0o777);
     await rm(home, { recursive: true, force: true });
   });
 
