@@ -31,6 +31,8 @@ export interface Daemon {
   /** Containers stay when the daemon stops. */
   readonly liveRestore: boolean;
   readonly rootDir: string;
+  /** How it stores images: `overlay2`. */
+  readonly storage: string;
 }
 
 /** The daemon's API through dockerode, with its errors as ours. */
@@ -111,6 +113,7 @@ interface InfoAnswer {
   readonly CpuCfsQuota?: boolean;
   readonly LiveRestoreEnabled?: boolean;
   readonly DockerRootDir?: string;
+  readonly Driver?: string;
 }
 
 function describe(version: VersionAnswer, info: InfoAnswer, apiVersion: string): Daemon {
@@ -135,6 +138,7 @@ function describe(version: VersionAnswer, info: InfoAnswer, apiVersion: string):
     },
     liveRestore: info.LiveRestoreEnabled === true,
     rootDir: info.DockerRootDir ?? '',
+    storage: info.Driver ?? 'unknown',
   };
 }
 

@@ -1,0 +1,246 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Readable } from 'node:stream';
+import type { ContainerCreateOptions, ContainerInspectInfo, MountSettings } from 'dockerode';
+import { CodesetError } from '../../core/errors.js';
+import type { Log } from '../../core/ports/log.js';
+import { diskFull } from '../shared/disk-full.js';
+import { InitClient, type ProgramOptions, type ProgramResult } from '../shared/init-client.js';
+import type { DockerClient } from './docker-client.js';
+import { daemonAway, statusOf } from './docker-errors.js';
+import { importKeeperImage } from './keeper-image.js';
+import { LABEL, type Names, STORE } from './names.js';
+import type { Link } from './parts.js';
+
+export const CGROUPS = '/cgroup';
+export const OVERLAYS = '/overlay2';
+export const KEEPER = 'keeper';
+const INIT = '/codeset-init';
+const CONNECT_MS = 10_000;
+const DOING = "The service's own container in Docker could not be started.";
+
+export interface KeeperParts {
+  readonly client: DockerClient;
+  readonly names: Names;
+  readonly link: Link;
+  /** The codeset-init of the daemon's own architecture. */
+  readonly initPath: string;
+  readonly log: Log;
+}
+
+/** Files that a daemon holds are worked on by programs of init's in this container, which stands as long as the service uses it. */
+export class Keeper {
+  readonly #parts: KeeperParts;
+  #client: InitClient | undefined;
+  #opening: Promise<InitClient> | undefined;
+  #mountpoint = '';
+  #closed = false;
+  /** Called when the keeper was begun anew, before anybody uses it: what was known of the store may be old. */
+  onBegun: () => Promise<void> = async () => undefined;
+  #begun = false;
+
+  constructor(parts: KeeperParts) {
+    this.#parts = parts;
+  }
+
+  /** Starts it where it does not run. */
+  async open(): Promise<void> {
+    await this.#connected();
+  }
+
+  /** Where the store lies for the daemon. */
+  get mountpoint(): string {
+    return this.#mountpoint;
+  }
+
+  /** @throws ENGINE_UNAVAILABLE where the keeper went meanwhile: whether the program ran is not known then. */
+  async run(argv: readonly string[], options: ProgramOptions = {}): Promise<ProgramResult> {
+    const client = await this.#connected();
+    try {
+      return await client.run(argv, options);
+    } catch (error) {
+      throw daemonAway(this.#parts.client.address, error);
+    }
+  }
+
+  /** One of init's own programs: `store …`, `fs …`. @throws DISK_FULL, ENGINE_FAILED */
+  async init(...words: readonly string[]): Promise<Buffer> {
+    const { code, stdout, stderr } = await this.run([INIT, ...words]);
+    if (code === 0) return stdout;
+    if (code === 4 || /No space left on device|Disk quota exceeded/.test(stderr)) throw diskFull();
+    throw new KeeperFailure(code, stderr);
+  }
+
+  /** The command line of init's programs in the keeper. */
+  get initPath(): string {
+    return INIT;
+  }
+
+  /** Unpacks a tar into a folder of the store. The stream must be one that was checked. */
+  async put(path: string, tar: Readable, abortSignal?: AbortSignal): Promise<void> {
+    await this.#connected();
+    const { client, names } = this.#parts;
+    await client.call('Files could not be brought into the store.', (api) =>
+      api
+        .getContainer(names.keeper)
+        .putArchive(tar, { path, ...(abortSignal === undefined ? {} : { abortSignal }) }),
+    );
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#client?.close();
+  }
+
+  /** Ends and removes the container; the store stays. */
+  async remove(): Promise<void> {
+    this.close();
+    const { client, link, names } = this.#parts;
+    await client.find('The keeper could not be removed.', (api) =>
+      api.getContainer(names.keeper).remove({ force: true, v: true }),
+    );
+    await link.remove(KEEPER);
+  }
+
+  async #connected(): Promise<InitClient> {
+    if (this.#client?.isOpen === true) return this.#client;
+    if (this.#closed) throw new CodesetError('unavailable', 'SHUTTING_DOWN', 'The service is stopping.');
+    this.#opening ??= this.#connect().finally(() => (this.#opening = undefined));
+    return this.#opening;
+  }
+
+  async #connect(): Promise<InitClient> {
+    const begun = await this.#ensureContainer();
+    const { client, link, names } = this.#parts;
+    const deadline = Date.now() + CONNECT_MS;
+    for (let pause = 2; ; pause = Math.min(pause * 2, 200)) {
+      try {
+        const found = new InitClient(await link.open({ sandboxId: KEEPER, containerId: names.keeper }));
+        this.#client = found;
+        if (begun || !this.#begun) {
+          this.#begun = true;
+          // Uses this very connection: nobody waits for the opening in it.
+          this.#opening = undefined;
+          await this.onBegun();
+        }
+        return found;
+      } catch (error) {
+        if (error instanceof CodesetError && error.reason !== 'ENGINE_FAILED') throw error;
+        if (Date.now() > deadline) throw client.failed(error, DOING);
+        await sleep(pause);
+      }
+    }
+  }
+
+  /** True when it had to be started. */
+  async #ensureContainer(): Promise<boolean> {
+    const { client, names } = this.#parts;
+    const image = await importKeeperImage(client, names, this.#parts.initPath);
+    const volume = await client.call(DOING, (api) =>
+      api.createVolume({ Name: names.store, Labels: { [LABEL.owner]: names.owner, [LABEL.role]: 'store' } }),
+    );
+    this.#mountpoint =
+      (volume as unknown as { Mountpoint?: string }).Mountpoint ??
+      (await client.call(DOING, (api) => api.getVolume(names.store).inspect())).Mountpoint;
+    const found = await client.find(DOING, (api) => api.getContainer(names.keeper).inspect());
+    if (found !== undefined && this.#isOurs(found, image)) return false;
+    if (found !== undefined) {
+      await client.find(DOING, (api) => api.getContainer(names.keeper).remove({ force: true, v: true }));
+    }
+    const settings = await this.#settings(image);
+    await client.call(DOING, async (api) => {
+      await api.createContainer(settings).catch((error: unknown) => {
+        // Two that begin at once: the other's is as good.
+        if (statusOf(error) !== 409) throw error;
+      });
+      await api.getContainer(names.keeper).start();
+    });
+    return true;
+  }
+
+  #isOurs(found: ContainerInspectInfo, image: string): boolean {
+    return (
+      found.State.Running &&
+      !found.State.Paused &&
+      found.Image === image &&
+      found.Config.Labels['codeset.link'] === this.#parts.link.mode
+    );
+  }
+
+  async #settings(image: string): Promise<ContainerCreateOptions> {
+    const { client, link, names } = this.#parts;
+    const { initArguments, env, mounts, tmpfs, openStdin } = await link.prepare(KEEPER);
+    const { daemon } = client;
+    const overlays = daemon.storage === 'overlay2' ? `${daemon.rootDir}/overlay2` : undefined;
+    return {
+      name: names.keeper,
+      Image: image,
+      Entrypoint: [INIT],
+      Cmd: [...initArguments],
+      Env: [...env],
+      User: '0:0',
+      OpenStdin: openStdin,
+      StdinOnce: false,
+      AttachStdin: false,
+      Hostname: 'codeset-keeper',
+      Labels: { [LABEL.owner]: names.owner, [LABEL.role]: KEEPER, 'codeset.link': link.mode },
+      HostConfig: {
+        NetworkMode: 'none',
+        UsernsMode: 'host',
+        CapDrop: ['ALL'],
+        CapAdd: [
+          'CAP_SYS_ADMIN',
+          'CAP_MKNOD',
+          'CAP_CHOWN',
+          'CAP_DAC_OVERRIDE',
+          'CAP_DAC_READ_SEARCH',
+          'CAP_FOWNER',
+          'CAP_FSETID',
+          'CAP_SETFCAP',
+          'CAP_SETUID',
+          'CAP_SETGID',
+          'CAP_KILL',
+        ],
+        // Copies of what sandboxes wrote keep the overlay's own marks, and stacks of layers are mounted to be read.
+        SecurityOpt: ['seccomp=unconfined', 'apparmor=unconfined', 'label=disable'],
+        LogConfig: { Type: 'none', Config: {} },
+        RestartPolicy: { Name: 'no' },
+        Ulimits: [{ Name: 'nofile', Soft: 65_536, Hard: 65_536 }],
+        Tmpfs: { ...tmpfs },
+        Mounts: [
+          {
+            Type: 'volume',
+            Source: names.store,
+            Target: STORE,
+            VolumeOptions: {
+              NoCopy: true,
+              Labels: {},
+              DriverConfig: { Name: 'local', Options: {} },
+            },
+          },
+          bind('/sys/fs/cgroup', CGROUPS, true),
+          ...(overlays === undefined ? [] : [bind(overlays, OVERLAYS, false)]),
+          ...mounts,
+        ],
+      },
+    };
+  }
+}
+
+/** @param deep whether what is mounted below is seen, too: a container's file system that is seen can't be unmounted */
+function bind(source: string, target: string, deep: boolean): MountSettings {
+  const options = { Propagation: 'rprivate' as const, NonRecursive: !deep };
+  return { Type: 'bind', Source: source, Target: target, ReadOnly: true, BindOptions: options };
+}
+
+/** A program of the keeper's failed. */
+export class KeeperFailure extends CodesetError {
+  /** Its exit; init/PROTOCOL.md says what each means. Undefined after a signal. */
+  readonly code: number | undefined;
+
+  constructor(code: number | undefined, stderr: string) {
+    super('internal', 'ENGINE_FAILED', 'Docker could not do what the sandbox needs.', {
+      cause: new Error(stderr),
+    });
+    this.code = code;
+  }
+}
