@@ -33,6 +33,8 @@ export interface Daemon {
   readonly rootDir: string;
   /** How it stores images: `overlay2`. */
   readonly storage: string;
+  /** Kinds of networks that it can make. */
+  readonly networks: readonly string[];
 }
 
 /** The daemon's API through dockerode, with its errors as ours. */
@@ -41,6 +43,8 @@ export class DockerClient {
   /** For streams and whatever `call` does not wrap; its errors go through `failed`. */
   readonly api: Docker;
   readonly daemon: Daemon;
+  /** Called whenever a call found that the daemon is away. */
+  onAway: () => void = () => undefined;
 
   private constructor(address: string, api: Docker, daemon: Daemon) {
     this.address = address;
@@ -89,7 +93,9 @@ export class DockerClient {
   }
 
   failed(error: unknown, doing: string): CodesetError {
-    return dockerFailed(error, doing, this.address);
+    const failure = dockerFailed(error, doing, this.address);
+    if (failure.reason === 'ENGINE_UNAVAILABLE') this.onAway();
+    return failure;
   }
 }
 
@@ -114,6 +120,7 @@ interface InfoAnswer {
   readonly LiveRestoreEnabled?: boolean;
   readonly DockerRootDir?: string;
   readonly Driver?: string;
+  readonly Plugins?: { readonly Network?: readonly string[] | null };
 }
 
 function describe(version: VersionAnswer, info: InfoAnswer, apiVersion: string): Daemon {
@@ -139,6 +146,7 @@ function describe(version: VersionAnswer, info: InfoAnswer, apiVersion: string):
     liveRestore: info.LiveRestoreEnabled === true,
     rootDir: info.DockerRootDir ?? '',
     storage: info.Driver ?? 'unknown',
+    networks: info.Plugins?.Network ?? [],
   };
 }
 

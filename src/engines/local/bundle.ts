@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { MASKED_PATHS, READ_ONLY_PATHS } from '../shared/kernel-paths.js';
 import { seccompProfile } from '../shared/seccomp.js';
 import type { Ids } from './ids.js';
 import { forOneId } from './one-id.js';
@@ -31,24 +32,6 @@ export interface BundleInput {
   /** Its root runs a script that judges others' code; see init/apart.c. */
   readonly judging?: boolean;
 }
-
-const MASKED = [
-  '/proc/asound',
-  '/proc/acpi',
-  '/proc/interrupts',
-  '/proc/kcore',
-  '/proc/keys',
-  '/proc/key-users',
-  '/proc/latency_stats',
-  '/proc/timer_list',
-  '/proc/timer_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
-  '/proc/kallsyms',
-  '/proc/modules',
-  '/proc/cmdline',
-];
-const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 const CPU_PERIOD_US = 100_000;
 
@@ -165,8 +148,8 @@ export function ociConfig(input: BundleInput): object {
       namespaces: namespaces.map((type) => ({ type })),
       ...(cgroupsPath === undefined ? {} : { cgroupsPath, resources: resources(input.limits) }),
       seccomp: ids.separate ? seccomp : forOneId(seccomp, input.judging === true),
-      maskedPaths: MASKED,
-      readonlyPaths: READ_ONLY,
+      maskedPaths: MASKED_PATHS,
+      readonlyPaths: READ_ONLY_PATHS,
     },
   };
 }

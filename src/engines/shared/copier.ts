@@ -13,7 +13,11 @@ export interface Copy {
 
 /** Holds still what is copied while `work` runs, which is told the processes that it holds, where they are known. */
 export interface Hold {
-  readonly during: <T>(work: (pids: readonly number[] | undefined) => Promise<T>) => Promise<T>;
+  readonly during: <T>(
+    work: (pids: readonly number[] | undefined) => Promise<T>,
+    /** The copy is of the moment of this hold. */
+    decisive: boolean,
+  ) => Promise<T>;
   /** Aborted when what is copied is about to go. */
   readonly signal: AbortSignal;
 }
@@ -54,14 +58,14 @@ export class Copier {
    * @throws SESSION_LOST when it goes meanwhile, TOO_LARGE, DISK_FULL; the caller removes what was made.
    */
   async copy(copies: readonly Copy[], hold: Hold, bytes: number): Promise<void> {
-    const since = bytes < LONG_BYTES ? undefined : await hold.during(tellingMoment);
+    const since = bytes < LONG_BYTES ? undefined : await hold.during(tellingMoment, false);
     hold.signal.throwIfAborted();
     if (since === undefined) {
-      await hold.during(() => this.#run(this.command(copies), hold.signal));
+      await hold.during(() => this.#run(this.command(copies), hold.signal), true);
       return;
     }
     const args = ['copy', 'twice', String(since), ...copies.flatMap(({ from, to }) => [from, to])];
-    await this.#run([this.#initPath, ...args], hold.signal, (again) => hold.during(again));
+    await this.#run([this.#initPath, ...args], hold.signal, (again) => hold.during(again, true));
   }
 
   /** Copies what stands still, by a command line that ends in `command`'s. */

@@ -1,0 +1,52 @@
+import type { EngineCapabilities } from '../../core/ports/engine.js';
+import type { Daemon } from './docker-client.js';
+import type { PublicNetwork } from './public-network.js';
+
+/** What this daemon gives and what it can't. */
+export function describeDaemon(
+  daemon: Daemon,
+  network: PublicNetwork,
+  runtime: string | undefined,
+): EngineCapabilities {
+  const warnings: string[] = [];
+  const limits = [
+    ['memory', daemon.limits.memory],
+    ['processes', daemon.limits.processes],
+    ['cpu', daemon.limits.cpu],
+  ] as const;
+  for (const [limit, held] of limits) {
+    if (held) continue;
+    warnings.push(
+      `The limit on ${limit} is not enforced: Docker's machine gives no cgroup controller for it; enable it there at boot.`,
+    );
+  }
+  if (daemon.limits.memory && !daemon.limits.swap) {
+    warnings.push(
+      "Swap is not counted: a sandbox may use as much swap as Docker's machine has beside its memory; boot it with swapaccount=1, or without swap.",
+    );
+  }
+  if (!daemon.seccomp)
+    warnings.push('System calls are not filtered: this Docker was built without seccomp; use one with it.');
+  if (!daemon.rootless) {
+    warnings.push(
+      'Sandboxes have no user namespace of their own: their root is held by capabilities and seccomp only; set docker_runtime to runsc or kata for a stronger wall, or use the local engine.',
+    );
+  }
+  warnings.push(
+    'The limit on disk is sampled: a sandbox that wrote more than it may is stopped some seconds later, not held back.',
+    'What is kept of files outside the workspace is what an image holds: whole seconds of times, no sockets, no attributes of users, and no holes.',
+  );
+  if (network.missing !== undefined) warnings.push(network.missing);
+  return {
+    engine: 'docker',
+    runtime: `${runtime ?? daemon.defaultRuntime} of Docker ${daemon.version}`,
+    userNamespace: daemon.rootless,
+    seccomp: daemon.seccomp,
+    memory: daemon.limits.memory ? 'enforced' : 'none',
+    processes: daemon.limits.processes ? 'enforced' : 'none',
+    cpu: daemon.limits.cpu ? 'enforced' : 'none',
+    disk: 'sampled',
+    publicNetwork: network.missing === undefined,
+    warnings,
+  };
+}

@@ -1,0 +1,124 @@
+import type { Readable } from 'node:stream';
+import type { DockerClient } from './docker-client.js';
+import { statusOf } from './docker-errors.js';
+import { LABEL, type Names } from './names.js';
+
+/** Images deeper than this are made one: Docker's storage takes about 125 layers. */
+const DEEP = 64;
+const DOING = 'What the sandbox wrote could not be kept as an image.';
+const ROLE = 'layer';
+
+export interface RootImage {
+  readonly image: string;
+  /** On top of what it was made from. */
+  readonly bytes: number;
+}
+
+/** Layers of roots: images, each with all that is below it. */
+export class Roots {
+  readonly #client: DockerClient;
+  readonly #names: Names;
+
+  constructor(client: DockerClient, names: Names) {
+    this.#client = client;
+    this.#names = names;
+  }
+
+  /** What a container wrote outside its volumes. The caller holds it still. */
+  async commit(sandboxId: string, layerId: string): Promise<RootImage> {
+    const container = this.#names.container(sandboxId);
+    return this.#client.call(DOING, async (api) => {
+      const [repo = '', tag = ''] = this.#names.layerImage(layerId).split(':');
+      const answer = (await api
+        .getContainer(container)
+        .commit({ repo, tag, pause: false, changes: this.#labels() })) as { Id: string };
+      const [made, { Image: below }] = await Promise.all([
+        api.getImage(answer.Id).inspect(),
+        api.getContainer(container).inspect(),
+      ]);
+      // Its base may have lost its name meanwhile, never its content.
+      const base = await this.#client.find(DOING, () => api.getImage(below).inspect());
+      return { image: made.Id, bytes: Math.max(0, made.Size - (base?.Size ?? 0)) };
+    });
+  }
+
+  /** One more name for an image, of one layer where it had many. */
+  async flatten(image: string, layerId: string): Promise<RootImage> {
+    const name = this.#names.layerImage(layerId);
+    const [repo = '', tag = ''] = name.split(':');
+    return this.#client.call('The layers could not be made into one.', async (api) => {
+      const found = await api.getImage(image).inspect();
+      if ((found.RootFS.Layers ?? []).length <= DEEP) {
+        await api.getImage(image).tag({ repo, tag });
+        return { image: found.Id, bytes: found.Size };
+      }
+      const container = await api.createContainer({
+        Image: image,
+        Entrypoint: ['/'],
+        NetworkDisabled: true,
+        Labels: { [LABEL.owner]: this.#names.owner, [LABEL.role]: 'flatten' },
+      });
+      try {
+        const files = (await container.export()) as Readable;
+        const answer = await api.importImage(files, { repo, tag, changes: this.#labels() });
+        await new Promise<void>((resolve, reject) =>
+          api.modem.followProgress(answer, (error: Error | null) => {
+            if (error === null) resolve();
+            else reject(error);
+          }),
+        );
+      } finally {
+        await container.remove({ force: true, v: true });
+      }
+      const made = await api.getImage(name).inspect();
+      return { image: made.Id, bytes: made.Size };
+    });
+  }
+
+  async delete(layerId: string): Promise<void> {
+    await this.#removeName(this.#names.layerImage(layerId));
+  }
+
+  /** Of all that are there. */
+  async list(): Promise<readonly { readonly name: string; readonly image: string }[]> {
+    const images = await this.#client.call('Docker could not list its images.', (api) =>
+      api.listImages({ filters: { reference: [`${this.#names.images}:layer-*`] } }),
+    );
+    return images.flatMap(({ Id, RepoTags }) =>
+      (RepoTags ?? [])
+        .filter((name) => name.startsWith(`${this.#names.images}:layer-`))
+        .map((name) => ({ name, image: Id })),
+    );
+  }
+
+  /** Removes those that no layer is, and what a killed life left of making one. */
+  async sweep(known: ReadonlySet<string>): Promise<void> {
+    for (const { name } of await this.list()) if (!known.has(name)) await this.#removeName(name);
+    const left = await this.#client.call('Docker could not list its containers.', (api) =>
+      api.listContainers({
+        all: true,
+        filters: { label: [`${LABEL.owner}=${this.#names.owner}`, `${LABEL.role}=flatten`] },
+      }),
+    );
+    for (const { Id } of left) {
+      await this.#client.find('A container could not be removed.', (api) =>
+        api.getContainer(Id).remove({ force: true, v: true }),
+      );
+    }
+  }
+
+  async #removeName(name: string): Promise<void> {
+    try {
+      await this.#client.find('An image could not be removed.', async (api) => {
+        await api.getImage(name).remove();
+      });
+    } catch (error) {
+      // Somebody else's container stands on it; it goes with the next start's sweep.
+      if (statusOf((error as Error).cause) !== 409) throw error;
+    }
+  }
+
+  #labels(): string {
+    return `LABEL ${LABEL.owner}=${this.#names.owner}\nLABEL ${LABEL.role}=${ROLE}`;
+  }
+}
