@@ -162,6 +162,7 @@ export class EngineSlot implements Engine {
         cpu: 'none',
         disk: 'none',
         publicNetwork: false,
+        rootFiles: 'image',
         warnings,
       };
     }

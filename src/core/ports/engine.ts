@@ -35,6 +35,11 @@ export interface EngineCapabilities {
   readonly disk: Enforcement;
   /** Whether network PUBLIC can be given. */
   readonly publicNetwork: boolean;
+  /**
+   * What a layer of a root keeps: `exact` everything, `image` what an image holds: whole seconds of times, no sockets, no
+   * attributes of users, no holes. Workspaces are exact everywhere.
+   */
+  readonly rootFiles: 'exact' | 'image';
   /** One sentence for each thing that this machine can't give, with what to do about it. */
   readonly warnings: readonly string[];
 }
@@ -132,7 +137,7 @@ export interface Engine {
 
   /**
    * Keeps a tar stream's content as a read-only layer. Owners in the tar are ids inside the sandbox (0 root,
-   * 1000 agent). Idempotent by `layerId`: one that exists is kept and the stream drained. The stream is destroyed
+   * 1000 agent). For workspaces and mounts: a root's layers come from `commit` and `flatten`. Idempotent by `layerId`: one that exists is kept and the stream drained. The stream is destroyed
    * whatever comes of it.
    */
   importLayer(layerId: string, tar: Readable): Promise<LayerInfo>;

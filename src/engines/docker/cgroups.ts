@@ -38,12 +38,12 @@ export class ContainerCgroups {
     const group = PLACES[place]?.(containerId) ?? '';
     if (this.#v2) {
       const at = `${CGROUPS}/${group}`;
-      const [cpu, memory, peak, events] = await this.#files([
+      const [cpu, memory, peak, events] = await this.#keeper.cat(
         `${at}/cpu.stat`,
         `${at}/memory.current`,
         `${at}/memory.peak`,
         `${at}/memory.events`,
-      ]);
+      );
       if (cpu === undefined || memory === undefined) return undefined;
       return {
         cpuTimeUs: field(cpu, 'usage_usec') ?? 0,
@@ -53,12 +53,12 @@ export class ContainerCgroups {
       };
     }
     const memoryAt = `${CGROUPS}/memory/${group}`;
-    const [cpu, memory, peak, oom] = await this.#files([
+    const [cpu, memory, peak, oom] = await this.#keeper.cat(
       `${CGROUPS}/cpuacct/${group}/cpuacct.usage`,
       `${memoryAt}/memory.usage_in_bytes`,
       `${memoryAt}/memory.max_usage_in_bytes`,
       `${memoryAt}/memory.oom_control`,
-    ]);
+    );
     if (cpu === undefined || memory === undefined) return undefined;
     return {
       cpuTimeUs: Math.floor(Number(cpu) / 1000),
@@ -66,23 +66,6 @@ export class ContainerCgroups {
       memoryPeakBytes: Number(peak ?? memory),
       outOfMemoryKills: (oom === undefined ? undefined : field(oom, 'oom_kill')) ?? -1,
     };
-  }
-
-  async #files(paths: readonly string[]): Promise<readonly (string | undefined)[]> {
-    const output = await this.#keeper.init('store', 'cat', ...paths);
-    const texts: (string | undefined)[] = [];
-    for (let at = 0; at < output.length;) {
-      const line = output.indexOf('\n', at);
-      const length = output.toString('latin1', at, line);
-      at = line + 1;
-      if (length === '-') {
-        texts.push(undefined);
-        continue;
-      }
-      texts.push(output.toString('utf8', at, at + Number(length)));
-      at += Number(length);
-    }
-    return texts;
   }
 }
 

@@ -41,12 +41,15 @@ export function describeDaemon(
     engine: 'docker',
     runtime: `${runtime ?? daemon.defaultRuntime} of Docker ${daemon.version}`,
     userNamespace: daemon.rootless,
+    separateUsers: true,
+    renamesFolders: true,
     seccomp: daemon.seccomp,
     memory: daemon.limits.memory ? 'enforced' : 'none',
     processes: daemon.limits.processes ? 'enforced' : 'none',
     cpu: daemon.limits.cpu ? 'enforced' : 'none',
     disk: 'sampled',
     publicNetwork: network.missing === undefined,
+    rootFiles: 'image',
     warnings,
   };
 }

@@ -70,6 +70,24 @@ export class Keeper {
     throw new KeeperFailure(code, stderr);
   }
 
+  /** Small files as the keeper sees them; undefined for one that can't be read. */
+  async cat(...paths: readonly string[]): Promise<readonly (string | undefined)[]> {
+    const output = await this.init('store', 'cat', ...paths);
+    const texts: (string | undefined)[] = [];
+    for (let at = 0; at < output.length;) {
+      const line = output.indexOf('\n', at);
+      const length = output.toString('latin1', at, line);
+      at = line + 1;
+      if (length === '-') {
+        texts.push(undefined);
+        continue;
+      }
+      texts.push(output.toString('utf8', at, at + Number(length)));
+      at += Number(length);
+    }
+    return texts;
+  }
+
   /** The command line of init's programs in the keeper. */
   get initPath(): string {
     return INIT;
@@ -204,7 +222,6 @@ export class Keeper {
         SecurityOpt: ['seccomp=unconfined', 'apparmor=unconfined', 'label=disable'],
         LogConfig: { Type: 'none', Config: {} },
         RestartPolicy: { Name: 'no' },
-        Ulimits: [{ Name: 'nofile', Soft: 65_536, Hard: 65_536 }],
         Tmpfs: { ...tmpfs },
         Mounts: [
           {
@@ -228,7 +245,8 @@ export class Keeper {
 
 /** @param deep whether what is mounted below is seen, too: a container's file system that is seen can't be unmounted */
 function bind(source: string, target: string, deep: boolean): MountSettings {
-  const options = { Propagation: 'rprivate' as const, NonRecursive: !deep };
+  // How mounts come through is the daemon's to say: it insists on its own where the source is a folder of its own.
+  const options = { NonRecursive: !deep } as unknown as MountSettings['BindOptions'];
   return { Type: 'bind', Source: source, Target: target, ReadOnly: true, BindOptions: options };
 }
 

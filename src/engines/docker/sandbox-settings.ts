@@ -6,6 +6,7 @@ import { MASKED_PATHS, READ_ONLY_PATHS } from '../shared/kernel-paths.js';
 import { seccompProfile } from '../shared/seccomp.js';
 import { LABEL, type Names } from './names.js';
 import type { LinkSettings } from './parts.js';
+import type { Ulimit } from './ulimits.js';
 
 /** Where sandboxes see init. */
 export const CODESET_RUN = '/run/codeset';
@@ -25,6 +26,7 @@ export interface SandboxPlace {
   readonly treeOf: (layerId: string) => string;
   readonly link: LinkSettings;
   readonly runtime: string | undefined;
+  readonly ulimits: readonly Ulimit[];
   /** For network `public`. */
   readonly network: string;
   /** What init's `network` is told, for network `public`. */
@@ -85,12 +87,7 @@ export function sandboxSettings(spec: SandboxSpec, place: SandboxPlace): Contain
       CpuQuota: Math.max(1000, Math.round(cpus * CPU_PERIOD_US)),
       ShmSize: Math.min(tmpBytes, 64 * MIB),
       OomScoreAdj: 500,
-      Ulimits: [
-        { Name: 'nofile', Soft: 65_536, Hard: 65_536 },
-        { Name: 'core', Soft: 0, Hard: 0 },
-        { Name: 'memlock', Soft: 8 * MIB, Hard: 8 * MIB },
-        { Name: 'msgqueue', Soft: 819_200, Hard: 819_200 },
-      ],
+      Ulimits: [...place.ulimits],
       Tmpfs: {
         '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${tmpBytes}`,
         '/run': `rw,exec,nosuid,nodev,mode=755,size=${Math.min(tmpBytes, 64 * MIB)}`,
@@ -128,6 +125,5 @@ function readOnly(source: string, target: string): MountSettings {
     Source: source,
     Target: target,
     ReadOnly: true,
-    BindOptions: { Propagation: 'rprivate' },
   };
 }

@@ -14,6 +14,7 @@ import { overlayOptions } from './overlay.js';
 import type { Link } from './parts.js';
 import type { PublicNetwork } from './public-network.js';
 import { sandboxSettings } from './sandbox-settings.js';
+import { type Ulimit, ulimits } from './ulimits.js';
 
 const MAKING = 'The sandbox could not be made.';
 const REMOVING = 'The sandbox could not be removed.';
@@ -55,6 +56,7 @@ export interface FoundSandbox extends SandboxStatus {
 /** Makes, finds and removes containers with all that belongs to them. */
 export class Sandboxes {
   readonly #parts: SandboxParts;
+  #ulimits: readonly Ulimit[] = [];
 
   constructor(parts: SandboxParts) {
     this.#parts = parts;
@@ -66,6 +68,8 @@ export class Sandboxes {
   }
 
   async prepareStore(): Promise<void> {
+    const [limits = ''] = await this.#parts.keeper.cat('/proc/self/limits');
+    this.#ulimits = ulimits(limits);
     for (const folder of [BOXES, `${STORE}/${EMPTY}`])
       await this.#parts.keeper.init('fs', 'mkdir', '--parents', '--', folder);
   }
@@ -110,6 +114,7 @@ export class Sandboxes {
       treeOf: (layerId) => `${keeper.mountpoint}/${layers.tree(layerId)}`,
       link: await link.prepare(spec.sandboxId),
       runtime,
+      ulimits: this.#ulimits,
       network: names.network,
       filterFlags: open ? await network.filterFlags() : [],
     });

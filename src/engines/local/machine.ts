@@ -122,6 +122,7 @@ export function describeMachine(machine: MachineReport): EngineCapabilities {
     cpu: held('cpu'),
     disk: 'sampled',
     publicNetwork: publicNetwork.missing === undefined,
+    rootFiles: 'exact',
     warnings,
   };
 }
