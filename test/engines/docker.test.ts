@@ -5,7 +5,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { DEFAULT_RESOURCES, type Environment } from '../../src/core/environment.js';
 import type { Engine, SandboxSpec } from '../../src/core/ports/engine.js';
 import { DockerEngine } from '../../src/engines/docker/docker-engine.js';
-import { DockerImages } from '../../src/engines/docker/images/docker-images.js';
 import type { DockerEngineOptions } from '../../src/engines/docker/options.js';
 import {
   belongings,
@@ -56,17 +55,7 @@ async function place(daemon: Dockerd): Promise<Place> {
     dataDir,
     runDir,
     open: (changes = {}) =>
-      DockerEngine.open(
-        {
-          dataDir,
-          runDir,
-          initPath: () => initPath,
-          log,
-          address: daemon.host,
-          ...changes,
-        },
-        (client, owner) => new DockerImages({ client, owner, log }),
-      ),
+      DockerEngine.open({ dataDir, runDir, initPath: () => initPath, log, address: daemon.host, ...changes }),
     environment: onImage,
     tearDown: async () => {
       await rm(dataDir, { recursive: true, force: true });

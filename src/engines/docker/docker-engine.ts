@@ -25,6 +25,7 @@ import { ContainerStopper } from './container-stopper.js';
 import { DaemonWatch } from './daemon-watch.js';
 import { describeDaemon } from './describe-daemon.js';
 import { DockerClient } from './docker-client.js';
+import { statusOf } from './docker-errors.js';
 import { InitFolders } from './init-folders.js';
 import type { Keeper } from './keeper.js';
 import { Layers } from './layers.js';
@@ -35,6 +36,7 @@ import { mostLayers } from './overlay.js';
 import type { Images, Link } from './parts.js';
 import { PublicNetwork } from './public-network.js';
 import { Roots } from './roots.js';
+import { makeDockerImages, type MakeImages } from './make-images.js';
 import { isTaken, Sandboxes, type FoundSandbox, type SandboxGround } from './sandboxes.js';
 import { Usage } from './usage.js';
 
@@ -69,6 +71,8 @@ export class DockerEngine implements Engine {
   readonly #freezer: Freezer;
   readonly #removals: Removals;
   readonly #watch: DaemonWatch;
+  /** Images that were there when last asked: each question is a call of the daemon's. */
+  readonly #grounds = new Map<string, string>();
   #closed = false;
 
   private constructor(parts: Parts) {
@@ -127,7 +131,7 @@ export class DockerEngine implements Engine {
    */
   static async open(
     options: DockerEngineOptions,
-    makeImages: (client: DockerClient, owner: string) => Images,
+    makeImages: MakeImages = makeDockerImages,
   ): Promise<DockerEngine> {
     const client = await DockerClient.open(options.address, options.tls);
     if (options.runtime !== undefined && !client.daemon.runtimes.includes(options.runtime)) {
@@ -154,7 +158,7 @@ export class DockerEngine implements Engine {
       endedFolder: join(options.dataDir, 'docker', 'ended'),
     });
     const roots = new Roots(client, names);
-    const images = makeImages(client, names.owner);
+    const images = await makeImages({ options, client, keeper, names, network });
     const engine = new DockerEngine({
       options,
       client,
@@ -241,6 +245,16 @@ export class DockerEngine implements Engine {
     };
   }
 
+  /** What the images that are there because of this service take, and may take. */
+  imageUsage(): Promise<{ readonly bytes: number; readonly maxBytes: number }> {
+    return this.#parts.images.usage();
+  }
+
+  /** Removes the images that the policy lets go. @param inUse ids (GroundImage.id) that something on record refers to */
+  collectImages(inUse: ReadonlySet<string>): Promise<void> {
+    return this.#parts.images.collect(inUse);
+  }
+
   async fingerprint({ ground }: Environment): Promise<string> {
     return `docker ${ground?.image?.id ?? 'toolbox'}`;
   }
@@ -271,10 +285,23 @@ export class DockerEngine implements Engine {
   }
 
   async create(spec: SandboxSpec, signal?: AbortSignal): Promise<void> {
-    const { network, sandboxes } = this.#parts;
+    const { network } = this.#parts;
     if (spec.network === 'public' && network.missing !== undefined)
       throw failedPrecondition('ENGINE_UNSUPPORTED', network.missing);
     this.#checkLayers(spec);
+    const known = this.#grounds.size;
+    try {
+      await this.#createOnce(spec, signal);
+    } catch (error) {
+      // Somebody removed the image since.
+      if (known === 0 || statusOf((error as Error).cause) !== 404) throw error;
+      this.#grounds.clear();
+      await this.#createOnce(spec, signal);
+    }
+  }
+
+  async #createOnce(spec: SandboxSpec, signal: AbortSignal | undefined): Promise<void> {
+    const { sandboxes } = this.#parts;
     const ground = await this.#ground(spec);
     await this.#slots.use(async () => {
       signal?.throwIfAborted();
@@ -327,7 +354,11 @@ export class DockerEngine implements Engine {
     const top = rootLayers.at(-1);
     const made = top === undefined ? undefined : layers.find(top)?.image;
     if (made !== undefined) return { image: made, architecture };
+    const key = ground?.id ?? 'toolbox';
+    const known = this.#grounds.get(key);
+    if (known !== undefined) return { image: known, architecture };
     const image = ground === undefined ? await images.toolbox() : await images.groundImage(ground);
+    this.#grounds.set(key, image);
     return { image, architecture };
   }
 

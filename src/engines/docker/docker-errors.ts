@@ -58,7 +58,7 @@ export function dockerFailed(error: unknown, doing: string, address: string): Co
   if (status === undefined && (AWAY.has(code ?? '') || /socket hang up|other side closed/.test(said)))
     return daemonAway(address, error);
   if (code === 'ENOSPC' || code === 'EDQUOT' || /no space left on device|disk quota exceeded/i.test(said))
-    return diskFull();
+    return diskFull(error);
   // While it stops or starts, the daemon answers for a container runtime that is not there.
   if (
     status === 503 ||

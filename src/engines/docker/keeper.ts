@@ -66,7 +66,8 @@ export class Keeper {
   async init(...words: readonly string[]): Promise<Buffer> {
     const { code, stdout, stderr } = await this.run([INIT, ...words]);
     if (code === 0) return stdout;
-    if (code === 4 || /No space left on device|Disk quota exceeded/.test(stderr)) throw diskFull();
+    if (code === 4 || /No space left on device|Disk quota exceeded/.test(stderr))
+      throw diskFull(new Error(stderr));
     throw new KeeperFailure(code, stderr);
   }
 
@@ -86,6 +87,11 @@ export class Keeper {
       at += Number(length);
     }
     return texts;
+  }
+
+  /** The keeper's init, on this machine. */
+  get hostInitPath(): string {
+    return this.#parts.initPath;
   }
 
   /** The command line of init's programs in the keeper. */
