@@ -6,6 +6,7 @@ import { EngineSlot } from './core/engine-slot.js';
 import { CodesetError, failedPrecondition } from './core/errors.js';
 import type { Engine } from './core/ports/engine.js';
 import type { Log } from './core/ports/log.js';
+import { DockerEngine } from './engines/docker/docker-engine.js';
 import type { DockerEngineOptions } from './engines/docker/options.js';
 import { LocalEngine } from './engines/local/local-engine.js';
 import { initBinary, initBinaryFor } from './init-binary.js';
@@ -17,7 +18,7 @@ export interface EngineOpeners {
   readonly docker: ((config: ServerConfig, log: Log) => Promise<Engine>) | undefined;
 }
 
-export const ENGINES: EngineOpeners = { local: openLocal, docker: undefined };
+export const ENGINES: EngineOpeners = { local: openLocal, docker: openDocker };
 
 /**
  * The engines that the configuration asks for, as one; with `auto` the local one first. Docker may come later, and
@@ -89,6 +90,10 @@ function openLocal(config: ServerConfig, log: Log): Promise<Engine> {
     toolchainPaths: config.toolchainPaths,
     passThroughEnv: config.passEnv,
   });
+}
+
+async function openDocker(config: ServerConfig, log: Log): Promise<Engine> {
+  return DockerEngine.open(await dockerOptions(config, log));
 }
 
 /** What the configuration says of Docker. @throws ENVIRONMENT_UNMET when its certificates can't be read */
