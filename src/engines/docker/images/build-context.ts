@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { extract, type Header, pack } from 'tar-stream';
 import { CodesetError, failedPrecondition } from '../../../core/errors.js';
+import { ignoredBy } from './docker-ignore.js';
 
 /** A sample's files as a build gets them. */
 export interface BuildContext {
@@ -17,11 +18,12 @@ export interface BuildContext {
   readonly dockerfilePath: string;
 }
 
+const IGNORE_FILE = '.dockerignore';
 /** What tests and the solution are made of is no business of an image that agents work in. */
 const HIDDEN = /^(verification|solution)(\/|$)/;
 
 /**
- * Reads the context of a build whole, without what is hidden from agents.
+ * Reads the context of a build whole, without what is hidden from agents and what its .dockerignore leaves out.
  * @param files the sample's folder as a tar
  * @param path the Dockerfile's, in it
  * @param maxBytes of all files together
@@ -64,8 +66,11 @@ export async function readBuildContext(
       `The sample names the Dockerfile ${JSON.stringify(path)}, and there is no such file in its folder${HIDDEN.test(wanted) ? ' that agents may see: verification/ and solution/ are hidden' : ''}.`,
     );
   }
+  const ignores = entries.get(IGNORE_FILE);
+  const ignored = ignoredBy(ignores?.header.type === 'file' ? ignores.data.toString('utf8') : '');
+  for (const name of [...entries.keys()]) if (ignored(name)) entries.delete(name);
   const sorted = [...entries].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const hash = createHash('sha256').update(`${wanted}\0`);
+  const hash = createHash('sha256').update(`${wanted}\0`).update(found.data);
   for (const [name, { header, data }] of sorted) {
     const facts = [name, header.type, modeOf(header), header.linkname ?? '', data.length];
     hash.update(`${JSON.stringify(facts)}\n`).update(data);

@@ -51,6 +51,17 @@ test('what is hidden from agents is no part of it, and changes nothing', async (
   expect(names).toEqual([hidden.dockerfilePath, 'Dockerfile', 'verification.md']);
 });
 
+test('what .dockerignore leaves out is no part of it, the Dockerfile itself perhaps', async () => {
+  const files = { Dockerfile: 'FROM x', '.dockerignore': '*\n!kept', 'kept/a': '1' };
+  const plain = await contextOf(files);
+  const more = await contextOf({ ...files, big: 'data', 'node_modules/x': 'y' });
+  expect(more.digest).toBe(plain.digest);
+  expect(more.dockerfile).toBe('FROM x');
+  const names = (await entriesOf(more.tar('FROM y'))).map(({ name }) => name);
+  expect(names).toEqual([more.dockerfilePath, 'kept/a']);
+  expect((await contextOf({ ...files, Dockerfile: 'FROM z' })).digest).not.toBe(plain.digest);
+});
+
 test('the Dockerfile that is built takes no name that a file has', async () => {
   const { dockerfilePath } = await contextOf({ Dockerfile: 'FROM x', '.codeset-dockerfile': 'mine' });
   expect(dockerfilePath).toBe('.codeset-dockerfile-');
