@@ -43,13 +43,13 @@ struct addresses {
 static struct addresses resolvers, allowed, denied;
 
 /* Not the world: this network, private ones, CGNAT, loopback, link-local with the metadata services in it, protocol
- * assignments, documentation, benchmarks, multicast, reserved; and one cloud's metadata at an address of the world. */
+ * assignments, benchmarks, multicast, reserved; and one cloud's metadata at an address of the world. Addresses of
+ * documentation are open: nobody's, or what a network without the real world stands in for it with. */
 static const char *const closed[] = {
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16",
-    "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
-    "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+    "172.16.0.0/12", "192.0.0.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4",
     /* Of IPv6 only 2000::/3 is open at all; these are inside it. 6to4 and Teredo wrap IPv4 addresses. */
-    "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
+    "2001::/23", "2002::/16",
 };
 #define OPEN_IN_IPV6 "2000::/3"
 

@@ -311,7 +311,7 @@ describe('the local engine', () => {
         `${listener.address}:${listener.port}`,
         ...(gateway === undefined ? [] : [`${gateway}:80`]),
         ...['10.1.2.3:53', '169.254.169.254:80', '192.168.1.1:53', '172.17.0.1:80', '100.64.0.1:80'],
-        ...['192.0.2.1:80', '198.18.0.1:80', '224.0.0.1:80', '240.0.0.1:80'],
+        ...['198.18.0.1:80', '224.0.0.1:80', '240.0.0.1:80'],
       ];
       await engine.create(sandboxSpec('a', { network: 'public' }));
       for (const user of ['agent', 'root']) {
