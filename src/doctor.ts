@@ -3,20 +3,76 @@ import { join } from 'node:path';
 import type { ServerConfig } from './config-settings.js';
 import { CodesetError } from './core/errors.js';
 import type { EngineCapabilities } from './core/ports/engine.js';
+import { DockerClient, type Daemon } from './engines/docker/docker-client.js';
 import { LocalEngine } from './engines/local/local-engine.js';
 import type { MachineReport } from './engines/local/machine.js';
 import { initBinary } from './init-binary.js';
 import { createLog } from './log.js';
+import { dockerOptions } from './open-engines.js';
 
-export type Diagnosis =
+export type LocalDiagnosis =
   | { readonly works: true; readonly machine: MachineReport; readonly capabilities: EngineCapabilities }
   | { readonly works: false; readonly problem: string };
 
-/**
- * What this machine can do, found out by an engine of its own in a folder beside the service's: a running
- * service is not touched.
- */
+export type DockerDiagnosis = { readonly address: string } & (
+  | { readonly works: true; readonly daemon: Daemon; readonly warnings: readonly string[] }
+  | { readonly works: false; readonly problem: string }
+);
+
+/** The local engine's findings stand at the top, as they did when it was the only one. */
+export type Diagnosis = LocalDiagnosis & {
+  readonly docker: DockerDiagnosis;
+  /** Where `--engine auto` sends samples, in sentences. */
+  readonly auto: readonly string[];
+};
+
+/** What this machine can do; a running service is not touched. */
 export async function diagnose(config: ServerConfig): Promise<Diagnosis> {
+  const [local, docker] = await Promise.all([diagnoseLocal(config), diagnoseDocker(config)]);
+  return { ...local, docker, auto: choices(local.works, docker.works) };
+}
+
+function choices(local: boolean, docker: boolean): readonly string[] {
+  if (!local && !docker) return ['No engine works here: mend what is said of one of them.'];
+  return [
+    local
+      ? 'A sample that names the host goes to the local engine, also where it names an image as well.'
+      : 'A sample that names both the host and an image goes to Docker, since the local engine does not work here; one that names the host alone is refused.',
+    docker
+      ? 'A sample that names only an image or a Dockerfile goes to Docker.'
+      : 'A sample that names only an image or a Dockerfile waits for Docker, which is looked for all the time.',
+  ];
+}
+
+/** What the daemon tells of itself; nothing is made on it. */
+async function diagnoseDocker(config: ServerConfig): Promise<DockerDiagnosis> {
+  const address = config.dockerHost;
+  try {
+    const { tls, runtime } = await dockerOptions(config, createLog('error'));
+    const { daemon } = await DockerClient.open(address, tls);
+    if (runtime !== undefined && !daemon.runtimes.includes(runtime)) {
+      const problem = `It has no runtime "${runtime}"; docker_runtime may be one of ${daemon.runtimes.join(', ')}.`;
+      return { address, works: false, problem };
+    }
+    return { address, works: true, daemon, warnings: [...dockerWarnings(daemon)] };
+  } catch (error) {
+    if (error instanceof CodesetError) return { address, works: false, problem: error.message };
+    throw error;
+  }
+}
+
+function* dockerWarnings(daemon: Daemon): Iterable<string> {
+  if (!daemon.userNamespace)
+    yield 'Docker gives no user namespace: root in a container is held by capabilities and seccomp alone. userns-remap, rootless Docker, or docker_runtime runsc or kata make that stronger.';
+  if (!daemon.seccomp) yield 'Docker was built without seccomp: system calls are not filtered.';
+  for (const [name, held] of Object.entries(daemon.limits))
+    if (!held) yield `Docker does not hold the limit of ${name} here: its kernel lacks the cgroup for it.`;
+  if (!daemon.liveRestore)
+    yield 'Sandboxes end when Docker is restarted; "live-restore": true in its daemon.json keeps them.';
+}
+
+/** Found out by an engine of its own in a folder beside the service's. */
+async function diagnoseLocal(config: ServerConfig): Promise<LocalDiagnosis> {
   // On the same file system as what the service keeps, since that decides what an overlay can do.
   const madeData = await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const dataDir = await mkdtemp(join(config.dataDir, 'doctor-'));

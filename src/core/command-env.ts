@@ -2,8 +2,8 @@ import { AGENT_USER, type Environment, type NetworkMode } from './environment.js
 import type { Engine } from './ports/engine.js';
 
 /**
- * The environment that a sandbox's commands get when they say nothing themselves: the engine's base, the image's
- * variables, HOME and USER, the sample's `env` (where PATH may refer to `$PATH`), then `extra`. Where the home of
+ * The environment that a sandbox's commands get when they say nothing themselves: the image's variables, the
+ * engine's base, HOME and USER, the sample's `env` (where PATH may refer to `$PATH`), then `extra`. Where the home of
  * an image's own user is, its /etc/passwd says, and init reads it.
  */
 export function commandEnv(
@@ -15,8 +15,8 @@ export function commandEnv(
 ): Record<string, string> {
   const env: Record<string, string> = {
     LANG: 'C.UTF-8',
-    ...engine.baseEnv(environment, network),
     ...environment.ground?.image?.env,
+    ...engine.baseEnv(environment, network),
     ...homeOf(environment, user),
     USER: user,
     LOGNAME: user,
