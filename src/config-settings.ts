@@ -192,7 +192,7 @@ export const SERVER_SETTINGS: readonly ServerSetting[] = [
     'ID',
     '1000000',
     () => count(65_536, 4_294_836_224),
-    'First of the 65,536 user and group ids of the host that those inside sandboxes are mapped to. Nothing else on the host may use them.',
+    'Where the service is root: first of the 65,536 user and group ids of the host that those inside sandboxes are mapped to. Nothing else on the host may use them. Those of an ordinary user are its own and its subordinate ones.',
   ),
   setting(
     'toolchainPaths',

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -171,4 +172,13 @@ test('the code under test can do nothing to the script, what is hidden, or the r
   expect(lines, told).toContain('tried 75');
   expect(stdout).toMatch(/CapPrm:\t0{16}\nCapBnd:\t0{16}\nNoNewPrivs:\t1\n/);
   expect(stdout.slice(stdout.indexOf('exit '))).toBe('exit 0\nsecret\n<root/>\nevil\n2\nevil\nogin\n');
+});
+
+test('sandboxes have users of their own where the service has ids for them', () => {
+  const { separateUsers, warnings } = engine.capabilities();
+  const isRoot = process.getuid?.() === 0;
+  const given =
+    isRoot || (existsSync('/etc/subuid') && /^ordinary:/m.test(readFileSync('/etc/subuid', 'utf8')));
+  if (given) expect(separateUsers).toBe(true);
+  expect(warnings.some((warning) => warning.includes('one user id'))).toBe(!separateUsers);
 });

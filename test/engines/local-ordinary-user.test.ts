@@ -1,5 +1,16 @@
 import { execFile, spawn } from 'node:child_process';
-import { access, chmod, chown, constants, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  chown,
+  constants,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,7 +20,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 // ordinary user has run it already.
 
 const UID = 61_234;
+const SUBORDINATE = 1_500_000_000;
 const TUN = '/dev/net/tun';
+const FILES = ['test/engines/local.test.ts', 'test/engines/apart.test.ts'];
 const repository = new URL('../..', import.meta.url).pathname;
 const isRoot = process.getuid?.() === 0;
 
@@ -34,19 +47,44 @@ describe.runIf(isRoot)('as an ordinary user', () => {
   });
 
   test('with one id for all of a sandbox, the local engine holds what every engine must', async () => {
-    const { code, output } = await vitestAs(UID, checkout, home, [
-      'test/engines/local.test.ts',
-      'test/engines/apart.test.ts',
-    ]);
+    const { code, output } = await vitestAs(checkout, home, [], FILES);
     expect(code, output).toBe(0);
     const { passed, skipped } = counts(output);
     expect(passed, output).toBeGreaterThan(30);
     expect(skipped, output).toBe(0);
-    const { stdout } = await promisify(execFile)('ps', ['-eo', 'uid,stat,args']);
-    const left = stdout.split('\n').filter((line) => new RegExp(`^\\s*${UID} [^Z]`).test(line));
-    expect(left).toEqual([]);
+    expect(await processesOf(UID)).toEqual([]);
+  }, 240_000);
+
+  test('with subordinate ids it does too, and sandboxes have users of their own', async () => {
+    // Only in there is the user known, and has ids: the machine's own files stay as they are.
+    const lines = {
+      passwd: `ordinary:x:${UID}:${UID}::${home}:/bin/sh`,
+      subuid: `ordinary:${SUBORDINATE}:65536`,
+      subgid: `ordinary:${SUBORDINATE}:65536`,
+    };
+    for (const [name, line] of Object.entries(lines)) {
+      const text = await readFile(`/etc/${name}`, 'utf8').catch(() => '');
+      await writeFile(join(home, name), `${line}\n${text}`);
+    }
+    const script = `for name in passwd subuid subgid; do mount --bind "$1/$name" "/etc/$name" || exit 1; done
+shift; exec setpriv --reuid ${UID} --regid ${UID} --clear-groups -- "$@"`;
+    const within = ['unshare', '-m', 'sh', '-c', script, 'sh', home];
+    const { code, output } = await vitestAs(checkout, home, within, [
+      ...FILES,
+      '-t',
+      'every engine|apart|ids',
+    ]);
+    expect(code, output).toBe(0);
+    expect(counts(output).passed, output).toBeGreaterThan(20);
+    expect(await processesOf(UID)).toEqual([]);
   }, 240_000);
 });
+
+/** Those that run: a dead one is its parent's to reap. */
+async function processesOf(uid: number): Promise<readonly string[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-eo', 'uid,stat,args']);
+  return stdout.split('\n').filter((line) => new RegExp(`^\\s*${uid} [^Z]`).test(line));
+}
 
 /** Whether everybody may come to the folder and read it. */
 async function isOpen(folder: string): Promise<boolean> {
@@ -72,31 +110,35 @@ async function copyOf(from: string, to: string): Promise<string> {
   return to;
 }
 
+/** @param within what becomes the user and then the command; without, the user is one that nothing is known of */
 async function vitestAs(
-  uid: number,
   checkout: string,
   home: string,
+  within: readonly string[],
   files: readonly string[],
 ): Promise<{ code: number | null; output: string }> {
-  const child = spawn(
-    process.execPath,
-    // The configuration is read without a file of its own beside the packages, which are not this user's to write.
-    [join(checkout, 'node_modules/vitest/vitest.mjs'), 'run', '--configLoader', 'runner', ...files],
-    {
-      cwd: checkout,
-      uid,
-      gid: uid,
-      env: {
-        PATH: process.env['PATH'],
-        HOME: home,
-        TMPDIR: join(home, 'tmp'),
-        NO_COLOR: '1',
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 220_000,
-      killSignal: 'SIGKILL',
+  // The configuration is read without a file of its own beside the packages, which are not this user's to write.
+  const vitest = [
+    join(checkout, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--configLoader',
+    'runner',
+    ...files,
+  ];
+  const [program = '', ...args] = [...within, process.execPath, ...vitest];
+  const child = spawn(program, args, {
+    cwd: checkout,
+    ...(within.length === 0 ? { uid: UID, gid: UID } : {}),
+    env: {
+      PATH: process.env['PATH'],
+      HOME: home,
+      TMPDIR: join(home, 'tmp'),
+      NO_COLOR: '1',
     },
-  );
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 220_000,
+    killSignal: 'SIGKILL',
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => (output += text));
