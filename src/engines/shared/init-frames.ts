@@ -1,4 +1,4 @@
-// The little of init/PROTOCOL.md that it takes to run programs of our own; what agents run goes through src/exec.
+// The little of init/PROTOCOL.md that engines speak; what agents run goes through src/exec.
 
 export const HEADER_BYTES = 24;
 export const WINDOW_BYTES = 1024 * 1024;
@@ -12,15 +12,27 @@ export const ToInit = {
   ACK: 0x07,
   ACK_EXIT: 0x08,
   SIGNAL: 0x09,
+  KILL_TREE: 0x0a,
+  KILL_ALL: 0x0b,
+  FREEZE: 0x0c,
+  THAW: 0x0d,
   PING: 0x0e,
+  RESIZE: 0x0f,
 } as const;
 
 export const FromInit = {
+  HELLO: 0x81,
   EXEC_STATE: 0x82,
+  STATE_END: 0x83,
+  STARTED: 0x84,
   SPAWN_FAILED: 0x85,
   OUTPUT: 0x86,
   OUTPUT_END: 0x87,
   EXITED: 0x88,
+  STDIN_CREDIT: 0x89,
+  DONE: 0x8b,
+  PONG: 0x8c,
+  ERROR: 0x8d,
 } as const;
 
 export interface Frame {

@@ -1,8 +1,6 @@
+import { DockerFrames, STDOUT } from './docker-frames.js';
 import { MARK_SIZE, PACKET_HEADER, payloadLength } from './packets.js';
 
-const FRAME_HEADER = 8;
-const STDOUT = 1;
-const SYSTEM_ERROR = 3;
 const EMPTY = Buffer.alloc(0);
 
 export interface OutputSink {
@@ -23,10 +21,12 @@ export class OutputReader {
   readonly #mark: Buffer;
   readonly #nonce: Buffer;
   readonly #sink: OutputSink;
-  readonly #frame = Buffer.alloc(FRAME_HEADER);
-  #frameHad = 0;
-  #frameLeft = 0;
-  #isOutput = false;
+  readonly #frames = new DockerFrames({
+    data: (stream, chunk, from, end) => {
+      if (stream === STDOUT) this.#readOutput(chunk, from, end);
+    },
+    broken: (why) => this.#end(why),
+  });
   /** Before the mark: the last bytes that may be its beginning. */
   #tail = EMPTY;
   #isOpen = false;
@@ -44,34 +44,7 @@ export class OutputReader {
   }
 
   push(chunk: Buffer): void {
-    let at = 0;
-    while (at < chunk.length && !this.#isOver) {
-      if (this.#frameLeft === 0) {
-        at = this.#readFrameHeader(chunk, at);
-        continue;
-      }
-      const end = Math.min(chunk.length, at + this.#frameLeft);
-      this.#frameLeft -= end - at;
-      if (this.#isOutput) this.#readOutput(chunk, at, end);
-      at = end;
-    }
-  }
-
-  #readFrameHeader(chunk: Buffer, at: number): number {
-    const end = Math.min(chunk.length, at + FRAME_HEADER - this.#frameHad);
-    chunk.copy(this.#frame, this.#frameHad, at, end);
-    this.#frameHad += end - at;
-    if (this.#frameHad < FRAME_HEADER) return end;
-    this.#frameHad = 0;
-    const kind = this.#frame[0] ?? 0;
-    if (kind > SYSTEM_ERROR || this.#frame.readUIntBE(1, 3) !== 0) {
-      this.#end('The daemon sent what is no frame of an attached container.');
-      return end;
-    }
-    if (kind === SYSTEM_ERROR) this.#end('The daemon could not go on sending what init writes.');
-    this.#isOutput = kind === STDOUT;
-    this.#frameLeft = this.#frame.readUInt32BE(4);
-    return end;
+    this.#frames.push(chunk);
   }
 
   #readOutput(chunk: Buffer, from: number, end: number): void {
@@ -120,6 +93,7 @@ export class OutputReader {
 
   #end(why: string | undefined): void {
     this.#isOver = true;
+    this.#frames.end();
     this.#sink.ended(why);
   }
 }
