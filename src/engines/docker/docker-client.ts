@@ -30,9 +30,6 @@ export interface Daemon {
   };
   /** Containers stay when the daemon stops. */
   readonly liveRestore: boolean;
-  readonly rootDir: string;
-  /** How it stores images: `overlay2`. */
-  readonly storage: string;
   /** Kinds of networks that it can make. */
   readonly networks: readonly string[];
 }
@@ -118,8 +115,6 @@ interface InfoAnswer {
   readonly PidsLimit?: boolean;
   readonly CpuCfsQuota?: boolean;
   readonly LiveRestoreEnabled?: boolean;
-  readonly DockerRootDir?: string;
-  readonly Driver?: string;
   readonly Plugins?: { readonly Network?: readonly string[] | null };
 }
 
@@ -144,8 +139,6 @@ function describe(version: VersionAnswer, info: InfoAnswer, apiVersion: string):
       cpu: info.CpuCfsQuota === true,
     },
     liveRestore: info.LiveRestoreEnabled === true,
-    rootDir: info.DockerRootDir ?? '',
-    storage: info.Driver ?? 'unknown',
     networks: info.Plugins?.Network ?? [],
   };
 }

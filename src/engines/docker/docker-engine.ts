@@ -37,7 +37,7 @@ import type { Images, Link } from './parts.js';
 import { PublicNetwork } from './public-network.js';
 import { Roots } from './roots.js';
 import { makeDockerImages, type MakeImages } from './make-images.js';
-import { isTaken, Sandboxes, type FoundSandbox, type SandboxGround } from './sandboxes.js';
+import { isTaken, Sandboxes, type SandboxGround } from './sandboxes.js';
 import { Usage } from './usage.js';
 
 /** More at once are no faster: the daemon makes containers one after another in most of its steps. */
@@ -203,18 +203,23 @@ export class DockerEngine implements Engine {
     const { client, keeper, network, sandboxes } = this.#parts;
     network.forget();
     await keeper.open();
+    await sandboxes.sweepVolumes();
     for (const found of await sandboxes.list()) {
       if (found.paused) {
         await client.find('A sandbox could not be woken.', (api) =>
           api.getContainer(found.containerId ?? '').unpause(),
         );
       }
-      if (found.containerId !== undefined) await this.#watchDisk(found);
+      if (found.containerId !== undefined) this.#watchDisk({ ...found, containerId: found.containerId });
     }
   }
 
-  async #watchDisk(found: Pick<FoundSandbox, 'sandboxId' | 'containerId' | 'diskBytes'>): Promise<void> {
-    const uppers = await this.#usage.note(found.sandboxId, found.containerId ?? '');
+  #watchDisk(found: {
+    readonly sandboxId: string;
+    readonly containerId: string;
+    readonly diskBytes: number;
+  }): void {
+    const uppers = this.#usage.note(found.sandboxId, found.containerId);
     this.#guard.watch({ sandboxId: found.sandboxId, uppers, limitBytes: found.diskBytes });
   }
 
@@ -313,17 +318,7 @@ export class DockerEngine implements Engine {
       }
       try {
         const containerId = await sandboxes.make(spec, ground, signal);
-        // Nobody who waits for the sandbox waits for this.
-        void this.#watchDisk({
-          sandboxId: spec.sandboxId,
-          containerId,
-          diskBytes: spec.resources.diskBytes,
-        }).catch((error: unknown) => {
-          this.#parts.options.log.warn('The disk use of a sandbox is not watched.', {
-            sandboxId: spec.sandboxId,
-            error: describeError(error),
-          });
-        });
+        this.#watchDisk({ sandboxId: spec.sandboxId, containerId, diskBytes: spec.resources.diskBytes });
       } catch (error) {
         await this.destroy(spec.sandboxId).catch(() => undefined);
         signal?.throwIfAborted();

@@ -19,7 +19,7 @@ export async function importKeeperImage(
   const found = await client.find(DOING, (api) => api.getImage(name).inspect());
   if (found !== undefined) return found.Id;
   const pack = tar.pack();
-  for (const folder of ['store', 'cgroup', 'overlay2', 'run', 'proc', 'sys', 'dev', 'etc'])
+  for (const folder of ['store', 'cgroup', 'run', 'proc', 'sys', 'dev', 'etc'])
     pack.entry({ name: `${folder}/`, type: 'directory', mode: 0o755 });
   pack.entry({ name: 'codeset-init', mode: 0o755 }, init);
   pack.finalize();

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Readable } from 'node:stream';
-import type { ContainerCreateOptions, ContainerInspectInfo, MountSettings } from 'dockerode';
+import type { ContainerCreateOptions, ContainerInspectInfo } from 'dockerode';
 import { CodesetError } from '../../core/errors.js';
 import type { Log } from '../../core/ports/log.js';
 import { diskFull } from '../shared/disk-full.js';
@@ -12,7 +12,6 @@ import { LABEL, type Names, STORE } from './names.js';
 import type { Link } from './parts.js';
 
 export const CGROUPS = '/cgroup';
-export const OVERLAYS = '/overlay2';
 export const KEEPER = 'keeper';
 const INIT = '/codeset-init';
 const CONNECT_MS = 10_000;
@@ -191,10 +190,8 @@ export class Keeper {
   }
 
   async #settings(image: string): Promise<ContainerCreateOptions> {
-    const { client, link, names } = this.#parts;
+    const { link, names } = this.#parts;
     const { initArguments, env, mounts, tmpfs, openStdin } = await link.prepare(KEEPER);
-    const { daemon } = client;
-    const overlays = daemon.storage === 'overlay2' ? `${daemon.rootDir}/overlay2` : undefined;
     return {
       name: names.keeper,
       Image: image,
@@ -240,20 +237,12 @@ export class Keeper {
               DriverConfig: { Name: 'local', Options: {} },
             },
           },
-          bind('/sys/fs/cgroup', CGROUPS, true),
-          ...(overlays === undefined ? [] : [bind(overlays, OVERLAYS, false)]),
+          { Type: 'bind', Source: '/sys/fs/cgroup', Target: CGROUPS, ReadOnly: true },
           ...mounts,
         ],
       },
     };
   }
-}
-
-/** @param deep whether what is mounted below is seen, too: a container's file system that is seen can't be unmounted */
-function bind(source: string, target: string, deep: boolean): MountSettings {
-  // How mounts come through is the daemon's to say: it insists on its own where the source is a folder of its own.
-  const options = { NonRecursive: !deep } as unknown as MountSettings['BindOptions'];
-  return { Type: 'bind', Source: source, Target: target, ReadOnly: true, BindOptions: options };
 }
 
 /** A program of the keeper's failed. */

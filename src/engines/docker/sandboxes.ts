@@ -5,7 +5,7 @@ import type { ContainerInfo } from 'dockerode';
 import { CodesetError } from '../../core/errors.js';
 import type { SandboxPurpose, SandboxSpec, SandboxStatus } from '../../core/ports/engine.js';
 import type { DockerClient } from './docker-client.js';
-import { statusOf } from './docker-errors.js';
+import { saidBy, statusOf } from './docker-errors.js';
 import type { InitFolders } from './init-folders.js';
 import { KEEPER, type Keeper, KeeperFailure } from './keeper.js';
 import type { Layers } from './layers.js';
@@ -187,11 +187,11 @@ export class Sandboxes {
   async list(): Promise<readonly FoundSandbox[]> {
     const { client, keeper, link, names } = this.#parts;
     const label = [`${LABEL.owner}=${names.owner}`, LABEL.sandbox];
-    const [containers, volumes, boxes, prepared] = await Promise.all([
+    // Not volumes: a sandbox has its box before and as long as it has one.
+    const [containers, boxes, prepared] = await Promise.all([
       client.call('Docker could not list its containers.', (api) =>
         api.listContainers({ all: true, filters: { label } }),
       ),
-      client.call('Docker could not list its volumes.', (api) => api.listVolumes({ filters: { label } })),
       keeper.init('store', 'list', BOXES),
       link.prepared(),
     ]);
@@ -202,7 +202,6 @@ export class Sandboxes {
         .toString()
         .split('\n')
         .map((line) => line.trim()),
-      ...(volumes.Volumes ?? []).map((volume) => volume.Labels?.[LABEL.sandbox] ?? ''),
     ];
     for (const sandboxId of traces.filter((name) => name !== '')) {
       found.set(sandboxId, {
@@ -229,12 +228,37 @@ export class Sandboxes {
         api.getContainer(names.container(sandboxId)).remove({ force: true, v: true }),
       );
     });
-    await this.#patiently(async () => {
-      await client.find(REMOVING, (api) => api.getVolume(names.workspace(sandboxId)).remove());
-    });
+    await this.#removeVolume(names.workspace(sandboxId));
     await keeper.init('store', 'remove', this.box(sandboxId));
     await link.remove(sandboxId);
     await rm(this.#ended(sandboxId), { force: true });
+  }
+
+  async #removeVolume(name: string): Promise<void> {
+    try {
+      await this.#patiently(async () => {
+        await this.#parts.client.find(REMOVING, (api) => api.getVolume(name).remove());
+      });
+    } catch (error) {
+      // Docker before 25 miscounts who uses a volume when it was away under live-restore; it counts anew at its next
+      // start, which `sweepVolumes` follows.
+      if (!/volume has active mounts/.test(saidBy((error as Error).cause))) throw error;
+    }
+  }
+
+  /** Volumes that were left when everything else of their sandboxes went. */
+  async sweepVolumes(): Promise<void> {
+    const { client, keeper, names } = this.#parts;
+    const label = [`${LABEL.owner}=${names.owner}`, LABEL.sandbox];
+    const { Volumes } = await client.call('Docker could not list its volumes.', (api) =>
+      api.listVolumes({ filters: { label } }),
+    );
+    if ((Volumes ?? []).length === 0) return;
+    const boxes = (await keeper.init('store', 'list', BOXES)).toString().split('\n');
+    const used = new Set(boxes.map((line) => line.trim()));
+    for (const { Labels, Name } of Volumes ?? []) {
+      if (!used.has(Labels?.[LABEL.sandbox] ?? '')) await this.#removeVolume(Name);
+    }
   }
 
   /** Again for a while where the daemon says that it is busy with it. */

@@ -3,12 +3,12 @@ import { diskFull } from '../shared/disk-full.js';
 import type { DiskUsage } from '../shared/disk-guard.js';
 import type { ContainerCgroups, Counts } from './cgroups.js';
 import type { DockerClient } from './docker-client.js';
-import { type Keeper, OVERLAYS } from './keeper.js';
+import type { Keeper } from './keeper.js';
 import { STORE } from './names.js';
 import type { Sandboxes } from './sandboxes.js';
 
 const DOING = 'What the sandbox uses could not be read.';
-/** In front of the container of whose writable layer only the daemon knows the size. */
+/** In front of a container whose root is meant: of that only the daemon knows the size. */
 const BY_DAEMON = 'daemon:';
 const FREE_MS = 1000;
 
@@ -56,22 +56,16 @@ export class Usage {
   }
 
   /** @returns what the sandbox writes to, by names that `ofUppers` understands */
-  async note(sandboxId: string, containerId: string): Promise<readonly string[]> {
+  note(sandboxId: string, containerId: string): readonly string[] {
     this.#ids.set(sandboxId, containerId);
-    const found = await this.#client.find(DOING, (api) => api.getContainer(containerId).inspect());
-    const upper = (found?.GraphDriver as { Data?: { UpperDir?: string } } | undefined)?.Data?.UpperDir;
-    const overlays = `${this.#client.daemon.rootDir}/overlay2/`;
-    const root =
-      upper?.startsWith(overlays) === true
-        ? `${OVERLAYS}/${upper.slice(overlays.length)}`
-        : `${BY_DAEMON}${containerId}`;
-    return [root, `${this.#sandboxes.box(sandboxId)}/upper`];
+    return [`${BY_DAEMON}${containerId}`, `${this.#sandboxes.box(sandboxId)}/upper`];
   }
 
   async ofUppers(uppers: readonly string[]): Promise<ReadonlyMap<string, DiskUsage>> {
     const each = new Map<string, DiskUsage>();
     const seen = uppers.filter((upper) => !upper.startsWith(BY_DAEMON));
-    const lines = (await this.#keeper.init('store', 'usage', ...seen)).toString().split('\n');
+    const output = seen.length === 0 ? '' : (await this.#keeper.init('store', 'usage', ...seen)).toString();
+    const lines = output.split('\n');
     seen.forEach((upper, i) => {
       const [bytes, files] = (lines[i] ?? '-').split(' ').map(Number);
       if (bytes !== undefined && files !== undefined) each.set(upper, { bytes, files });

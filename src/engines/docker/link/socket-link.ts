@@ -22,6 +22,8 @@ export class SocketLink implements Link {
   async prepare(sandboxId: string): Promise<LinkSettings> {
     const folder = this.#names.socketFolder(sandboxId);
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    // Of an init that ended: another can't listen there.
+    await rm(join(folder, SOCKET), { force: true });
     return {
       initArguments: ['--listen', `${INSIDE}/${SOCKET}`],
       env: [],
