@@ -229,11 +229,11 @@ describe.each([false, true])('docker: a daemon that goes and comes back, live-re
         await sh(engine, 'a', 'echo mine >own');
         await daemon.stop();
         for (const call of [
-          engine.create(sandboxSpec('b', { environment })),
-          engine.list(),
-          engine.destroy('nobody'),
+          () => engine.create(sandboxSpec('b', { environment })),
+          () => engine.list(),
+          () => engine.destroy('nobody'),
         ]) {
-          const away = await failure(call);
+          const away = await failure(call());
           expect(away).toMatchObject({ kind: 'unavailable', reason: 'ENGINE_UNAVAILABLE' });
           expect(away.retryAfterMs).toBeGreaterThan(0);
         }
