@@ -6,6 +6,7 @@ import type {
   CommitOptions,
   Engine,
   EngineCapabilities,
+  EngineImages,
   LayerInfo,
   PartLayers,
   ResolveOptions,
@@ -250,14 +251,9 @@ export class DockerEngine implements Engine {
     };
   }
 
-  /** What the images that are there because of this service take, and may take. */
-  imageUsage(): Promise<{ readonly bytes: number; readonly maxBytes: number }> {
-    return this.#parts.images.usage();
-  }
-
-  /** Removes the images that the policy lets go. @param inUse ids (GroundImage.id) that something on record refers to */
-  collectImages(inUse: ReadonlySet<string>): Promise<void> {
-    return this.#parts.images.collect(inUse);
+  /** Of the images that are there because of this service. */
+  get images(): EngineImages {
+    return this.#parts.images;
   }
 
   async fingerprint({ ground }: Environment): Promise<string> {
