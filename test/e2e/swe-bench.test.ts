@@ -5,6 +5,8 @@ import { VerificationState } from '../../gen/codeset/v1/verification.js';
 import type { Environment } from '../../src/core/environment.js';
 import { importSweBench, type ImportedSample } from '../../src/samples/import/swe-bench.js';
 import { bundleRepository, packFiles } from '../../src/samples/pack.js';
+import { TEST_IMAGE } from '../support/docker.js';
+import { engineHere } from '../support/engine-here.js';
 import { judge } from '../support/judging.js';
 import { register, session, startService, type TestService } from '../support/service.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -14,16 +16,18 @@ const folder = process.env['CODESET_TEST_SWE_BENCH'];
 const known = folder !== undefined && folder !== '';
 if (!known) console.warn('CODESET_TEST_SWE_BENCH is not set: no SWE-bench instances are judged.');
 
-const ENVIRONMENT: Environment = {
+const BARE = { setup: [], prepare: [], setupNetwork: 'none', network: 'none', env: {} } as const;
+const ON_HOST: Environment = {
+  ...BARE,
   host: { requires: ['python3'] },
   setup: ['python3 -m venv /opt/venv && /opt/venv/bin/pip install --quiet pytest==8.4.2'],
-  prepare: [],
   setupNetwork: 'public',
-  network: 'none',
   env: { PATH: '/opt/venv/bin:$PATH' },
   workdir: '/workspace',
   user: 'agent',
 };
+// An image has what it takes.
+const ON_IMAGE: Environment = { ...BARE, image: TEST_IMAGE, workdir: '/workspace', user: 'agent' };
 
 describe.skipIf(!known)('real SWE-bench instances', () => {
   const bundle = join(folder ?? '', 'python-unidiff.bundle');
@@ -38,7 +42,7 @@ describe.skipIf(!known)('real SWE-bench instances', () => {
     const options = {
       dataset: 'unidiff',
       repository: bundle,
-      environment: ENVIRONMENT,
+      environment: engineHere() === 'docker' ? ON_IMAGE : ON_HOST,
       scratch: scratch.path,
     };
     for await (const outcome of importSweBench(lines, options)) {

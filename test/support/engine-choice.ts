@@ -1,10 +1,11 @@
 /** Tests that run on Docker too, whatever else runs them: a choice of each kind of what the service does. */
-export const ALSO_ON_DOCKER: string[] = [];
+export const ALSO_ON_DOCKER = ['test/e2e/spine.test.ts', 'test/e2e/shells.test.ts'];
 
 /** Tests that need the local engine, with the reason; all others run on Docker where CODESET_TEST_ENGINE says so. */
 export const LOCAL_ONLY: Readonly<Record<string, string>> = {
   'test/engines/local.test.ts': 'is about it',
   'test/e2e/two-engines.test.ts': 'is about it beside another',
+  'test/e2e/fork.test.ts': "looks into its folders for layers, and kills a sandbox's first process by them",
   'test/e2e/leftovers.test.ts': "looks into its folders; Docker's are looked at in test/faults",
   'test/e2e/fork-restart.test.ts': "looks into its folders; Docker's are looked at in test/faults",
   'test/e2e/isolation.test.ts':
