@@ -127,6 +127,25 @@ describe('the Docker engine', () => {
     );
 
     test(
+      'where init can’t run, commands are execs of the daemon’s, as hardened as others',
+      async () => {
+        await engine.close();
+        engine = await at.open({ link: 'exec' });
+        await engine.create(spec('a'));
+        const { code, stdout } = await sh(
+          engine,
+          'a',
+          'id -u; pwd; touch f; grep -E "^(CapEff|NoNew|Seccomp:)" /proc/self/status; exit 4',
+        );
+        expect(code).toBe(4);
+        expect(stdout).toBe('1000\n/workspace\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n');
+        await engine.destroy('a');
+        expect((await failure(engine.connect('a'))).reason).toBe('SESSION_LOST');
+      },
+      SLOW_MS,
+    );
+
+    test(
       'a sandbox whose init was killed is lost, and its files can still be committed',
       async () => {
         await engine.create(spec('a'));

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failedPrecondition } from '../../core/errors.js';
 import type { DockerClient } from './docker-client.js';
+import { ExecLink } from './exec/exec-mode.js';
 import { Keeper } from './keeper.js';
 import { AttachLink } from './link/attach-mode.js';
 import { SocketLink } from './link/socket-link.js';
@@ -45,5 +46,7 @@ export async function openKeeper(
       log.info('Docker does not share this machine, or not its files; its sandboxes are reached by attach.');
     }
   }
-  return open(await AttachLink.open(client, folder));
+  const opened = await open(await AttachLink.open(client, folder));
+  // The keeper is of our own making, and init runs in it wherever there is an init.
+  return wanted === 'exec' ? { ...opened, link: new ExecLink(client) } : opened;
 }

@@ -40,6 +40,8 @@ export interface LinkSettings {
   readonly mounts: readonly MountSettings[];
   readonly tmpfs: Readonly<Record<string, string>>;
   readonly openStdin: boolean;
+  /** In place of init, where init can't run. */
+  readonly command?: readonly string[];
 }
 
 /** A way to a sandbox's init, one for each LinkMode. */

@@ -41,12 +41,12 @@ export function sandboxSettings(spec: SandboxSpec, place: SandboxPlace): Contain
   const tmpBytes = Math.max(16 * MIB, Math.floor(memoryBytes / 2));
   const open = spec.network === 'public';
   const init = `${CODESET_RUN}/init`;
-  const command = [init, ...link.initArguments];
+  const command = link.command ?? [init, ...link.initArguments];
   return {
     name: names.container(spec.sandboxId),
     Image: place.image,
     // All of it, so that nothing of the image's own command is added.
-    Entrypoint: open ? [init, 'network', ...place.filterFlags, '--', ...command] : command,
+    Entrypoint: open ? [init, 'network', ...place.filterFlags, '--', ...command] : [...command],
     Cmd: [],
     Env: [...link.env],
     User: '0:0',
