@@ -225,7 +225,8 @@ export class DockerEngine implements Engine {
   }
 
   capabilities(): EngineCapabilities {
-    return describeDaemon(this.#parts.client.daemon, this.#parts.network, this.#parts.options.runtime);
+    const { client, link, network, options } = this.#parts;
+    return { ...describeDaemon(client.daemon, network, options.runtime), link: link.mode };
   }
 
   async check(environment: Environment): Promise<void> {
