@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 // Where there is only Docker, that one alone.
-const engines: readonly EngineName[] = engineHere() === 'local' ? ['local'] : ['docker'];
+const engines: readonly EngineName[] = engineHere() === 'local' ? ['local', 'docker'] : ['docker'];
 
 describe.each(engines)('on %s', (engine) => {
   test(
