@@ -17,7 +17,7 @@ import {
   RegisterSampleResponse,
   WatchSampleResponse,
 } from '../../gen/codeset/v1/sample_service.js';
-import { Session } from '../../gen/codeset/v1/session.js';
+import { EngineCapabilities, Session } from '../../gen/codeset/v1/session.js';
 import {
   ApplyPatchResponse,
   CloseSessionsResponse,
@@ -34,12 +34,15 @@ import { Snapshot } from '../../gen/codeset/v1/snapshot.js';
 import { Verification } from '../../gen/codeset/v1/verification.js';
 import { WatchVerificationResponse } from '../../gen/codeset/v1/verification_service.js';
 
+export type { JsonObject } from '@bufbuild/protobuf';
+
 // ts-proto's own toJSON writes durations its own way; this is proto3 JSON as every other tool writes it.
 
 const TYPES = {
   ApplyPatchResponse,
   CloseSessionsResponse,
   CreateSessionResponse,
+  EngineCapabilities,
   ExecExited,
   Exec,
   ExecResponse,

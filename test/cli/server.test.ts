@@ -130,6 +130,13 @@ test('a day on the command line: added, created, FAILED, patched, PASSED, closed
   expect(followed.stdout.trim().split('\n').at(-1)).toContain('VERIFICATION_STATE_PASSED');
 
   expect((await codeset(['session', 'list', '--label', 'run=1'])).stdout).toContain(id);
+  const shown = JSON.parse((await codeset(['session', 'show', id, '--json'])).stdout);
+  expect(shown).toMatchObject({
+    sessionId: id,
+    state: 'SESSION_STATE_READY',
+    engineCapabilities: { engine: shown.engine, memory: expect.stringMatching(/^LIMIT_ENFORCEMENT_/) },
+  });
+  expect(shown.engineCapabilities.rootFiles).toMatch(/^ROOT_FILES_(EXACT|IMAGE)$/);
   expect((await codeset(['session', 'extend', id, '--ttl', '2h'])).stdout).toContain('lives until');
   expect(await codeset(['session', 'close', '--label', 'run=1'])).toMatchObject({ stdout: '1 closed\n' });
   expect((await codeset(['session', 'show', id])).stdout).toContain('CLOSED');

@@ -3,7 +3,7 @@ import { HealthDefinition } from 'nice-grpc-server-health';
 import { afterEach, expect, test } from 'vitest';
 import { SampleState, Stage } from '../../gen/codeset/v1/sample.js';
 import { PrefetchOutcome } from '../../gen/codeset/v1/sample_service.js';
-import { SessionState } from '../../gen/codeset/v1/session.js';
+import { RootFiles, SessionState } from '../../gen/codeset/v1/session.js';
 import { VerificationState } from '../../gen/codeset/v1/verification.js';
 import { refusal, type TestClient } from '../rpc/client.js';
 import { startApp, type RunningApp } from '../rpc/running-app.js';
@@ -113,6 +113,7 @@ test('what an image sets is in the environment of its commands, and GetSession t
   expect((await sh(client, sessionId, 'echo $OF_IMAGE $HOME')).stdout).toBe('yes /home/agent\n');
   const { engineCapabilities } = await client.sessions.getSession({ sessionId });
   expect(engineCapabilities).toMatchObject({ engine: 'docker', userNamespace: true, seccomp: true });
+  expect(engineCapabilities?.rootFiles).toBe(RootFiles.EXACT);
   expect(engineCapabilities?.runtime).toMatch(/^(runc|crun) /);
   const stages: string[] = [];
   for await (const { event } of client.sessions.watchSession({ sessionId })) {

@@ -75,6 +75,52 @@ export function sessionStateToJSON(object: SessionState): string {
   }
 }
 
+/** What is kept of files outside the workspace. */
+export enum RootFiles {
+  /** UNSPECIFIED - Never sent by the service. */
+  UNSPECIFIED = 0,
+  /** EXACT - Everything, as in the workspace. */
+  EXACT = 1,
+  /**
+   * IMAGE - What an image holds: times in whole seconds; no sockets, no attributes of
+   * users, and holes are filled.
+   */
+  IMAGE = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function rootFilesFromJSON(object: any): RootFiles {
+  switch (object) {
+    case 0:
+    case "ROOT_FILES_UNSPECIFIED":
+      return RootFiles.UNSPECIFIED;
+    case 1:
+    case "ROOT_FILES_EXACT":
+      return RootFiles.EXACT;
+    case 2:
+    case "ROOT_FILES_IMAGE":
+      return RootFiles.IMAGE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return RootFiles.UNRECOGNIZED;
+  }
+}
+
+export function rootFilesToJSON(object: RootFiles): string {
+  switch (object) {
+    case RootFiles.UNSPECIFIED:
+      return "ROOT_FILES_UNSPECIFIED";
+    case RootFiles.EXACT:
+      return "ROOT_FILES_EXACT";
+    case RootFiles.IMAGE:
+      return "ROOT_FILES_IMAGE";
+    case RootFiles.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** How well a limit is held. */
 export enum LimitEnforcement {
   /** UNSPECIFIED - Never sent by the service. */
@@ -250,6 +296,11 @@ export interface EngineCapabilities {
    * and tools such as mv copy.
    */
   renamesFolders: boolean;
+  /**
+   * How exactly files outside the workspace are kept, in set-up results,
+   * snapshots and forks. The workspace is kept exactly everywhere.
+   */
+  rootFiles: RootFiles;
 }
 
 function createBaseSession(): Session {
@@ -904,6 +955,7 @@ function createBaseEngineCapabilities(): EngineCapabilities {
     warnings: [],
     separateUsers: false,
     renamesFolders: false,
+    rootFiles: 0,
   };
 }
 
@@ -947,6 +999,9 @@ export const EngineCapabilities: MessageFns<EngineCapabilities> = {
     }
     if (message.renamesFolders !== false) {
       writer.uint32(104).bool(message.renamesFolders);
+    }
+    if (message.rootFiles !== 0) {
+      writer.uint32(112).int32(message.rootFiles);
     }
     return writer;
   },
@@ -1068,6 +1123,14 @@ export const EngineCapabilities: MessageFns<EngineCapabilities> = {
             message.renamesFolders = reader.bool();
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.rootFiles = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1113,6 +1176,11 @@ export const EngineCapabilities: MessageFns<EngineCapabilities> = {
         : isSet(object.renames_folders)
         ? globalThis.Boolean(object.renames_folders)
         : false,
+      rootFiles: isSet(object.rootFiles)
+        ? rootFilesFromJSON(object.rootFiles)
+        : isSet(object.root_files)
+        ? rootFilesFromJSON(object.root_files)
+        : 0,
     };
   },
 
@@ -1157,6 +1225,9 @@ export const EngineCapabilities: MessageFns<EngineCapabilities> = {
     if (message.renamesFolders !== false) {
       obj.renamesFolders = message.renamesFolders;
     }
+    if (message.rootFiles !== 0) {
+      obj.rootFiles = rootFilesToJSON(message.rootFiles);
+    }
     return obj;
   },
 
@@ -1178,6 +1249,7 @@ export const EngineCapabilities: MessageFns<EngineCapabilities> = {
     message.warnings = object.warnings?.map((e) => e) || [];
     message.separateUsers = object.separateUsers ?? false;
     message.renamesFolders = object.renamesFolders ?? false;
+    message.rootFiles = object.rootFiles ?? 0;
     return message;
   },
 };

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { JsonObject } from '../../client/proto-json.js';
 import type { EngineCapabilities, Session } from '../../client/types.js';
 import { limitEnforcement, sessionState } from '../../client/words.js';
 import type { Cli } from '../context.js';
@@ -15,10 +16,19 @@ export function sessionShowCommand(cli: Cli): Command {
       const { sessions } = await context.connect();
       const { session, engineCapabilities } = await sessions.getSession({ sessionId });
       if (session === undefined) throw new Error('The server answered without a session.');
-      if (context.out.json) return context.out.message('Session', session);
+      if (context.out.json) return showAsJson(context.out, session, engineCapabilities);
       showSession(context.out, session, engineCapabilities);
     }),
   );
+}
+
+/** The session's fields, and beside them what its engine gives, where that is known. */
+async function showAsJson(out: Output, session: Session, engine?: EngineCapabilities): Promise<void> {
+  const { protoJson } = await import('../../client/proto-json.js');
+  await out.document({
+    ...(protoJson('Session', session) as JsonObject),
+    ...(engine !== undefined && { engineCapabilities: protoJson('EngineCapabilities', engine) }),
+  });
 }
 
 export function showSession(out: Output, session: Session, engine?: EngineCapabilities): void {

@@ -8,6 +8,8 @@ const enforcements = enumTable(pb.LimitEnforcement, {
   none: 'NONE',
 });
 
+const rootFiles = enumTable(pb.RootFiles, { exact: 'EXACT', image: 'IMAGE' });
+
 export function capabilitiesToProto(capabilities: EngineCapabilities): pb.EngineCapabilities {
   return {
     engine: capabilities.engine,
@@ -23,5 +25,6 @@ export function capabilitiesToProto(capabilities: EngineCapabilities): pb.Engine
     warnings: [...capabilities.warnings],
     separateUsers: capabilities.separateUsers,
     renamesFolders: capabilities.renamesFolders,
+    rootFiles: rootFiles.toProto(capabilities.rootFiles),
   };
 }
