@@ -1,5 +1,9 @@
 /** Tests that run on Docker too, whatever else runs them: a choice of each kind of what the service does. */
-export const ALSO_ON_DOCKER = ['test/e2e/spine.test.ts', 'test/e2e/shells.test.ts'];
+export const ALSO_ON_DOCKER = [
+  'test/e2e/spine.test.ts',
+  'test/e2e/shells.test.ts',
+  'test/e2e/swe-bench.test.ts',
+];
 
 /** Tests that need the local engine, with the reason; all others run on Docker where CODESET_TEST_ENGINE says so. */
 export const LOCAL_ONLY: Readonly<Record<string, string>> = {
