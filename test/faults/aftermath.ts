@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
@@ -22,7 +24,8 @@ export async function traces(folder: TempFolder, api?: Docker): Promise<Traces> 
     return names.sort();
   };
   const run = join(folder.path, 'run');
-  const owner = ownerOf(data);
+  // As the local engine has it.
+  const owner = createHash('sha256').update(realpathSync(data)).digest('hex').slice(0, 12);
   return {
     layers: await list(join(data, 'layers')),
     sandboxes: await list(join(data, 'sandboxes')),
@@ -32,7 +35,7 @@ export async function traces(folder: TempFolder, api?: Docker): Promise<Traces> 
     // The service itself names them too.
     processes: (await processesNaming(`${run}/${owner}`)).map((line) => line.replace(/^\d+ /, '')),
     cgroups: await cgroupsOf(owner),
-    ...(api === undefined ? {} : await onDocker(api, owner)),
+    ...(api === undefined ? {} : await onDocker(api, ownerOf(data))),
   };
 }
 

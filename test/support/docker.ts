@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
-import { realpathSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import type Docker from 'dockerode';
 import { inject } from 'vitest';
 import { dockerAt } from './docker-host.js';
@@ -68,9 +68,9 @@ export async function belongings(api: Docker, owner?: string): Promise<Leftovers
   };
 }
 
-/** The owner of all that a service has on a daemon, by its data folder. */
+/** The owner of all that a service has on a daemon, by its data folder. @throws where it never was on one */
 export function ownerOf(dataDir: string): string {
-  return createHash('sha256').update(realpathSync(dataDir)).digest('hex').slice(0, 12);
+  return readFileSync(join(dataDir, 'docker', 'owner'), 'utf8').trim();
 }
 
 /** Takes from a daemon what a service keeps there between its lives. */

@@ -34,6 +34,7 @@ import { Names } from './names.js';
 import { openKeeper } from './open-keeper.js';
 import type { DockerEngineOptions } from './options.js';
 import { mostLayers } from './overlay.js';
+import { openOwner } from './owner.js';
 import type { Images, Link } from './parts.js';
 import { PublicNetwork } from './public-network.js';
 import { Roots } from './roots.js';
@@ -50,6 +51,7 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 interface Parts {
   readonly options: DockerEngineOptions;
   readonly client: DockerClient;
+  readonly names: Names;
   readonly keeper: Keeper;
   readonly link: Link;
   readonly images: Images;
@@ -78,7 +80,7 @@ export class DockerEngine implements Engine {
 
   private constructor(parts: Parts) {
     this.#parts = parts;
-    const { client, keeper, layers, link, options, roots, sandboxes } = parts;
+    const { client, keeper, layers, link, names, options, roots, sandboxes } = parts;
     this.maxLayers = mostLayers(keeper.mountpoint);
     this.#usage = new Usage({
       client,
@@ -87,7 +89,6 @@ export class DockerEngine implements Engine {
       cgroups: new ContainerCgroups(keeper, client.daemon.cgroupVersion),
     });
     const idOf = (sandboxId: string): Promise<string | undefined> => this.#usage.containerId(sandboxId);
-    const names = new Names(options.dataDir, options.runDir);
     this.#freezer = new Freezer(
       new ContainerStopper(client, names, link.mode === 'socket', idOf),
       async (sandboxId) => (await sandboxes.find(sandboxId))?.alive === true,
@@ -141,7 +142,7 @@ export class DockerEngine implements Engine {
         `This Docker has no runtime "${options.runtime}": it knows ${client.daemon.runtimes.join(', ')}.`,
       );
     }
-    const names = new Names(options.dataDir, options.runDir);
+    const names = new Names(await openOwner(options.dataDir), options.runDir);
     const { keeper, link } = await openKeeper(options, client, names);
     const layers = new Layers(keeper);
     const inits = new InitFolders(keeper, options.initPath);
@@ -163,6 +164,7 @@ export class DockerEngine implements Engine {
     const engine = new DockerEngine({
       options,
       client,
+      names,
       keeper,
       link,
       images,
@@ -185,9 +187,8 @@ export class DockerEngine implements Engine {
   }
 
   async #loadStore(): Promise<void> {
-    const { layers, roots } = this.#parts;
+    const { layers, names, roots } = this.#parts;
     await layers.load();
-    const names = new Names(this.#parts.options.dataDir, this.#parts.options.runDir);
     const there = new Set((await roots.list()).map(({ name }) => name));
     const wanted = new Set<string>();
     for (const { layerId, image } of layers.list()) {

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Labels on everything that is the service's. */
@@ -16,12 +15,12 @@ export const LABEL = {
 
 /** How the service's things are called in Docker, and where they lie in the keeper. */
 export class Names {
-  /** Tells apart the services that use one daemon; as the local engine's. */
+  /** Tells apart the services that use one daemon: see owner.ts. */
   readonly owner: string;
   readonly #run: string;
 
-  constructor(dataDir: string, runDir: string) {
-    this.owner = createHash('sha256').update(realpathSync(dataDir)).digest('hex').slice(0, 12);
+  constructor(owner: string, runDir: string) {
+    this.owner = owner;
     this.#run = join(runDir, `${this.owner}-docker`);
   }
 

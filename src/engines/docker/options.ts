@@ -10,7 +10,7 @@ export interface DockerTls {
 }
 
 export interface DockerEngineOptions {
-  /** The service's data folder. Its path says whose the containers, volumes and images are. */
+  /** The service's data folder. A file in it says whose the containers, volumes and images are. */
   readonly dataDir: string;
   /** Sockets of sandboxes whose daemon shares this machine; short, since a socket's path holds 107 bytes. */
   readonly runDir: string;
