@@ -1,8 +1,11 @@
 import { defineConfig } from 'vitest/config';
-import { ALSO_ON_DOCKER, LOCAL_ONLY } from './test/support/engine-choice.js';
+import { dockerSource, leftOut } from './test/support/docker-source.js';
+import { ALSO_ON_DOCKER } from './test/support/engine-choice.js';
+import { engineHere, engineNamed } from './test/support/engine-name.js';
 
-// Named: everything runs on that engine, and nothing twice.
-const engine = process.env['CODESET_TEST_ENGINE'] ?? '';
+const docker = await dockerSource();
+// Named, or the only one: everything runs on that engine, and nothing twice.
+const onBoth = engineNamed() === undefined && engineHere() === 'local' && docker.kind !== 'none';
 
 export default defineConfig({
   test: {
@@ -25,10 +28,10 @@ export default defineConfig({
         test: {
           name: 'all',
           include: ['test/**/*.test.ts'],
-          exclude: engine === 'docker' ? Object.keys(LOCAL_ONLY) : [],
+          exclude: [...(await leftOut(docker)).keys()],
         },
       },
-      ...(engine === '' && ALSO_ON_DOCKER.length > 0
+      ...(onBoth
         ? [
             {
               extends: true as const,

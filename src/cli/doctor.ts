@@ -46,7 +46,7 @@ function showLocal(out: Output, diagnosis: LocalDiagnosis): void {
     [
       '  cgroups',
       machine.cgroups.mode,
-      `memory ${yes(machine.cgroups.memory)}, processes ${yes(machine.cgroups.processes)}, cpu ${yes(machine.cgroups.cpu)}, swap ${yes(machine.cgroups.swap)}`,
+      `memory ${yes(machine.cgroups.memory)}, processes ${yes(machine.cgroups.processes)}, cpu ${yes(machine.cgroups.cpu)}, swap ${yes(machine.cgroups.memory && machine.cgroups.swap)}`,
     ],
     [
       '  users',
@@ -60,7 +60,8 @@ function showLocal(out: Output, diagnosis: LocalDiagnosis): void {
         .map(([name, value]) => `${name} ${String(value)}`)
         .join(', '),
     ],
-    ['  network', 'public', machine.publicNetwork.missing ?? 'yes'],
+    // What is missing is in a note.
+    ['  network', 'public', yes(machine.publicNetwork.missing === undefined)],
   ]);
   out.line('programs that sandboxes see:');
   out.table(Object.entries(machine.tools).map(([name, path]) => [`  ${name}`, path ?? 'none']));

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SampleState } from '../../gen/codeset/v1/sample.js';
 import { compiledScript, type CompiledScript } from '../support/compiled-script.js';
 import { DOCKER_START_MS, dockerAt, ownerOf, removeBelongings } from '../support/docker.js';
-import { engineFlags, engineHere, type EngineName } from '../support/engine-here.js';
+import { dockerHere, engineFlags, engineHere, type EngineName } from '../support/engine-here.js';
 import { extent } from '../support/extent.js';
 import { live } from '../support/life.js';
 import { addSample, register } from '../support/service.js';
@@ -27,7 +27,7 @@ afterAll(async () => {
 const engines: readonly EngineName[] = engineHere() === 'local' ? ['local', 'docker'] : ['docker'];
 
 describe.each(engines)('on %s', (engine) => {
-  test(
+  test.skipIf(engine === 'docker' && !dockerHere())(
     'a service killed at any moment of a busy run leaves nothing behind and nothing in a wrong state',
     { timeout: DOCKER_START_MS + extent(1, 25) * 300_000 },
     async () => {

@@ -5,13 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { dockerAt } from './docker-host.js';
-import { dockerdLacks, startDockerd, type Dockerd } from './dockerd.js';
+import { dockerSource, leftOut, type DockerSource } from './docker-source.js';
+import { startDockerd, type Dockerd } from './dockerd.js';
 import { ensureTestImage } from './test-image.js';
 
 declare module 'vitest' {
   export interface ProvidedContext {
     /** A Unix socket: whoever posts to it is told the Docker of this run. */
     dockerOfRun: string;
+    /** Whether there is one. */
+    dockerThere: boolean;
   }
 }
 
@@ -25,14 +28,18 @@ interface Found {
  * no daemon. Vitest calls this in its main process, before any worker.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const source = await dockerSource();
+  // Vitest calls this for each project, and for the root of all of them.
+  const notRun = project.isRootProject() ? await words(source) : [];
+  say(notRun);
   const folder = await mkdtemp(join(tmpdir(), 'cs-run-'));
   let daemon: Dockerd | undefined;
   let found: Promise<Found> | undefined;
   const find = async (): Promise<Found> => {
-    const host = await givenHost();
-    if (host !== undefined) {
-      await ensureTestImage(dockerAt(host));
-      return { host, own: false };
+    if (source.kind === 'none') throw new Error(`There is no Docker for the tests: ${source.why}.`);
+    if (source.kind === 'given') {
+      await ensureTestImage(dockerAt(source.host));
+      return { host: source.host, own: false };
     }
     daemon = await startDockerd();
     return { host: daemon.host, own: true };
@@ -51,35 +58,31 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   server.listen(socket);
   await once(server, 'listening');
   project.provide('dockerOfRun', socket);
+  project.provide('dockerThere', source.kind !== 'none');
   return async () => {
     server.closeAllConnections();
     server.close();
     await found?.catch(() => undefined);
     await daemon?.[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
+    // Again, where nobody has to scroll for it.
+    say(notRun);
   };
 }
 
-/**
- * CODESET_TEST_DOCKER; else none where a daemon of the tests' own can be started; else what runs here.
- * @throws Error where there is neither.
- */
-async function givenHost(): Promise<string | undefined> {
-  const named = process.env['CODESET_TEST_DOCKER'];
-  if (named !== undefined && named !== '') return named;
-  const lacks = await dockerdLacks();
-  if (lacks === undefined) return undefined;
-  const running = process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock';
-  try {
-    await dockerAt(running).ping();
-    return running;
-  } catch (error) {
-    throw new Error(
-      `Tests of the Docker engine need a Docker. One of their own can't be started: ${lacks}. ` +
-        `None answers at ${running} either (${error instanceof Error ? error.message : String(error)}). ` +
-        'Run the tests as root with docker.io installed, let this user reach a running Docker, ' +
-        'or name one in CODESET_TEST_DOCKER (unix://PATH, tcp://HOST:PORT).',
-      { cause: error },
+/** What does not run here, with the reasons. */
+async function words(source: DockerSource): Promise<readonly string[]> {
+  const files = [...(await leftOut(source))].map(([file, why]) => `  ${file} ${why}`);
+  const lines = files.length === 0 ? [] : ['NOT RUN HERE:', ...files];
+  if (source.kind === 'none') {
+    lines.push(
+      '  whatever else runs on Docker beside the local engine',
+      `There is no Docker: ${source.why}.`,
     );
   }
+  return lines;
+}
+
+function say(lines: readonly string[]): void {
+  if (lines.length > 0) process.stderr.write(`\n${lines.join('\n')}\n\n`);
 }

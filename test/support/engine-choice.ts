@@ -16,3 +16,17 @@ export const LOCAL_ONLY: Readonly<Record<string, string>> = {
     "looks at its mounts from this machine; Docker's walls are in the engines' contract",
   'test/e2e/differential.test.ts': "compares a sandbox with this machine's own shell, on the same programs",
 };
+
+/** Tests that need a Docker, with the reason. */
+export const DOCKER_ONLY: Readonly<Record<string, string>> = {
+  'test/engines/docker-images.test.ts': 'is about its images',
+  'test/engines/docker-link.test.ts': 'is about the link through it',
+  'test/engines/docker-exec-link.test.ts': 'is about the link through it',
+};
+
+/** Tests that start a daemon themselves, which takes root, with the reason. */
+export const OWN_DOCKER: Readonly<Record<string, string>> = {
+  'test/engines/docker.test.ts': 'stops and kills it',
+  'test/engines/docker-build-network.test.ts': 'gives it a network of its own',
+  'test/unit/support/dockerd.test.ts': 'is about it',
+};

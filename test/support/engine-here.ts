@@ -1,17 +1,12 @@
-import { which } from '../../scripts/lib/process.mjs';
+import { inject } from 'vitest';
 import { TEST_IMAGE, dockerAt, sharedDocker } from './docker.js';
+import { engineHere, type EngineName } from './engine-name.js';
 
-export type EngineName = 'local' | 'docker';
+export { engineHere, type EngineName } from './engine-name.js';
 
-/**
- * Which engine a test runs on that is about none in particular: CODESET_TEST_ENGINE; else the local one where there is
- * an OCI runtime for it, else Docker.
- */
-export function engineHere(): EngineName {
-  const named = process.env['CODESET_TEST_ENGINE'] ?? '';
-  if (named === 'local' || named === 'docker') return named;
-  if (named !== '') throw new Error(`CODESET_TEST_ENGINE is ${named}; expected local or docker.`);
-  return ['runc', 'crun'].some((runtime) => which(runtime) !== undefined) ? 'local' : 'docker';
+/** Whether this run has a Docker; where not, the run's first and last words say why. */
+export function dockerHere(): boolean {
+  return inject('dockerThere');
 }
 
 /**

@@ -8,7 +8,6 @@ import {
   sharedDocker,
   startDockerd,
 } from '../../support/docker.js';
-import { dockerdLacks } from '../../support/dockerd.js';
 
 test(
   'the tests of a run share one Docker, and it has the test image',
@@ -20,7 +19,7 @@ test(
   },
 );
 
-test.runIf((await dockerdLacks()) === undefined)(
+test(
   'a daemon of a test’s own is killed and started again; containers go on with live-restore; nothing is left of it',
   { timeout: DOCKER_START_MS },
   async () => {
