@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -10,6 +10,7 @@ import {
   belongings,
   DOCKER_START_MS,
   mountsBelow,
+  ownerOf,
   processesNaming,
   startDockerd,
   TEST_IMAGE,
@@ -48,14 +49,22 @@ async function onImage(engine: Engine, image = TEST_IMAGE): Promise<Environment>
   return { ...environment, ground };
 }
 
-async function place(daemon: Dockerd): Promise<Place> {
+async function place(daemon: Dockerd, always: Partial<DockerEngineOptions> = {}): Promise<Place> {
   const dataDir = await mkdtemp(join(tmpdir(), 'codeset-docker-'));
   const runDir = `${dataDir}-run`;
   return {
     dataDir,
     runDir,
     open: (changes = {}) =>
-      DockerEngine.open({ dataDir, runDir, initPath: () => initPath, log, address: daemon.host, ...changes }),
+      DockerEngine.open({
+        dataDir,
+        runDir,
+        initPath: () => initPath,
+        log,
+        address: daemon.host,
+        ...always,
+        ...changes,
+      }),
     environment: onImage,
     tearDown: async () => {
       await rm(dataDir, { recursive: true, force: true });
@@ -73,15 +82,17 @@ describe('the Docker engine', () => {
     await daemon[Symbol.asyncDispose]();
   }, SLOW_MS);
 
-  engineContract(
-    'docker',
-    async () => ({
-      ...(await place(daemon)),
-      daemonRoot: daemon.dataRoot,
-      unmet: { environment: HOST_ENVIRONMENT, names: 'image' },
-    }),
-    SLOW_MS,
-  );
+  for (const link of ['socket', 'attach'] as const) {
+    engineContract(
+      `docker, by ${link}`,
+      async () => ({
+        ...(await place(daemon, { link })),
+        daemonRoot: daemon.dataRoot,
+        unmet: { environment: HOST_ENVIRONMENT, names: 'image' },
+      }),
+      SLOW_MS,
+    );
+  }
 
   describe('docker: its own promises', () => {
     let at: Place;
@@ -122,6 +133,29 @@ describe('the Docker engine', () => {
         const run = await readdir(join(at.runDir, (await readdir(at.runDir))[0] ?? '')).catch(() => []);
         expect(run).toEqual([]);
         engine = await at.open();
+      },
+      SLOW_MS,
+    );
+
+    test.each(['socket', 'attach'] as const)(
+      'archives that come at once, by %s, are all imported and leave no mounts behind',
+      async (link) => {
+        await engine.close();
+        engine = await at.open({ link });
+        const mounts = async (): Promise<number> => {
+          const owner = `codeset.owner=${ownerOf(at.dataDir)}`;
+          const [keeper] = await daemon.api.listContainers({
+            filters: { label: [owner, 'codeset.role=keeper'] },
+          });
+          const { State } = await daemon.api.getContainer(keeper?.Id ?? '').inspect();
+          return (await readFile(`/proc/${State.Pid}/mountinfo`, 'utf8')).split('\n').length;
+        };
+        const before = await mounts();
+        const ids = Array.from({ length: 8 }, (_, i) => `tree-${i}`);
+        const content = 'x'.repeat(100_000);
+        await Promise.all(ids.map((id) => engine.importLayer(id, tarOf([{ name: 'f', content }]))));
+        expect((await engine.listLayers()).map(({ layerId }) => layerId).sort()).toEqual(ids);
+        expect(await mounts()).toBe(before);
       },
       SLOW_MS,
     );

@@ -359,7 +359,9 @@ export class DockerEngine implements Engine {
     const { link, sandboxes } = this.#parts;
     const known = this.#usage.knownId(sandboxId);
     try {
-      const containerId = known ?? (await this.#usage.containerId(sandboxId)) ?? sandboxId;
+      // Never the bare id: Docker takes the beginning of any container's own id for a name.
+      const containerId =
+        known ?? (await this.#usage.containerId(sandboxId)) ?? this.#parts.names.container(sandboxId);
       return await link.open({ sandboxId, containerId }, received);
     } catch (error) {
       const found = await sandboxes.find(sandboxId);

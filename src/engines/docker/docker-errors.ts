@@ -13,6 +13,8 @@ const AWAY = new Set([
   'EAI_AGAIN',
 ]);
 const RETRY_MS = 2000;
+/** A bind mount writes nothing: the kernel takes no more mounts then. An overlay's makes a folder. */
+const MOUNTS_FULL = /mount [^\s,]+, flags: \S+ no space left on device/i;
 
 /** The HTTP status of an answer of the daemon; undefined where it is no such answer. */
 export function statusOf(error: unknown): number | undefined {
@@ -57,6 +59,14 @@ export function dockerFailed(error: unknown, doing: string, address: string): Co
   }
   if (status === undefined && (AWAY.has(code ?? '') || /socket hang up|other side closed/.test(said)))
     return daemonAway(address, error);
+  if (MOUNTS_FULL.test(said)) {
+    return new CodesetError(
+      'internal',
+      'ENGINE_FAILED',
+      "Docker's machine takes no more mounts (sysctl fs.mount-max): restart Docker, which lets go of those it left behind.",
+      { cause: error },
+    );
+  }
   if (code === 'ENOSPC' || code === 'EDQUOT' || /no space left on device|disk quota exceeded/i.test(said))
     return diskFull(error);
   // While it stops or starts, the daemon answers for a container runtime that is not there.

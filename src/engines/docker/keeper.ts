@@ -5,6 +5,7 @@ import { CodesetError } from '../../core/errors.js';
 import type { Log } from '../../core/ports/log.js';
 import { diskFull } from '../shared/disk-full.js';
 import { InitClient, type ProgramOptions, type ProgramResult } from '../shared/init-client.js';
+import { Carrier } from './carrier.js';
 import type { DockerClient } from './docker-client.js';
 import { daemonAway, statusOf } from './docker-errors.js';
 import { importKeeperImage } from './keeper-image.js';
@@ -29,6 +30,7 @@ export interface KeeperParts {
 /** Files that a daemon holds are worked on by programs of init's in this container, which stands as long as the service uses it. */
 export class Keeper {
   readonly #parts: KeeperParts;
+  readonly #carrier: Carrier;
   #client: InitClient | undefined;
   #opening: Promise<InitClient> | undefined;
   #mountpoint = '';
@@ -39,6 +41,7 @@ export class Keeper {
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
+    this.#carrier = new Carrier(parts.client, parts.names);
   }
 
   /** Starts it where it does not run. */
@@ -101,12 +104,7 @@ export class Keeper {
   /** Unpacks a tar into a folder of the store. The stream must be one that was checked. */
   async put(path: string, tar: Readable, abortSignal?: AbortSignal): Promise<void> {
     await this.#connected();
-    const { client, names } = this.#parts;
-    await client.call('Files could not be brought into the store.', (api) =>
-      api
-        .getContainer(names.keeper)
-        .putArchive(tar, { path, ...(abortSignal === undefined ? {} : { abortSignal }) }),
-    );
+    await this.#carrier.put(path, tar, abortSignal);
   }
 
   close(): void {
@@ -118,6 +116,7 @@ export class Keeper {
   async remove(): Promise<void> {
     this.close();
     const { client, link, names } = this.#parts;
+    await this.#carrier.remove();
     await client.find('The keeper could not be removed.', (api) =>
       api.getContainer(names.keeper).remove({ force: true, v: true }),
     );
@@ -164,6 +163,7 @@ export class Keeper {
     this.#mountpoint =
       (volume as unknown as { Mountpoint?: string }).Mountpoint ??
       (await client.call(DOING, (api) => api.getVolume(names.store).inspect())).Mountpoint;
+    await this.#carrier.ensure(image);
     const found = await client.find(DOING, (api) => api.getContainer(names.keeper).inspect());
     if (found !== undefined && this.#isOurs(found, image)) return false;
     if (found !== undefined) {

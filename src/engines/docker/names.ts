@@ -30,6 +30,9 @@ export class Names {
   get keeper(): string {
     return `codeset-${this.owner}-keeper`;
   }
+  get carrier(): string {
+    return `codeset-${this.owner}-carrier`;
+  }
   get network(): string {
     return `codeset-${this.owner}`;
   }

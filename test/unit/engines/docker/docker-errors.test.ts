@@ -1,0 +1,37 @@
+import { describe, expect, test } from 'vitest';
+import { dockerFailed } from '../../../../src/engines/docker/docker-errors.js';
+
+function failed(statusCode: number | undefined, message: string, code?: string) {
+  return dockerFailed(Object.assign(new Error(message), { statusCode, code }), 'It failed.', 'unix:///d');
+}
+
+describe('what an error of the daemon means', () => {
+  test('a full disk is told as one, also where an overlay could not be mounted for it', () => {
+    const sentences = [
+      'write /store/f: no space left on device',
+      'error creating overlay mount to /d/overlay2/a/merged: no space left on device',
+      'mount overlay:/d/volumes/w/_data, data: lowerdir=/a: no space left on device',
+    ];
+    for (const sentence of sentences) expect(failed(500, sentence).reason, sentence).toBe('DISK_FULL');
+  });
+
+  test('a kernel that takes no more mounts is no full disk', () => {
+    const failure = failed(
+      500,
+      'mount /sys/fs/cgroup:/d/overlay2/a/merged/cgroup, flags: 0x5000: no space left on device',
+    );
+    expect(failure.reason).toBe('ENGINE_FAILED');
+    expect(failure.message).toContain('fs.mount-max');
+  });
+
+  test('a daemon that does not answer, or has lost its containerd, is away', () => {
+    expect(failed(undefined, 'connect', 'ECONNREFUSED').reason).toBe('ENGINE_UNAVAILABLE');
+    expect(failed(undefined, 'socket hang up').reason).toBe('ENGINE_UNAVAILABLE');
+    expect(failed(503, 'starting').reason).toBe('ENGINE_UNAVAILABLE');
+    expect(failed(500, 'containerd: connection refused').reason).toBe('ENGINE_UNAVAILABLE');
+  });
+
+  test('one whom the daemon’s socket refuses is told who may use it', () => {
+    expect(failed(undefined, 'connect', 'EACCES').message).toContain('group "docker"');
+  });
+});
