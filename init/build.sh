@@ -6,9 +6,9 @@ set -eu
 cd "$(dirname "$0")"
 out=${OUT:-build/codeset-init}
 cc=${CC:-cc}
-sources="main.c init.c link.c ring.c request.c spawn.c tty.c tree.c turn.c user.c files.c as_subject.c listen.c attach.c packets.c copy.c store.c in_shell.c keep_shell.c network.c inside.c apart.c work.c exchange.c"
+sources="main.c init.c link.c ring.c request.c spawn.c tty.c tree.c turn.c user.c files.c as_subject.c listen.c attach.c packets.c copy.c store.c in_shell.c keep_shell.c network.c inside.c apart.c work.c exchange.c tar_reader.c unpack.c pack.c"
 if [ -x "$out" ]; then
-  newer=$(find $sources init.h packets.h shell.h build.sh -newer "$out" | head -n 1)
+  newer=$(find $sources init.h packets.h shell.h tar.h build.sh -newer "$out" | head -n 1)
   [ -n "$newer" ] || exit 0
 fi
 command -v "$cc" >/dev/null 2>&1 || {

@@ -280,6 +280,8 @@ int in_shell_main(int argc, char **argv);
 int keep_shell_main(int argc, char **argv);
 int network_main(int argc, char **argv);
 int exchange_main(int argc, char **argv);
+int unpack_main(int argc, char **argv);
+int pack_main(int argc, char **argv);
 int work_main(const char *name, int argc, char **argv);
 int inside_main(int argc, char **argv);
 

@@ -122,6 +122,8 @@ int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "network") == 0) return network_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "store") == 0) return store_main(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "exchange") == 0) return exchange_main(argc - 2, argv + 2);
+  if (argc > 1 && strcmp(argv[1], "unpack") == 0) return unpack_main(argc - 2, argv + 2);
+  if (argc > 1 && strcmp(argv[1], "pack") == 0) return pack_main(argc - 2, argv + 2);
   int status = argc > 1 ? work_main(argv[1], argc - 2, argv + 2) : -1;
   if (status >= 0) return status;
   int listen_fd = 3;

@@ -9,6 +9,9 @@ import type { SessionManager } from './session-manager.js';
 
 /** The applet of init that works on files; see init/PROTOCOL.md. It runs inside, so no path can lead out. */
 const FS = [INIT, 'fs'] as const;
+/** Exit statuses of init's `unpack`. */
+const UNPACK_DENIED = 3;
+const UNPACK_DISK_FULL = 4;
 const TIMEOUT_MS = 60_000;
 const ARCHIVE_TIMEOUT_MS = 30 * 60_000;
 /** What ReplaceInFile edits at most. */
@@ -148,9 +151,7 @@ export class SessionFiles {
   /** Unpacks a tar stream in a folder, which is made. Entries that lead out of it are refused. */
   async unpack(sessionId: string, path: string, tar: AsyncIterable<Uint8Array>): Promise<void> {
     await this.#fs(sessionId, path, ['mkdir', '--parents', '--', path]);
-    // GNU tar keeps members below the folder: it strips leading slashes, refuses `..`, and puts links in place
-    // last. It runs as the session's user inside the sandbox, so that is all it could reach anyway.
-    const process = await this.#spawn(sessionId, ['tar', '-C', path, '--no-same-owner', '-xf', '-'], true);
+    const process = await this.#spawn(sessionId, [INIT, 'unpack', path], true);
     try {
       const drained = drain(process.stdout, 64 * 1024);
       for await (const piece of tar) await writeStdin(process.stdin, piece);
@@ -163,12 +164,12 @@ export class SessionFiles {
     const exit = await process.exit;
     if (exit.code === 0) return;
     const text = process.stderr().trim().slice(0, 2000);
-    if (/no space left|disk quota/i.test(text)) {
+    if (exit.code === UNPACK_DISK_FULL) {
       throw new CodesetError('resource-exhausted', 'DISK_FULL', 'The disk of the session is full.');
     }
-    if (/permission denied/i.test(text)) throw failedPrecondition('PATH_DENIED', text);
+    if (exit.code === UNPACK_DENIED) throw failedPrecondition('PATH_DENIED', text);
     throw invalidFields(
-      [{ field: 'data', description: `tar could not unpack it: ${text || exitText(exit)}` }],
+      [{ field: 'data', description: `The archive can't be unpacked: ${text || exitText(exit)}` }],
       'INVALID_ARCHIVE',
     );
   }
@@ -182,11 +183,7 @@ export class SessionFiles {
       clean === '/'
         ? ['/', '.']
         : [cut <= 0 ? (cut === 0 ? '/' : '.') : clean.slice(0, cut), clean.slice(cut + 1)];
-    const process = await this.#spawn(
-      sessionId,
-      ['tar', '-C', folder, '--format=pax', '-cf', '-', '--', name],
-      false,
-    );
+    const process = await this.#spawn(sessionId, [INIT, 'pack', folder, name], false);
     const kill = (): void => process.kill();
     signal.addEventListener('abort', kill);
     let finished = false;
@@ -194,8 +191,7 @@ export class SessionFiles {
       yield* process.stdout;
       finished = true;
       const exit = await process.exit;
-      // 1: a file changed while it was read; what came is whole.
-      if (exit.code === 0 || exit.code === 1 || signal.aborted) return;
+      if (exit.code === 0 || signal.aborted) return;
       throw failedPrecondition(
         'PATH_DENIED',
         `${entry.path} could not be packed: ${process.stderr().trim().slice(0, 2000)}`,

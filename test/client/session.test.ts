@@ -526,6 +526,10 @@ describe('files', () => {
     expect(await thrown(session.uploadArchive('copy', Readable.from([Buffer.alloc(10)])))).toBeInstanceOf(
       InvalidArgumentError,
     );
+    // Also when its end was told long before all of it came.
+    expect(
+      await thrown(session.uploadArchive('copy', Readable.from([Buffer.alloc(5_000_000, 'x')]))),
+    ).toBeInstanceOf(InvalidArgumentError);
     expect(
       await thrown(async () => {
         for await (const _ of session.downloadArchive('none'));
