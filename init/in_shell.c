@@ -119,14 +119,14 @@ static int before_script(void) {
 
 /* ---------------------------------------------------------------- the way to the keeper */
 
-/* A name that needs no file: of this sandbox (its pid namespace), this user and this shell. */
+/* A name that needs no file: of this sandbox (its pid namespace), this user, with or without root's power, and this shell. */
 static socklen_t keeper_address(struct sockaddr_un *address) {
   struct stat st = {0};
   if (stat("/proc/self/ns/pid", &st) != 0) st.st_ino = 0;
   memset(address, 0, sizeof *address);
   address->sun_family = AF_UNIX;
-  int n = snprintf(address->sun_path + 1, sizeof address->sun_path - 1, "codeset-shell/%llu/%u/%s",
-                   (unsigned long long)st.st_ino, (unsigned)geteuid(), job.name);
+  int n = snprintf(address->sun_path + 1, sizeof address->sun_path - 1, "codeset-shell/%llu/%u/%d/%s",
+                   (unsigned long long)st.st_ino, (unsigned)geteuid(), has_capabilities(getpid()), job.name);
   return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
 }
 

@@ -240,7 +240,8 @@ static void take_command(int listen_fd) {
   if (fd < 0) return;
   struct ucred peer;
   socklen_t size = sizeof peer;
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.uid != geteuid() || peer.pid <= 0) {
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.uid != geteuid() || peer.pid <= 0 ||
+      has_capabilities(peer.pid) != has_capabilities(getpid())) {
     close(fd);
     return;
   }

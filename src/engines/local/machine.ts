@@ -61,11 +61,14 @@ export async function probeMachine(given: {
   const { groups, hostRoot, ids, options, paths } = given;
   const bare = new BareRoot(join(paths.run, 'bare'), ids);
   await bare.build();
-  const [overlay, publicNetwork, probed] = await Promise.all([
+  const probes = [
     probeOverlay(paths.dataDir, ids),
     probePublicNetwork(options.initPath),
     probeRuntimes(options.runtimes ?? ['crun', 'runc'], bare, paths.state, { groups, ids }),
-  ]);
+  ] as const;
+  // One that fails waits for the others: whoever is told removes the folders that they work in.
+  await Promise.allSettled(probes);
+  const [overlay, publicNetwork, probed] = await Promise.all(probes);
   const tools = await Promise.all(TOOLS.map(async (tool) => [tool, await hostRoot.find(tool)] as const));
   return {
     bare,
