@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
-import { failedPrecondition } from '../../core/errors.js';
+import { type CodesetError, failedPrecondition } from '../../core/errors.js';
 import type { DockerClient } from './docker-client.js';
-import { statusOf } from './docker-errors.js';
+import { saidBy, statusOf } from './docker-errors.js';
 import { LABEL, type Names } from './names.js';
 
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443, 'ftp:': 21 };
@@ -18,6 +18,8 @@ export class PublicNetwork {
   readonly #names: Names;
   readonly #env: Readonly<Record<string, string>>;
   #made: Promise<void> | undefined;
+  /** What the daemon said when it was asked for one. */
+  #refused: string | undefined;
 
   constructor(client: DockerClient, names: Names, env: Readonly<Record<string, string>>) {
     this.#client = client;
@@ -27,6 +29,7 @@ export class PublicNetwork {
 
   /** A sentence when it can't be given. */
   get missing(): string | undefined {
+    if (this.#refused !== undefined) return this.#refused;
     if (this.#client.daemon.networks.includes('bridge')) return undefined;
     return 'Network "public" can\'t be given: this Docker has no bridge networks.';
   }
@@ -39,13 +42,17 @@ export class PublicNetwork {
       await this.#made;
     } catch (error) {
       this.#made = undefined;
-      throw error;
+      if ((error as CodesetError).reason === 'ENGINE_UNAVAILABLE') throw error;
+      // Until the daemon begins anew: `forget`.
+      this.#refused = `Network "public" can't be given: this Docker could not make a bridge network (${saidBy((error as Error).cause).trim()}).`;
+      throw failedPrecondition('ENGINE_UNSUPPORTED', this.#refused, { cause: error });
     }
   }
 
   /** The daemon or an administrator may have removed it. */
   forget(): void {
     this.#made = undefined;
+    this.#refused = undefined;
   }
 
   async #make(): Promise<void> {
