@@ -1,11 +1,13 @@
 import type { EngineCapabilities } from '../../core/ports/engine.js';
 import type { Daemon } from './docker-client.js';
+import type { Link } from './parts.js';
 import type { PublicNetwork } from './public-network.js';
 
 /** What this daemon gives and what it can't. */
 export function describeDaemon(
   daemon: Daemon,
   network: PublicNetwork,
+  link: Link['mode'],
   runtime: string | undefined,
 ): EngineCapabilities {
   const warnings: string[] = [];
@@ -32,6 +34,16 @@ export function describeDaemon(
       'Sandboxes have no user namespace of their own: their root is held by capabilities and seccomp only; set docker_runtime to runsc or kata for a stronger wall, or use the local engine.',
     );
   }
+  if (daemon.userNamespace && !daemon.rootless) {
+    warnings.push(
+      "Docker's userns-remap is set aside for sandboxes: the files of layers belong to the ids that they show.",
+    );
+  }
+  if (link === 'exec') {
+    warnings.push(
+      'Commands run by docker exec: processor time and memory of each are told as 0, an exit by a signal as 128 and its number, and there are no named shells, files API or verification; set docker_link to auto where init can run.',
+    );
+  }
   warnings.push(
     'The limit on disk is sampled: a sandbox that wrote more than it may is stopped some seconds later, not held back.',
     'What is kept of files outside the workspace is what an image holds: whole seconds of times, no sockets, no attributes of users, and no holes.',
@@ -50,6 +62,7 @@ export function describeDaemon(
     disk: 'sampled',
     publicNetwork: network.missing === undefined,
     rootFiles: 'image',
+    link,
     warnings,
   };
 }

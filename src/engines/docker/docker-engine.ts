@@ -39,7 +39,7 @@ import type { Images, Link } from './parts.js';
 import { PublicNetwork } from './public-network.js';
 import { Roots } from './roots.js';
 import { makeDockerImages, type MakeImages } from './make-images.js';
-import { isTaken, Sandboxes, type SandboxGround } from './sandboxes.js';
+import { isTaken, Sandboxes } from './sandboxes.js';
 import { Usage } from './usage.js';
 
 /** More at once are no faster: the daemon makes containers one after another in most of its steps. */
@@ -227,7 +227,7 @@ export class DockerEngine implements Engine {
 
   capabilities(): EngineCapabilities {
     const { client, link, network, options } = this.#parts;
-    return { ...describeDaemon(client.daemon, network, options.runtime), link: link.mode };
+    return describeDaemon(client.daemon, network, link.mode, options.runtime);
   }
 
   async check(environment: Environment): Promise<void> {
@@ -340,19 +340,19 @@ export class DockerEngine implements Engine {
     );
   }
 
-  async #ground({ environment, rootLayers }: SandboxSpec): Promise<SandboxGround> {
-    const { client, images, layers } = this.#parts;
+  /** The image that it stands on. */
+  async #ground({ environment, rootLayers }: SandboxSpec): Promise<string> {
+    const { images, layers } = this.#parts;
     const ground = environment.ground?.image;
-    const architecture = ground?.architecture ?? client.daemon.architecture;
     const top = rootLayers.at(-1);
     const made = top === undefined ? undefined : layers.find(top)?.image;
-    if (made !== undefined) return { image: made, architecture };
+    if (made !== undefined) return made;
     const key = ground?.id ?? 'toolbox';
     const known = this.#grounds.get(key);
-    if (known !== undefined) return { image: known, architecture };
+    if (known !== undefined) return known;
     const image = ground === undefined ? await images.toolbox() : await images.groundImage(ground);
     this.#grounds.set(key, image);
-    return { image, architecture };
+    return image;
   }
 
   async connect(sandboxId: string, received?: (chunk: Buffer) => void): Promise<Duplex> {

@@ -56,7 +56,8 @@ export class Roots {
         Image: image,
         Entrypoint: ['/'],
         NetworkDisabled: true,
-        Labels: { [LABEL.owner]: this.#names.owner, [LABEL.role]: 'flatten' },
+        // The image has the labels of the sandbox that it was.
+        Labels: { [LABEL.owner]: this.#names.owner, [LABEL.role]: 'flatten', [LABEL.sandbox]: '' },
       });
       try {
         const files = (await container.export()) as Readable;

@@ -2,7 +2,8 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerInfo } from 'dockerode';
-import { CodesetError } from '../../core/errors.js';
+import type { NetworkMode } from '../../core/environment.js';
+import { CodesetError, failedPrecondition } from '../../core/errors.js';
 import type { SandboxPurpose, SandboxSpec, SandboxStatus } from '../../core/ports/engine.js';
 import type { DockerClient } from './docker-client.js';
 import { saidBy, statusOf } from './docker-errors.js';
@@ -19,6 +20,8 @@ import { type Ulimit, ulimits } from './ulimits.js';
 const MAKING = 'The sandbox could not be made.';
 const REMOVING = 'The sandbox could not be removed.';
 const LISTENS_MS = 20_000;
+/** The exit of init's `network`: init/PROTOCOL.md. */
+const NO_FILTER = 125;
 /** A mount may be busy for a moment after its container has gone. */
 const BUSY_MS = 5000;
 const PURPOSES: readonly SandboxPurpose[] = ['session', 'setup', 'prepare', 'verification', 'side'];
@@ -38,12 +41,6 @@ export interface SandboxParts {
   readonly reserveBytes: number;
   /** In the service's data folder: why sandboxes were ended. */
   readonly endedFolder: string;
-}
-
-/** What a sandbox stands on. */
-export interface SandboxGround {
-  readonly image: string;
-  readonly architecture: string;
 }
 
 export interface FoundSandbox extends SandboxStatus {
@@ -96,15 +93,17 @@ export class Sandboxes {
   }
 
   /** @returns Docker's id of the container. What it leaves half-made after a failure is the caller's to remove. */
-  async make(spec: SandboxSpec, ground: SandboxGround, signal: AbortSignal | undefined): Promise<string> {
+  async make(spec: SandboxSpec, image: string, signal: AbortSignal | undefined): Promise<string> {
     const { client, inits, keeper, layers, link, names, network, runtime } = this.#parts;
+    // Also for an image of another: its programs run by an emulator, init and the kernel's filter need not.
+    const { architecture } = client.daemon;
     const open = spec.network === 'public';
     if (open) await network.ensure();
     const settings = sandboxSettings(spec, {
       names,
-      image: ground.image,
-      architecture: ground.architecture,
-      initFolder: await inits.find(ground.architecture, spec.environment.user),
+      image,
+      architecture,
+      initFolder: await inits.find(architecture, spec.environment.user),
       overlay: overlayOptions({
         mountpoint: keeper.mountpoint,
         lowers: this.#lowers(spec.workspaceLayers),
@@ -123,7 +122,7 @@ export class Sandboxes {
     signal?.throwIfAborted();
     await client.call(MAKING, () => container.start());
     signal?.throwIfAborted();
-    await this.#listens(spec.sandboxId, container.id, signal);
+    await this.#listens(spec, container.id, signal);
     return container.id;
   }
 
@@ -140,7 +139,11 @@ export class Sandboxes {
     return this.#lowers(layerIds);
   }
 
-  async #listens(sandboxId: string, containerId: string, signal: AbortSignal | undefined): Promise<void> {
+  async #listens(
+    { network, sandboxId }: SandboxSpec,
+    containerId: string,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const { client, link } = this.#parts;
     const deadline = Date.now() + LISTENS_MS;
     for (let pause = 1; ; pause = Math.min(pause * 2, 100)) {
@@ -150,16 +153,23 @@ export class Sandboxes {
       } catch (error) {
         signal?.throwIfAborted();
         if (error instanceof CodesetError && error.reason === 'ENGINE_UNAVAILABLE') throw error;
-        if (pause >= 64) await this.#checkRuns(containerId, error);
+        if (pause >= 64) await this.#checkRuns(containerId, network, error);
         if (Date.now() > deadline) throw client.failed(error, MAKING);
         await sleep(pause);
       }
     }
   }
 
-  async #checkRuns(containerId: string, cause: unknown): Promise<void> {
+  async #checkRuns(containerId: string, network: NetworkMode, cause: unknown): Promise<void> {
     const found = await this.#parts.client.find(MAKING, (api) => api.getContainer(containerId).inspect());
     if (found?.State.Running === true) return;
+    if (network === 'public' && found?.State.ExitCode === NO_FILTER) {
+      throw failedPrecondition(
+        'ENGINE_UNSUPPORTED',
+        'Network "public" can\'t be given: what Docker runs sandboxes with has no nf_tables filter, which keeps them from the host and private networks.',
+        { cause },
+      );
+    }
     const said = found === undefined ? 'it is gone' : `exit ${found.State.ExitCode}: ${found.State.Error}`;
     throw new CodesetError('internal', 'ENGINE_FAILED', MAKING, {
       cause: new Error(`init ended at once: ${said}`, { cause }),
@@ -215,6 +225,8 @@ export class Sandboxes {
     }
     for (const container of containers) {
       const status = describe(container);
+      // What was made of a sandbox's image to flatten it carries its label, emptied.
+      if (status.sandboxId === '') continue;
       found.set(status.sandboxId, status);
     }
     return [...found.values()];

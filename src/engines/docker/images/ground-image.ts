@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type Docker from 'dockerode';
@@ -12,7 +13,7 @@ import { GROUND_LABEL, ownLabels, ownRepository, ownTag } from './names.js';
 import { AGENT_HOME, passwdEntries, withAgentGroup, withAgentUser } from './passwd.js';
 
 /** Part of the tag: what is made in another way is another image. */
-const MAKING = 'ground 1';
+const MAKING = 'ground 2';
 
 /**
  * Makes the images that containers are started from: the sample's image with the user `agent` in it, and without
@@ -76,6 +77,11 @@ export class GroundImages {
         const ids = { uid: AGENT_UID, gid: AGENT_UID };
         archive.entry({ name: AGENT_HOME.slice(1), type: 'directory', mode: 0o755, mtime, ...ids });
       }
+      for (const path of await this.#volumes(api, source)) {
+        // Docker makes a folder of a volume that the image has no files for.
+        if (await hasFile(container, path)) continue;
+        archive.entry({ name: path.slice(1), type: 'directory', mode: 0o755, mtime: new Date(0) });
+      }
       archive.finalize();
       await container.putArchive(await buffer(archive), { path: '/' });
       const labels = { ...ownLabels(this.#owner), [GROUND_LABEL]: source };
@@ -94,6 +100,15 @@ export class GroundImages {
       if (made === undefined) throw new Error('the committed image is not there');
       return made;
     });
+  }
+
+  /** Where an image declares volumes. */
+  async #volumes(api: Docker, imageId: string): Promise<readonly string[]> {
+    const { Config } = await api.getImage(imageId).inspect();
+    return Object.keys(Config?.Volumes ?? {})
+      .filter((path) => path.startsWith('/'))
+      .map((path) => posix.normalize(path))
+      .filter((path) => path !== '/');
   }
 
   /** A container that never starts. */
