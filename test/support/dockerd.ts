@@ -2,12 +2,11 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
-import { claimDataFolder, type DataFolder } from './dockerd-data.js';
+import { claimDataFolder, DAEMON_FOLDER, remains, type DataFolder } from './dockerd-data.js';
 import { ensureTestImage } from './test-image.js';
 
 const run = promisify(execFile);
@@ -44,7 +43,8 @@ export interface Dockerd extends AsyncDisposable {
 
 /** Starts one. Give the hook or test that awaits it DOCKER_START_MS. @throws Error with the end of its log. */
 export async function startDockerd(options: DockerdOptions = {}): Promise<Dockerd> {
-  const daemon = new OwnDockerd(await claimDataFolder(), await mkdtemp(join(tmpdir(), 'cs-dk-')), options);
+  const folder = await mkdtemp(DAEMON_FOLDER);
+  const daemon = new OwnDockerd(await claimDataFolder(folder), folder, options);
   try {
     await daemon.start();
     await daemon.removeAll();
@@ -116,7 +116,6 @@ class OwnDockerd implements Dockerd {
     let failed: Error | undefined;
     child.on('error', (error) => (failed = error));
     this.#process = child;
-    if (child.pid !== undefined) await this.#data.heldBy(child.pid);
     for (const end = Date.now() + READY_MS; !(await answers(this.api)); await delay(100)) {
       const gone = failed !== undefined || child.exitCode !== null || child.signalCode !== null;
       if (!gone && Date.now() < end) continue;
@@ -195,7 +194,9 @@ class OwnDockerd implements Dockerd {
     const running = await answers(this.api);
     if (running) await this.removeAll().catch(() => undefined);
     await this.stop();
-    await this.#data.release(join(this.#folder, 'exec'));
+    await this.#data.release();
+    const left = await remains(this.#data.path, this.#folder);
+    if (left.length > 0) console.error(['A Docker daemon of the tests left behind:', ...left].join('\n  '));
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
