@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import type Docker from 'dockerode';
 import { dockerAt } from './docker-host.js';
 import { dockerSource, leftOut, type DockerSource } from './docker-source.js';
 import { startDockerd, type Dockerd } from './dockerd.js';
@@ -32,6 +33,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   // Vitest calls this for each project, and for the root of all of them.
   const notRun = project.isRootProject() ? await words(source) : [];
   say(notRun);
+  const before = new Set(await ourTemporary());
   const folder = await mkdtemp(join(tmpdir(), 'cs-run-'));
   let daemon: Dockerd | undefined;
   let found: Promise<Found> | undefined;
@@ -63,11 +65,41 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     server.closeAllConnections();
     server.close();
     await found?.catch(() => undefined);
-    await daemon?.[Symbol.asyncDispose]();
+    if (daemon !== undefined) {
+      tell('Tests left on the Docker of this run:', await onDocker(daemon.api).catch(() => []));
+      await daemon[Symbol.asyncDispose]();
+    }
     await rm(folder, { recursive: true, force: true });
+    if (project.isRootProject()) {
+      const after = (await ourTemporary()).filter((name) => !before.has(name));
+      tell(`Tests left in ${tmpdir()}, or have there now where several run at once:`, after);
+    }
     // Again, where nobody has to scroll for it.
     say(notRun);
   };
+}
+
+function tell(what: string, left: readonly string[]): void {
+  if (left.length > 0) console.error([what, ...left].join('\n  '));
+}
+
+async function ourTemporary(): Promise<readonly string[]> {
+  return (await readdir(tmpdir())).filter((name) => /^(codeset-|cs-(?!run-))/.test(name)).sort();
+}
+
+/** What carries a service's label. Images of layers are shown by their tags. */
+async function onDocker(api: Docker): Promise<readonly string[]> {
+  const filters = { label: ['codeset.owner'] };
+  const containers = await api.listContainers({ all: true, filters });
+  const { Volumes } = await api.listVolumes({ filters });
+  const networks = await api.listNetworks({ filters });
+  const images = await api.listImages({ filters });
+  return [
+    ...containers.map(({ Id, Names }) => `container ${Names[0] ?? Id}`),
+    ...Volumes.map(({ Name }) => `volume ${Name}`),
+    ...networks.map(({ Name }) => `network ${Name}`),
+    ...images.map(({ Id, RepoTags }) => `image ${RepoTags?.[0] ?? Id}`),
+  ];
 }
 
 /** What does not run here, with the reasons. */
