@@ -430,6 +430,7 @@ export class DockerEngine implements Engine {
     const { client, images, keeper, network, sandboxes } = this.#parts;
     client.onAway = () => undefined;
     this.#watch.close();
+    sandboxes.close();
     await this.#guard.close();
     await this.#freezer.idle();
     await this.#removals.close();

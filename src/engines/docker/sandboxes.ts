@@ -24,6 +24,8 @@ const LISTENS_MS = 20_000;
 const NO_FILTER = 125;
 /** A mount may be busy for a moment after its container has gone. */
 const BUSY_MS = 5000;
+/** Between two attempts at volumes that Docker would not let go. */
+const SWEEP_MS = 30_000;
 const PURPOSES: readonly SandboxPurpose[] = ['session', 'setup', 'prepare', 'verification', 'side'];
 
 /** Below what no layer is: an overlay wants a lower. */
@@ -54,6 +56,8 @@ export interface FoundSandbox extends SandboxStatus {
 export class Sandboxes {
   readonly #parts: SandboxParts;
   #ulimits: readonly Ulimit[] = [];
+  #sweep: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(parts: SandboxParts) {
     this.#parts = parts;
@@ -240,22 +244,38 @@ export class Sandboxes {
         api.getContainer(names.container(sandboxId)).remove({ force: true, v: true }),
       );
     });
-    await this.#removeVolume(names.workspace(sandboxId));
+    await this.#removeVolume(names.workspace(sandboxId), (work) => this.#patiently(work));
     await keeper.init('store', 'remove', this.box(sandboxId));
     await link.remove(sandboxId);
     await rm(this.#ended(sandboxId), { force: true });
   }
 
-  async #removeVolume(name: string): Promise<void> {
+  async #removeVolume(name: string, attempt: (work: () => Promise<void>) => Promise<void>): Promise<void> {
     try {
-      await this.#patiently(async () => {
+      await attempt(async () => {
         await this.#parts.client.find(REMOVING, (api) => api.getVolume(name).remove());
       });
     } catch (error) {
-      // Docker before 25 miscounts who uses a volume when it was away under live-restore; it counts anew at its next
-      // start, which `sweepVolumes` follows.
+      // Docker before 25 miscounts who uses a volume when it was away under live-restore. It counts anew at its next
+      // start, of which nobody need have noticed anything.
       if (!/volume has active mounts/.test(saidBy((error as Error).cause))) throw error;
+      this.#sweepLater();
     }
+  }
+
+  #sweepLater(): void {
+    if (this.#closed || this.#sweep !== undefined) return;
+    this.#sweep = setTimeout(() => {
+      this.#sweep = undefined;
+      this.sweepVolumes().catch(() => this.#sweepLater());
+    }, SWEEP_MS);
+    this.#sweep.unref();
+  }
+
+  /** Ends what runs by itself. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#sweep);
   }
 
   /** Volumes that were left when everything else of their sandboxes went. */
@@ -269,7 +289,7 @@ export class Sandboxes {
     const boxes = (await keeper.init('store', 'list', BOXES)).toString().split('\n');
     const used = new Set(boxes.map((line) => line.trim()));
     for (const { Labels, Name } of Volumes ?? []) {
-      if (!used.has(Labels?.[LABEL.sandbox] ?? '')) await this.#removeVolume(Name);
+      if (!used.has(Labels?.[LABEL.sandbox] ?? '')) await this.#removeVolume(Name, (work) => work());
     }
   }
 
