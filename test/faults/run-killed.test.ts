@@ -10,13 +10,9 @@ import {
   startDockerd,
   TEST_IMAGE,
 } from '../support/docker.js';
-import { dockerdLacks } from '../support/dockerd.js';
 import { cgroupsOf, claimDataFolder, DAEMON_FOLDER, type DataFolder } from '../support/dockerd-data.js';
 
-const lacks = await dockerdLacks();
-if (lacks !== undefined) console.warn(`A daemon of the tests' own can't be started: ${lacks}. NOT TESTED.`);
-
-test.runIf(lacks === undefined)(
+test(
   'what a run of tests that was killed together with its Docker left is taken away by the next, and nothing else',
   { timeout: DOCKER_START_MS + 60_000 },
   async () => {

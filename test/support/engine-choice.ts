@@ -22,6 +22,7 @@ export const DOCKER_ONLY: Readonly<Record<string, string>> = {
   'test/engines/docker-images.test.ts': 'is about its images',
   'test/engines/docker-link.test.ts': 'is about the link through it',
   'test/engines/docker-exec-link.test.ts': 'is about the link through it',
+  'test/engines/docker-neighbours.test.ts': 'is about two services on one',
 };
 
 /** Tests that start a daemon themselves, which takes root, with the reason. */
@@ -29,4 +30,6 @@ export const OWN_DOCKER: Readonly<Record<string, string>> = {
   'test/engines/docker.test.ts': 'stops and kills it',
   'test/engines/docker-build-network.test.ts': 'gives it a network of its own',
   'test/unit/support/dockerd.test.ts': 'is about it',
+  'test/faults/dockerd-killed.test.ts': 'kills it',
+  'test/faults/run-killed.test.ts': 'kills it',
 };

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { compiledScript, type CompiledScript } from '../support/compiled-script.js';
+import { belongings, DOCKER_START_MS, startDockerd } from '../support/docker.js';
+import { extent } from '../support/extent.js';
+import { live } from '../support/life.js';
+import { addSample, register, session } from '../support/service.js';
+import { tempFolder } from '../support/temp-folder.js';
+import { expectWhole, traces, type Traces } from './aftermath.js';
+import { busyRun } from './busy-run.js';
+
+const AGENTS = 3;
+const LONGEST_MS = 4000;
+
+let script: CompiledScript;
+
+beforeAll(async () => {
+  script = await compiledScript('test/e2e/children/serve.ts');
+}, 120_000);
+
+afterAll(async () => {
+  await script?.[Symbol.asyncDispose]();
+});
+
+test.each([{ liveRestore: false }, { liveRestore: true }])(
+  'a Docker killed in the middle of a busy run comes back, and the service with it: %o',
+  { timeout: DOCKER_START_MS + extent(1, 5) * 300_000 },
+  async (options) => {
+    await using daemon = await startDockerd(options);
+    await using folder = await tempFolder();
+    const flags = { engine: 'docker', dockerHost: daemon.host, dockerConfig: 'none' };
+    await using life = await live(script, folder, flags);
+    const { client } = life;
+    await register(client, addSample());
+    const now = () => traces(folder, daemon.api);
+    const { id } = await session(client);
+    await client.sessions.closeSession({ sessionId: id });
+    const before = await now();
+    const fresh = await belongings(daemon.api);
+    // Docker before 25 holds what it miscounted under live-restore until its next start.
+    const meanwhile = async (): Promise<Traces> => {
+      const all = await now();
+      return options.liveRestore ? { ...all, volumes: fresh.volumes } : all;
+    };
+    for (let round = 0; round < extent(1, 5); round++) {
+      const afterMs = Math.round(Math.random() * LONGEST_MS);
+      const over = new AbortController();
+      const busy = busyRun(client, AGENTS, over.signal);
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      await daemon.kill();
+      over.abort();
+      // What waits for Docker (verifications) goes on when it is back.
+      await daemon.start();
+      await busy;
+      // By itself, and without a restart of ours.
+      await expect
+        .poll(() => session(client).then(() => 'made', String), { timeout: 120_000, interval: 500 })
+        .toBe('made');
+      await expectWhole(client, before, meanwhile, `round ${round}: killed after ${afterMs} ms`);
+    }
+    await daemon.stop();
+    await daemon.start();
+    await expect.poll(() => now().catch(String), { timeout: 180_000, interval: 500 }).toEqual(before);
+  },
+);
