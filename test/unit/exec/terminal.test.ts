@@ -190,6 +190,8 @@ test('a terminal goes on while the service is killed, with its size and every by
     const second = await own.open({ ownerId: life.copyOf(`ses_tty_${round}`) });
     void first.end();
     expect(second.get(spec.execId).terminal).toEqual({ rows: 11, columns: 22 });
+    // Typed before stty has run, it would be echoed with a carriage return.
+    await shows(spec, '1\n2\n', second);
     await second.openStdin(spec.execId).write(0, Buffer.from('typed\n'));
     const seen = await read(second, spec.execId);
     expect(seen.exited.exit.code).toBe(9);
