@@ -27,7 +27,7 @@ let session: Session;
 beforeAll(async () => {
   service = await startService();
   client = await CodesetClient.connect({ address: service.address, apiKey: service.adminKey });
-  session = await client.createSession({ environment: { host: true } });
+  session = await client.createSession({ environment: environmentHere() });
 });
 
 afterAll(async () => {
@@ -70,7 +70,7 @@ describe('connecting', () => {
   });
 
   test("an agent's token connects, and is good for its own session only", async () => {
-    await using own = await client.createSession({ environment: { host: true } });
+    await using own = await client.createSession({ environment: environmentHere() });
     expect(own.agentToken).toMatch(/^csk_agent_/);
     await using agent = await CodesetClient.connect({ address: service.address, apiKey: own.agentToken });
     expect((await agent.session(own.id).run('echo $((6 * 7))')).stdout).toBe('42\n');
@@ -112,7 +112,7 @@ describe('sessions', () => {
   });
 
   test('one that is closed twice is closed', async () => {
-    const own = await client.createSession({ environment: { host: true } });
+    const own = await client.createSession({ environment: environmentHere() });
     await own.close();
     await own.close();
     await own[Symbol.asyncDispose]();
@@ -121,7 +121,7 @@ describe('sessions', () => {
 
   test('what it is made from has to be said in one way', async () => {
     expect(await thrown(client.createSession({}))).toBeInstanceOf(TypeError);
-    const both = client.createSession({ sample: 'x', environment: { host: true } });
+    const both = client.createSession({ sample: 'x', environment: environmentHere() });
     expect(await thrown(both)).toBeInstanceOf(TypeError);
     const unknown = await thrown(client.createSession({ sample: 'none-such' }));
     expect(unknown).toBeInstanceOf(NotFoundError);
@@ -431,7 +431,7 @@ describe('shells, forks and snapshots', () => {
 
   test('a word that does not exist is refused by its field before anything is sent', async () => {
     const none = 'nosuch' as 'public';
-    const error = await thrown(client.createSession({ environment: { host: true }, network: none }));
+    const error = await thrown(client.createSession({ environment: environmentHere(), network: none }));
     expect(error).toBeInstanceOf(InvalidArgumentError);
     expect((error as InvalidArgumentError).violations).toEqual([
       { field: 'environment.network', description: '"nosuch" is none of none, public.' },
@@ -441,7 +441,7 @@ describe('shells, forks and snapshots', () => {
   });
 
   test('forks have the files of that moment, an own key each, and are closed together', async () => {
-    await using own = await client.createSession({ environment: { host: true }, env: { A: '1' } });
+    await using own = await client.createSession({ environment: environmentHere(), env: { A: '1' } });
     await own.writeFile('f', 'x');
     const forks = await own.fork({ count: 3, labels: { of: 'fork' }, env: { B: '2' } });
     try {
@@ -467,7 +467,7 @@ describe('shells, forks and snapshots', () => {
   });
 
   test('a snapshot outlives its session; sessions are made from it until it is deleted', async () => {
-    const own = await client.createSession({ environment: { host: true } });
+    const own = await client.createSession({ environment: environmentHere() });
     await own.writeFile('f', 'kept');
     const { snapshotId, sessionId } = await own.snapshot({ labels: { of: 'snapshot' } });
     expect(sessionId).toBe(own.id);
