@@ -1,12 +1,11 @@
 import { StringDecoder } from 'node:string_decoder';
 import { commandEnv } from './command-env.js';
 import type { Environment, Resources } from './environment.js';
-import { INIT, WORKSPACE } from './environment.js';
+import { INIT, WORKSPACE, workspaceOwner } from './environment.js';
 import { failedPrecondition } from './errors.js';
 import { SharedWork } from './keyed.js';
 import { prepared, setupLayerId, type LayerStacks } from './layer-plan.js';
 import type { Engine } from './ports/engine.js';
-import { workspaceOwner } from './trees.js';
 import { SandboxSpent, type WorkResult, type WorkSandbox, type Workshop } from './work-sandbox.js';
 
 /** The set-up commands of an environment may take this long in all, and its prepare commands as well. */
@@ -80,7 +79,7 @@ export class EnvironmentBuilder {
       const { prepare, workdir } = environment;
       await using sandbox = await this.#open('prepare', environment, below.root, below.workspace, given);
       await this.#runAll(sandbox, 'PREPARE', environment, prepare, workdir, tellAll, given);
-      await this.#giveAway(sandbox, workspaceOwner(environment.user), given);
+      await this.#giveAway(sandbox, workspaceOwner(environment), given);
       await sandbox.commit({ root, workspace });
     };
     await this.#share(workspace, make, progress, signal);

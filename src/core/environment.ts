@@ -42,6 +42,11 @@ export interface GroundImage {
   readonly env: Readonly<Record<string, string>>;
   /** `amd64`, `arm64`, … */
   readonly architecture: string;
+  /**
+   * Ids of the environment's user, where it is one of the image's own. Undefined for `agent` and `root`, and in what was
+   * resolved by a version that did not ask: that user's workspace is the agent's.
+   */
+  readonly user?: { readonly uid: number; readonly gid: number };
 }
 
 export type NetworkMode = 'none' | 'public';
@@ -78,3 +83,9 @@ export const INIT = '/run/codeset/init';
 export const AGENT_USER = 'agent';
 /** Numeric ids of the `agent` user inside every sandbox of a host environment. */
 export const AGENT_UID = 1000;
+
+/** The numeric id that a workspace and what is in it belong to, group too: the environment's user's. */
+export function workspaceOwner({ user, ground }: Environment): number {
+  if (user === 'root') return 0;
+  return user === AGENT_USER ? AGENT_UID : (ground?.image?.user?.uid ?? AGENT_UID);
+}

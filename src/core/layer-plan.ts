@@ -35,7 +35,9 @@ export function prepared(environment: Environment, below: LayerStacks): LayerSta
   const { prepare, setupNetwork, env, user, workdir } = environment;
   if (prepare.length === 0) return below;
   const image = environment.ground?.image?.id;
-  const digest = digestOf({ below, prepare, setupNetwork, env, user, workdir, image }).slice(0, 40);
+  // Whose the workspace becomes; undefined where it was always told by the name.
+  const uid = environment.ground?.image?.user?.uid;
+  const digest = digestOf({ below, prepare, setupNetwork, env, user, workdir, image, uid }).slice(0, 40);
   const engine = engineOf(environment);
   return {
     root: [...below.root, idAt(engine, `prepare-root-${digest}`)],

@@ -1,6 +1,6 @@
 import { addAbortSignal } from 'node:stream';
 import type { EnvironmentBuilder } from './environment-builder.js';
-import type { Ground } from './environment.js';
+import { workspaceOwner, type Ground } from './environment.js';
 import { CodesetError } from './errors.js';
 import { EventLog } from './event-log.js';
 import type { EngineRouter } from './engine-router.js';
@@ -14,7 +14,6 @@ import type { Codebase, SampleReader } from './ports/samples.js';
 import type { Storage } from './ports/storage.js';
 import { countOf, environmentOf, type SampleVersion, type StageEvent, type TellStage } from './sample.js';
 import type { Trees } from './trees.js';
-import { workspaceOwner } from './trees.js';
 
 interface Preparation {
   readonly events: EventLog<StageEvent>;
@@ -211,7 +210,7 @@ export class SamplePreparer {
     signal: AbortSignal,
   ): Promise<{ layer: string; commit: string }> {
     const { history, environment } = sample.manifest;
-    const uid = workspaceOwner(environment.user);
+    const uid = workspaceOwner({ ...environment, ground: sample.ground });
     const source =
       sample.repositoryBlob === undefined
         ? `folder:${sample.archiveBlob}`

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Environment, Resources } from './environment.js';
-import { AGENT_UID, WORKSPACE } from './environment.js';
+import { WORKSPACE } from './environment.js';
 import { CodesetError, failedPrecondition } from './errors.js';
 import { SandboxSpent, type WorkResult, type WorkSandbox, type Workshop } from './work-sandbox.js';
 
@@ -339,11 +339,6 @@ ${INIT}git update-ref refs/heads/baseline "$(git commit-tree -m empty "$(git mkt
       signal,
     );
   }
-}
-
-/** Numeric owner of a workspace for an environment's user. */
-export function workspaceOwner(user: string): number {
-  return user === 'root' ? 0 : AGENT_UID;
 }
 
 /** Turns a subject's fault into the error that a caller of diff or apply gets. */

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
-import { AGENT_USER, INIT, type Environment } from './environment.js';
+import { AGENT_USER, INIT, workspaceOwner, type Environment } from './environment.js';
 import { idAt } from './engine-ids.js';
 import type { ExecExit } from './exec.js';
 import { globMatcher } from './glob.js';
@@ -10,7 +10,7 @@ import type { Engine } from './ports/engine.js';
 import type { Grader } from './ports/samples.js';
 import { environmentOf, type SampleVersion } from './sample.js';
 import type { Trees } from './trees.js';
-import { TreeUnusable, workspaceOwner } from './trees.js';
+import { TreeUnusable } from './trees.js';
 import type { VerificationLog } from './verification-log.js';
 import type { Fault, Verdict, Verification } from './verification.js';
 import type { WorkSandbox, Workshop } from './work-sandbox.js';
@@ -162,7 +162,7 @@ export class VerificationJudge {
           ...spec.protectedPaths.map((path) => `:(top,literal)${path.replace(/\/+$/, '')}`),
           ...spec.remove.map((glob) => `:(top,glob)${glob}`),
         ],
-        uid: workspaceOwner(judgedEnvironment(sample).user),
+        uid: workspaceOwner(judgedEnvironment(sample)),
       },
       layer,
       signal,

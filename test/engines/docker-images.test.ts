@@ -428,7 +428,13 @@ describe('the image that sandboxes stand on', () => {
     const name = `${owner}/local:1`;
     await importRoot(ROOT, name);
     const all = images();
-    await all.resolve(environment(name, { user: 'www' }), options);
+    const ground = await all.resolve(environment(name, { user: 'www' }), options);
+    expect(ground.image?.user).toEqual({ uid: 33, gid: 33 });
+    expect((await all.resolve(environment(name), options)).image?.user).toBeUndefined();
+    // What was resolved before ids were told stays as it was.
+    const { user: _, ...earlier } = ground.image ?? expect.fail('no image');
+    const old = { ...environment(name, { user: 'www' }), ground: { engine: 'docker', image: earlier } };
+    expect((await all.resolve(old, options)).image?.user).toBeUndefined();
     await expect(all.resolve(environment(name, { user: 'nobody' }), options)).rejects.toEqual(
       unmet('has no user "nobody"', 'root, www'),
     );

@@ -34,7 +34,7 @@ export class InitFolders {
       this.#made.set(architecture, made);
       made.catch(() => this.#made.delete(architecture));
     }
-    return `${this.#keeper.mountpoint}/init/${await made}/${user === 'root' ? 'root' : 'agent'}`;
+    return `${this.#keeper.mountpoint}/init/${await made}/${user === 'root' || user === 'agent' ? user : 'other'}`;
   }
 
   async #make(architecture: string): Promise<string> {
@@ -46,7 +46,7 @@ export class InitFolders {
         `Images for ${architecture} can't be used: this installation has no codeset-init for it (init/build.sh makes one with CC set to a compiler for it).`,
       );
     }
-    const name = `${createHash('sha256').update(init).digest('hex').slice(0, 12)}-${architecture}`;
+    const name = `${createHash('sha256').update(init).update('agent root other').digest('hex').slice(0, 12)}-${architecture}`;
     const { code } = await this.#keeper.run([
       this.#keeper.initPath,
       'fs',
@@ -57,12 +57,13 @@ export class InitFolders {
     if (code === 0) return name;
     await this.#keeper.init('fs', 'mkdir', '--parents', '--', INITS);
     const pack = tar.pack();
-    for (const user of ['agent', 'root']) {
+    for (const user of ['agent', 'root', 'other']) {
       const at = `${name}/${user}`;
       pack.entry({ name: `${at}/bin/`, type: 'directory', mode: 0o755 });
       pack.entry({ name: `${at}/init`, mode: 0o755 }, init);
       pack.entry({ name: `${at}/bin/as-subject`, type: 'symlink', linkname: '../init' });
-      pack.entry({ name: `${at}/subject`, mode: 0o644 }, `${user}\n`);
+      // An image's own user is told by the verification's environment instead.
+      if (user !== 'other') pack.entry({ name: `${at}/subject`, mode: 0o644 }, `${user}\n`);
     }
     // Last: with it all is there.
     pack.entry({ name: `${name}/whole`, mode: 0o644 }, '1');

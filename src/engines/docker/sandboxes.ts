@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerInfo } from 'dockerode';
-import type { NetworkMode } from '../../core/environment.js';
+import { workspaceOwner, type NetworkMode } from '../../core/environment.js';
 import { CodesetError, failedPrecondition } from '../../core/errors.js';
 import type { SandboxPurpose, SandboxSpec, SandboxStatus } from '../../core/ports/engine.js';
 import type { DockerClient } from './docker-client.js';
@@ -84,7 +84,7 @@ export class Sandboxes {
     const { keeper, layers, reserveBytes } = this.#parts;
     const top = spec.workspaceLayers.at(-1);
     const stored = top === undefined ? undefined : layers.find(top);
-    const owner = ownerInside(spec.environment.user);
+    const owner = workspaceOwner(spec.environment);
     await keeper.init(
       'store',
       'box',
@@ -335,12 +335,6 @@ export class Sandboxes {
 /** Whether a sandbox was not made because there is one already. */
 export function isTaken(error: unknown): boolean {
   return error instanceof KeeperFailure && error.code === 5;
-}
-
-/** Who owns a new workspace: root, the agent, or whom a numeric user names. */
-function ownerInside(user: string): number {
-  if (user === 'root') return 0;
-  return /^\d+$/.test(user) ? Number(user) : 1000;
 }
 
 function describe({ Id, Labels, State }: ContainerInfo): FoundSandbox {

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import type { Environment, Ground, GroundImage } from '../../../core/environment.js';
+import { AGENT_USER, type Environment, type Ground, type GroundImage } from '../../../core/environment.js';
 import { failedPrecondition } from '../../../core/errors.js';
 import { SharedWork } from '../../../core/keyed.js';
 import type { ResolveOptions } from '../../../core/ports/engine.js';
@@ -11,9 +11,10 @@ import { type BuildNetwork, Builder } from './builder.js';
 import { type Collected, Collector, type CollectPolicy, type OwnImage } from './collector.js';
 import { Credentials } from './credentials.js';
 import { readDockerfile } from './dockerfile.js';
-import { checkUser, GroundImages } from './ground-image.js';
+import { userOf, GroundImages } from './ground-image.js';
 import { Leftovers } from './leftovers.js';
 import { ownRepository, ownTag } from './names.js';
+import type { PasswdEntry } from './passwd.js';
 import { type Pause, Puller } from './puller.js';
 import {
   canonicalName,
@@ -62,7 +63,7 @@ export class DockerImages implements Images {
   readonly #leftovers: Leftovers;
   readonly #collector: Collector;
   readonly #making = new SharedWork<string>();
-  readonly #users = new Map<string, ReadonlySet<string>>();
+  readonly #users = new Map<string, readonly PasswdEntry[]>();
   /** When an image was last asked for, in this process. */
   readonly #used = new Map<string, number>();
   #toolbox: Promise<string> | undefined;
@@ -93,17 +94,18 @@ export class DockerImages implements Images {
     const { dockerfile, image } = environment;
     if (image === undefined && dockerfile === undefined) return { engine: 'docker' };
     const earlier = environment.ground?.image;
+    const again = earlier === undefined ? undefined : await this.#again(earlier, options, signal);
     const found =
-      (earlier === undefined ? undefined : await this.#again(earlier, options, signal)) ??
+      again ??
       (dockerfile === undefined
         ? await this.#named(image ?? '', options, signal)
         : await this.#built(dockerfile, environment, options, signal));
     this.#used.set(found.id, Date.now());
-    if (environment.user !== 'agent' && environment.user !== 'root')
-      checkUser(environment.user, await this.#usersOf(found.id), found.name);
+    // What was resolved before ids were asked for stays as it was: its layers are the agent's.
+    const user = again === undefined ? await this.#userOf(environment, found) : earlier?.user;
     await this.groundImage(found);
     signal?.throwIfAborted();
-    return { engine: 'docker', image: found };
+    return { engine: 'docker', image: user === undefined ? found : { ...found, user } };
   }
 
   async groundImage(ground: GroundImage): Promise<string> {
@@ -274,7 +276,13 @@ export class DockerImages implements Images {
     return { ...describe(inspected, undefined, path), name: `Dockerfile ${path} (sha256:${context.digest})` };
   }
 
-  async #usersOf(id: string): Promise<ReadonlySet<string>> {
+  /** Undefined for those that every sandbox has. */
+  async #userOf({ user }: Environment, { id, name }: GroundImage): Promise<GroundImage['user']> {
+    if (user === AGENT_USER || user === 'root') return undefined;
+    return userOf(user, await this.#usersOf(id), name);
+  }
+
+  async #usersOf(id: string): Promise<readonly PasswdEntry[]> {
     const known = this.#users.get(id);
     if (known !== undefined) return known;
     const users = await this.#leftovers.during(() => this.#grounds.users(id));

@@ -3,14 +3,14 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
-import { AGENT_UID } from '../../../core/environment.js';
+import { AGENT_UID, type GroundImage } from '../../../core/environment.js';
 import { CodesetError, failedPrecondition } from '../../../core/errors.js';
 import type { DockerClient } from '../docker-client.js';
 import { statusOf } from '../docker-errors.js';
 import { type FoundFile, hasFile, readFile } from './container-files.js';
 import { daemonEvents, failureIn } from './json-lines.js';
 import { GROUND_LABEL, ownLabels, ownRepository, ownTag } from './names.js';
-import { AGENT_HOME, passwdEntries, withAgentGroup, withAgentUser } from './passwd.js';
+import { AGENT_HOME, type PasswdEntry, passwdEntries, withAgentGroup, withAgentUser } from './passwd.js';
 
 /** Part of the tag: what is made in another way is another image. */
 const MAKING = 'ground 2';
@@ -51,12 +51,12 @@ export class GroundImages {
     });
   }
 
-  /** Names of the users that an image has. @param imageId of an image that is there */
-  async users(imageId: string): Promise<ReadonlySet<string>> {
+  /** The users that an image has, in the order of /etc/passwd. @param imageId of an image that is there */
+  async users(imageId: string): Promise<readonly PasswdEntry[]> {
     return this.#client.call("The image's users could not be read.", (api) =>
       this.#inContainer(api, imageId, async (container) => {
         const passwd = await readFile(container, '/etc/passwd');
-        return new Set(passwdEntries(passwd.text).map(({ name }) => name));
+        return passwdEntries(passwd.text);
       }),
     );
   }
@@ -191,9 +191,13 @@ export class GroundImages {
 }
 
 /** @throws {CodesetError} ENVIRONMENT_UNMET */
-export function checkUser(user: string, users: ReadonlySet<string>, image: string): void {
-  if (user === 'agent' || user === 'root' || users.has(user)) return;
-  const some = [...users].slice(0, 20).join(', ');
+export function userOf(user: string, users: readonly PasswdEntry[], image: string): GroundImage['user'] {
+  const found = users.find(({ name }) => name === user);
+  if (found !== undefined) return { uid: found.uid, gid: found.gid };
+  const some = users
+    .map(({ name }) => name)
+    .slice(0, 20)
+    .join(', ');
   throw failedPrecondition(
     'ENVIRONMENT_UNMET',
     `The image ${image} has no user "${user}": use agent, root${some === '' ? '' : `, or one that it has (${some})`}.`,

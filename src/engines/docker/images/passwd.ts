@@ -6,12 +6,14 @@ export const AGENT_HOME = `/home/${AGENT_USER}`;
 export interface PasswdEntry {
   readonly name: string;
   readonly uid: number;
+  readonly gid: number;
 }
 
 export function passwdEntries(passwd: string): readonly PasswdEntry[] {
   return passwd.split('\n').flatMap((line) => {
-    const [name = '', , uid = ''] = line.split(':');
-    return name !== '' && /^\d+$/.test(uid) ? [{ name, uid: Number(uid) }] : [];
+    const [name = '', , uid = '', gid = ''] = line.split(':');
+    if (name === '' || !/^\d+$/.test(uid)) return [];
+    return [{ name, uid: Number(uid), gid: Number(/^\d+$/.test(gid) ? gid : uid) }];
   });
 }
 

@@ -34,7 +34,7 @@ test('gid 1000 gets a name where it has none', () => {
 test('users are read from whatever the file has', () => {
   const text = '# comment\nroot:x:0:0:::\n\nbroken\n+nis::::::\nwww-data:x:33:33:::\n';
   expect(passwdEntries(text)).toEqual([
-    { name: 'root', uid: 0 },
-    { name: 'www-data', uid: 33 },
+    { name: 'root', uid: 0, gid: 0 },
+    { name: 'www-data', uid: 33, gid: 33 },
   ]);
 });
