@@ -153,7 +153,13 @@ export class VerificationRunner {
       startTime: undefined,
       endTime: undefined,
     };
-    await this.#storage.verifications.insert(verification);
+    try {
+      await this.#storage.verifications.insert(verification);
+    } catch (error) {
+      // Two calls with one request id at once: the second has kept the subject for nothing.
+      if (kept.kind === 'layer') await this.#engine.deleteLayer(kept.layer);
+      throw error;
+    }
     this.#enqueue(verification);
     return verification;
   }
@@ -447,6 +453,8 @@ export class VerificationRunner {
 
   /** Runs again what an earlier life of the service left PENDING or RUNNING, from its kept subject. */
   async recover(): Promise<void> {
+    // Killed between a verdict and what follows it.
+    for (const ended of await this.#storage.verifications.endedWithLayer()) await this.#letGo(ended);
     for (const verification of await this.#storage.verifications.open()) {
       let again = verification;
       if (verification.state === 'RUNNING') {

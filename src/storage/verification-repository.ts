@@ -104,6 +104,16 @@ export class SqlVerificationRepository implements VerificationRepository {
     return rows.map(verificationIn);
   }
 
+  async endedWithLayer(): Promise<readonly Verification[]> {
+    const rows = await this.#db
+      .selectFrom('verifications')
+      .selectAll()
+      .where('state', 'not in', OPEN)
+      .where('kept_kind', '=', 'layer')
+      .execute();
+    return rows.map(verificationIn);
+  }
+
   async references(): Promise<{ readonly blobs: ReadonlySet<string>; readonly layers: ReadonlySet<string> }> {
     const rows = await this.#db
       .selectFrom('verifications')

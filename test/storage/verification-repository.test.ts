@@ -137,6 +137,20 @@ describe('verifications', () => {
     expect(second.next).toBeUndefined();
   });
 
+  test('that have ended and still keep a layer are told, so that it can be let go', async () => {
+    await using open = await freshStorage();
+    const { verifications } = open.storage;
+    const kept = { kind: 'layer', layer: 'l', below: undefined } as const;
+    await verifications.insert(aVerification({ verificationId: 'ver_killed', state: 'PASSED', kept }));
+    await verifications.insert(aVerification({ verificationId: 'ver_runs', state: 'RUNNING', kept }));
+    await verifications.insert(
+      aVerification({ verificationId: 'ver_patch', state: 'FAILED', kept: { kind: 'patch', blob: 'b' } }),
+    );
+    expect((await verifications.endedWithLayer()).map((one) => one.verificationId)).toEqual(['ver_killed']);
+    await verifications.update('ver_killed', { kept: undefined } as Partial<Verification>);
+    expect(await verifications.endedWithLayer()).toEqual([]);
+  });
+
   test('name every blob and layer that is kept for them', async () => {
     await using open = await freshStorage();
     const { verifications } = open.storage;

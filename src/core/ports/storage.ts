@@ -101,6 +101,8 @@ export interface VerificationRepository {
   list(filter: VerificationFilter, page: PageRequest): Promise<Page<Verification>>;
   /** PENDING or RUNNING. */
   open(): Promise<readonly Verification[]>;
+  /** Those that have ended and still refer to a layer that was kept for their run. */
+  endedWithLayer(): Promise<readonly Verification[]>;
   /** Blobs and layers kept for verifications. */
   references(): Promise<{ readonly blobs: ReadonlySet<string>; readonly layers: ReadonlySet<string> }>;
 }
