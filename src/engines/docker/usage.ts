@@ -80,9 +80,10 @@ export class Usage {
     return each;
   }
 
-  async cpuTimeUs(sandboxId: string): Promise<number> {
+  /** Undefined where the container's cgroup is not found. */
+  async cpuTimeUs(sandboxId: string): Promise<number | undefined> {
     const id = this.#ids.get(sandboxId);
-    return (id === undefined ? undefined : await this.#cgroups.counts(id))?.cpuTimeUs ?? 0;
+    return (id === undefined ? undefined : await this.#cgroups.counts(id))?.cpuTimeUs;
   }
 
   async counts(sandboxId: string): Promise<Counts> {

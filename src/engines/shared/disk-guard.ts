@@ -15,7 +15,8 @@ export interface Watched {
 
 export interface DiskGuardOptions {
   readonly everyMs: number;
-  readonly cpuTimeUs: (sandboxId: string) => Promise<number>;
+  /** Undefined where it is not known: that one is looked at every time. */
+  readonly cpuTimeUs: (sandboxId: string) => Promise<number | undefined>;
   /** How much there is in each; what is gone is not in the answer. */
   readonly usage: (uppers: readonly string[]) => Promise<ReadonlyMap<string, DiskUsage>>;
   /** Called once for a sandbox that wrote more than it may. */
@@ -25,7 +26,7 @@ export interface DiskGuardOptions {
 
 interface Entry extends Watched {
   bytes: number;
-  cpuTimeUs: number;
+  cpuTimeUs: number | undefined;
   told: boolean;
 }
 
@@ -34,7 +35,7 @@ const BATCH = 64;
 
 /**
  * Looks from time to time at how much the sandboxes wrote, many at once, and only at those that ran since the
- * last look: who used no CPU wrote nothing.
+ * last look: who is known to have used no CPU wrote nothing.
  */
 export class DiskGuard {
   readonly #options: DiskGuardOptions;
@@ -49,7 +50,7 @@ export class DiskGuard {
   }
 
   watch(watched: Watched): void {
-    this.#watched.set(watched.sandboxId, { ...watched, bytes: 0, cpuTimeUs: -1, told: false });
+    this.#watched.set(watched.sandboxId, { ...watched, bytes: 0, cpuTimeUs: undefined, told: false });
   }
 
   forget(sandboxId: string): void {
@@ -81,7 +82,7 @@ export class DiskGuard {
     for (const entry of [...this.#watched.values()]) {
       if (this.#closed) return;
       const cpuTimeUs = await this.#options.cpuTimeUs(entry.sandboxId);
-      if (cpuTimeUs === entry.cpuTimeUs) continue;
+      if (cpuTimeUs !== undefined && cpuTimeUs === entry.cpuTimeUs) continue;
       entry.cpuTimeUs = cpuTimeUs;
       batch.push(entry);
       if (batch.length < BATCH) continue;
