@@ -26,7 +26,7 @@ import { ContainerStopper } from './container-stopper.js';
 import { DaemonWatch } from './daemon-watch.js';
 import { describeDaemon } from './describe-daemon.js';
 import { DockerClient } from './docker-client.js';
-import { statusOf } from './docker-errors.js';
+import { Grounds } from './grounds.js';
 import { InitFolders } from './init-folders.js';
 import type { Keeper } from './keeper.js';
 import { Layers } from './layers.js';
@@ -74,12 +74,12 @@ export class DockerEngine implements Engine {
   readonly #freezer: Freezer;
   readonly #removals: Removals;
   readonly #watch: DaemonWatch;
-  /** Images that were there when last asked: each question is a call of the daemon's. */
-  readonly #grounds = new Map<string, string>();
+  readonly #grounds: Grounds;
   #closed = false;
 
   private constructor(parts: Parts) {
     this.#parts = parts;
+    this.#grounds = new Grounds(parts.layers, parts.images);
     const { client, keeper, layers, link, names, options, roots, sandboxes } = parts;
     this.maxLayers = mostLayers(keeper.mountpoint);
     this.#usage = new Usage({
@@ -292,20 +292,11 @@ export class DockerEngine implements Engine {
     if (spec.network === 'public' && network.missing !== undefined)
       throw failedPrecondition('ENGINE_UNSUPPORTED', network.missing);
     this.#checkLayers(spec);
-    const known = this.#grounds.size;
-    try {
-      await this.#createOnce(spec, signal);
-    } catch (error) {
-      // Somebody removed the image since.
-      if (known === 0 || statusOf((error as Error).cause) !== 404) throw error;
-      this.#grounds.clear();
-      await this.#createOnce(spec, signal);
-    }
+    await this.#grounds.use(spec, (image) => this.#createOnce(spec, image, signal));
   }
 
-  async #createOnce(spec: SandboxSpec, signal: AbortSignal | undefined): Promise<void> {
+  async #createOnce(spec: SandboxSpec, image: string, signal: AbortSignal | undefined): Promise<void> {
     const { sandboxes } = this.#parts;
-    const ground = await this.#ground(spec);
     await this.#slots.use(async () => {
       signal?.throwIfAborted();
       try {
@@ -315,7 +306,7 @@ export class DockerEngine implements Engine {
         throw error;
       }
       try {
-        const containerId = await sandboxes.make(spec, ground, signal);
+        const containerId = await sandboxes.make(spec, image, signal);
         this.#watchDisk({ sandboxId: spec.sandboxId, containerId, diskBytes: spec.resources.diskBytes });
       } catch (error) {
         await this.destroy(spec.sandboxId).catch(() => undefined);
@@ -338,21 +329,6 @@ export class DockerEngine implements Engine {
       'A layer that the sandbox is made of is missing: prepare the sample again.',
       { cause: new Error(missing) },
     );
-  }
-
-  /** The image that it stands on. */
-  async #ground({ environment, rootLayers }: SandboxSpec): Promise<string> {
-    const { images, layers } = this.#parts;
-    const ground = environment.ground?.image;
-    const top = rootLayers.at(-1);
-    const made = top === undefined ? undefined : layers.find(top)?.image;
-    if (made !== undefined) return made;
-    const key = ground?.id ?? 'toolbox';
-    const known = this.#grounds.get(key);
-    if (known !== undefined) return known;
-    const image = ground === undefined ? await images.toolbox() : await images.groundImage(ground);
-    this.#grounds.set(key, image);
-    return image;
   }
 
   async connect(sandboxId: string, received?: (chunk: Buffer) => void): Promise<Duplex> {
