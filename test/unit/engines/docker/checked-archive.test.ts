@@ -4,7 +4,7 @@ import tar from 'tar-stream';
 import { describe, expect, test } from 'vitest';
 import { CheckedArchive } from '../../../../src/engines/docker/checked-archive.js';
 
-type Entry = readonly [tar.Header, string?];
+type Entry = readonly [Partial<tar.Header> & Pick<tar.Header, 'name'>, string?];
 
 async function checked(...entries: readonly Entry[]): Promise<readonly tar.Header[]> {
   const pack = tar.pack();
