@@ -37,7 +37,7 @@ describe('an archive that a daemon is to unpack', () => {
     ['links out of it', [{ name: 'h', type: 'link', linkname: '../f' }]],
     ['makes its top a file', [{ name: './', type: 'symlink', linkname: '/' }]],
   ])('is refused when one of its names %s', async (_what, ...entries) => {
-    await expect(checked(...entries)).rejects.toMatchObject({
+    await expect(checked(...(entries as Entry[]))).rejects.toMatchObject({
       kind: 'invalid-argument',
       reason: 'INVALID_ARCHIVE',
     });
