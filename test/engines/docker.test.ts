@@ -212,6 +212,27 @@ describe('the Docker engine', () => {
     );
 
     test(
+      'root in a sandbox can’t lead its link to another’s init, nor write where it lay',
+      async () => {
+        await engine.close();
+        engine = await at.open({ link: 'socket' });
+        await engine.create(spec('a'));
+        const planted = await sh(
+          engine,
+          'a',
+          `cd /run/codeset-link/d && hostname >/workspace/name && rm -f init.sock
+           ln -s ../../keeper/init.sock init.sock || ln -s ../keeper/init.sock init.sock || touch f || mkdir g`,
+          'root',
+        );
+        expect(planted.code).not.toBe(0);
+        await engine.close();
+        engine = await at.open({ link: 'socket' });
+        expect((await sh(engine, 'a', 'hostname | cmp - /workspace/name', 'root')).code).toBe(0);
+      },
+      SLOW_MS,
+    );
+
+    test(
       'a sandbox that an earlier life left paused goes on',
       async () => {
         await engine.create(spec('cold'));

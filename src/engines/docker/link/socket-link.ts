@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { connectToInit } from '../../shared/init-socket.js';
@@ -9,8 +9,14 @@ import type { Link, LinkedContainer, LinkSettings } from '../parts.js';
 const CLOSED = '/run/codeset-link';
 const INSIDE = `${CLOSED}/d`;
 const SOCKET = 'init.sock';
+/** Of a sandbox's folder, what is mounted in it until its init listens. */
+const MOUNTED = 'd';
 
-/** For a daemon that shares this machine: a folder of ours is seen inside, where init listens on a socket. */
+/**
+ * For a daemon that shares this machine: init listens on a socket in a folder of ours that is seen inside. Before
+ * anything of the sandbox runs the socket is moved to where nothing inside can reach it, and the folder is removed:
+ * the sandbox's root could put a link to another's socket there, or files that nobody counts.
+ */
 export class SocketLink implements Link {
   readonly mode = 'socket';
   readonly #names: Names;
@@ -21,20 +27,36 @@ export class SocketLink implements Link {
 
   async prepare(sandboxId: string): Promise<LinkSettings> {
     const folder = this.#names.socketFolder(sandboxId);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
     // Of an init that ended: another can't listen there.
-    await rm(join(folder, SOCKET), { force: true });
+    await rm(folder, { recursive: true, force: true });
+    const mounted = join(folder, MOUNTED);
+    await mkdir(mounted, { recursive: true, mode: 0o700 });
     return {
       initArguments: ['--listen', `${INSIDE}/${SOCKET}`],
       env: [],
-      mounts: [{ Type: 'bind', Source: folder, Target: INSIDE, BindOptions: { Propagation: 'rprivate' } }],
+      mounts: [{ Type: 'bind', Source: mounted, Target: INSIDE, BindOptions: { Propagation: 'rprivate' } }],
       tmpfs: { [CLOSED]: 'rw,nosuid,nodev,noexec,mode=0700,size=16k' },
       openStdin: false,
     };
   }
 
-  open({ sandboxId }: LinkedContainer, received?: (chunk: Buffer) => void): Promise<Duplex> {
-    return connectToInit(join(this.#names.socketFolder(sandboxId), SOCKET), received);
+  async open({ sandboxId }: LinkedContainer, received?: (chunk: Buffer) => void): Promise<Duplex> {
+    return connectToInit(await this.#closedOff(this.#names.socketFolder(sandboxId)), received);
+  }
+
+  /** The socket's path, once the sandbox can't reach it. Whoever was killed in the middle of it left it to be gone on with. */
+  async #closedOff(folder: string): Promise<string> {
+    const socket = join(folder, SOCKET);
+    const mounted = join(folder, MOUNTED);
+    if (!(await isSocket(socket))) {
+      if (await isSocket(join(mounted, SOCKET))) {
+        await rename(join(mounted, SOCKET), socket).catch(unlessMissing);
+      }
+      // Also when another call moved it meanwhile.
+      if (!(await isSocket(socket))) throw new Error(`init does not listen at ${socket}`);
+    }
+    await rmdir(mounted).catch(unlessMissing);
+    return socket;
   }
 
   async remove(sandboxId: string): Promise<void> {
@@ -44,4 +66,16 @@ export class SocketLink implements Link {
   async prepared(): Promise<readonly string[]> {
     return readdir(this.#names.run).catch(() => []);
   }
+}
+
+/** False for a link to one. */
+async function isSocket(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (found) => found.isSocket(),
+    () => false,
+  );
+}
+
+function unlessMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
 }
