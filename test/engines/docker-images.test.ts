@@ -517,6 +517,18 @@ describe('a Dockerfile', () => {
     ).rejects.toEqual(unmet('There is no image', 'missing:1'));
   });
 
+  test('has nothing fetched by the daemon itself, whatever the network of its steps', async () => {
+    const base = `${owner}/fetching:1`;
+    await importRoot(ROOT, base, ['ONBUILD ADD http://127.0.0.1:9/x /x']);
+    const resolve = (text: string): Promise<Ground> =>
+      images().resolve(built(), { ...options, files: files({ 'docker/Dockerfile': text }) });
+    const said = 'setup_network: public';
+    await expect(resolve(`FROM ${base}\n`)).rejects.toEqual(unmet(`by ONBUILD of ${base}`, said));
+    const direct = `FROM ${TEST_IMAGE}\nADD http://127.0.0.1:9/x /x\n`;
+    await expect(resolve(direct)).rejects.toEqual(unmet('ADD http://127.0.0.1:9/x', said));
+    await expect(resolve('ARG BASE\nFROM $BASE\n')).rejects.toEqual(unmet('known only at the build'));
+  });
+
   test('that is not there, is no Dockerfile, or comes with too much is refused', async () => {
     const resolve = (entries: Readonly<Record<string, ImageFile>>, changes = {}): Promise<Ground> =>
       images(changes).resolve(built(), { ...options, files: files(entries) });

@@ -545,7 +545,9 @@ export interface Environment {
    * A Dockerfile in the sample's folder. Empty for none. Not allowed in
    * CreateSession, which sends no folder. It is built once for the same files,
    * by Docker's classic builder; its context is the folder without
-   * `verification/` and `solution/`, at most 256 MiB.
+   * `verification/` and `solution/`, at most 256 MiB. What ADD takes may be
+   * neither a URL nor begin with a variable, since Docker itself would fetch it
+   * past `setup_network`: use RUN curl with NETWORK_MODE_PUBLIC.
    */
   dockerfile: string;
   /**

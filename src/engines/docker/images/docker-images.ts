@@ -10,7 +10,7 @@ import { readBuildContext } from './build-context.js';
 import { type BuildNetwork, Builder } from './builder.js';
 import { type Collected, Collector, type CollectPolicy, type OwnImage } from './collector.js';
 import { Credentials } from './credentials.js';
-import { readDockerfile } from './dockerfile.js';
+import { fetchedByTrigger, readDockerfile } from './dockerfile.js';
 import { userOf, GroundImages } from './ground-image.js';
 import { Leftovers } from './leftovers.js';
 import { ownRepository, ownTag } from './names.js';
@@ -266,8 +266,20 @@ export class DockerImages implements Images {
     }
     const max = this.#options.maxContextBytes ?? 256 * 1024 ** 2;
     const context = await readBuildContext(files, path, max);
-    for (const { image } of readDockerfile(context.dockerfile).bases)
-      if (image !== undefined && !isImageId(image)) await this.#named(image, options, signal);
+    const { bases, fetched } = readDockerfile(context.dockerfile);
+    refuseFetching(path, fetched);
+    for (const { image } of bases) {
+      if (image === undefined) {
+        throw failedPrecondition(
+          'ENVIRONMENT_UNMET',
+          `The Dockerfile ${path} stands on an image whose name is known only at the build: name it in FROM, or give its ARG a default.`,
+        );
+      }
+      const base = await this.#named(image, options, signal);
+      const triggers = (await this.#inspect(base.id))?.Config?.OnBuild as
+        readonly string[] | null | undefined;
+      refuseFetching(`${path}, by ONBUILD of ${image},`, (triggers ?? []).flatMap(fetchedByTrigger));
+    }
     const order = { context, path, network: environment.setupNetwork };
     const id = await this.#builder.build(order, options.progress, signal);
     const inspected = await this.#inspect(id);
@@ -302,6 +314,16 @@ export class DockerImages implements Images {
       api.getImage(name).inspect(),
     );
   }
+}
+
+/** The daemon fetches such by itself, with all that its host can reach, whatever the network of the build. */
+function refuseFetching(whose: string, fetched: readonly string[]): void {
+  const [source] = fetched;
+  if (source === undefined) return;
+  throw failedPrecondition(
+    'ENVIRONMENT_UNMET',
+    `The Dockerfile ${whose} has ADD ${source.slice(0, 200)}, which is or may be a URL: put the file into the sample's folder, or fetch it by RUN curl with setup_network: public.`,
+  );
 }
 
 function describe(

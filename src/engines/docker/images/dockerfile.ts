@@ -8,6 +8,8 @@ export interface DockerfileBase {
 export interface ReadDockerfile {
   /** Of images that stages stand on or copy from, without stages of its own and `scratch`. */
   readonly bases: readonly DockerfileBase[];
+  /** What ADD takes, also behind ONBUILD, that is or may be a URL: the daemon itself would fetch it. As written. */
+  readonly fetched: readonly string[];
   /** The same file with a label behind each FROM, so that every step's image says whose it is. */
   readonly labelled: (labels: Readonly<Record<string, string>>) => string;
 }
@@ -19,10 +21,23 @@ interface Instruction {
   readonly end: number;
 }
 
+/** The ends of lines that go on, by the file's escape character. */
+interface Continued {
+  readonly backslash: RegExp;
+  readonly backtick: RegExp;
+}
+
+const CONTINUED: Continued = { backslash: /\\[ \t]*$/, backtick: /`[ \t]*$/ };
+const CONTINUED_UNESCAPED: Continued = { backslash: /(?<!\\)\\[ \t]*$/, backtick: /(?<!`)`[ \t]*$/ };
+/** With one that JavaScript does not count and the builder does. */
+const WHITESPACE = /[\s\u0085]+/;
+
+const SCHEMES = ['http://', 'https://', 'ftp://', 'git://', 'git@', 'ssh://'];
+
 /** @param text a Dockerfile as the classic builder reads it: without here-documents */
 export function readDockerfile(text: string): ReadDockerfile {
   const lines = text.replaceAll('\r\n', '\n').split('\n');
-  const instructions = instructionsOf(lines);
+  const instructions = instructionsOf(lines, CONTINUED);
   const firstFrom = instructions.findIndex(({ word }) => word === 'FROM');
   const variables = new Map<string, string>();
   for (const { word, rest } of instructions.slice(0, Math.max(0, firstFrom))) {
@@ -46,6 +61,14 @@ export function readDockerfile(text: string): ReadDockerfile {
   }
   return {
     bases: [...bases.values()],
+    // Daemons differ in what an escaped escape at a line's end means: nothing may hide in either reading.
+    fetched: [
+      ...new Set(
+        [instructions, instructionsOf(lines, CONTINUED_UNESCAPED)].flatMap((read) =>
+          read.flatMap(({ word, rest }) => fetchedBy(word, rest)),
+        ),
+      ),
+    ],
     labelled: (labels) => {
       const line = `LABEL ${Object.entries(labels)
         .map(([key, value]) => `${key}=${value}`)
@@ -63,9 +86,53 @@ export function readDockerfile(text: string): ReadDockerfile {
   }
 }
 
-function instructionsOf(lines: readonly string[]): readonly Instruction[] {
-  const escape = escapeOf(lines);
-  const continued = escape === '`' ? /`[ \t]*$/ : /\\[ \t]*$/;
+/**
+ * @param trigger an instruction, as in an image's OnBuild
+ * @returns what of it the daemon would fetch by itself, as `ReadDockerfile.fetched`
+ */
+export function fetchedByTrigger(trigger: string): readonly string[] {
+  return instructionsOf([trigger], CONTINUED).flatMap(({ word, rest }) => fetchedBy(word, rest));
+}
+
+function fetchedBy(word: string, rest: string): readonly string[] {
+  if (word === 'ONBUILD') return fetchedByTrigger(rest);
+  return word === 'ADD' ? sourcesOf(rest).filter((source) => mayBeUrl(source)) : [];
+}
+
+/** Of an ADD; more than it has where it can be read in several ways. */
+function sourcesOf(rest: string): readonly string[] {
+  const sources = rest.split(WHITESPACE).filter((part) => part !== '' && !part.startsWith('--'));
+  const list = sources.slice(0, -1);
+  for (let at = rest.indexOf('['); at >= 0; at = rest.indexOf('[', at + 1)) {
+    const parsed = asStrings(rest.slice(at));
+    if (parsed !== undefined) list.push(...parsed.slice(0, -1));
+  }
+  return list;
+}
+
+function asStrings(json: string): readonly string[] | undefined {
+  try {
+    const parsed: unknown = JSON.parse(json);
+    if (!Array.isArray(parsed)) return undefined;
+    return parsed.filter((part): part is string => typeof part === 'string');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Variables are known only at the build: what begins with one may come to be anything. */
+function mayBeUrl(written: string): boolean {
+  // The builder takes quotes and escapes away; a list's bracket may be in front where words were cut.
+  const text = written.replaceAll(/["'`\\[]/g, '').toLowerCase();
+  if (text.includes('://')) return true;
+  const [known = '', ...unknown] = text.split('$');
+  return SCHEMES.some(
+    (scheme) => known.startsWith(scheme) || (unknown.length > 0 && scheme.startsWith(known)),
+  );
+}
+
+function instructionsOf(lines: readonly string[], ends: Continued): readonly Instruction[] {
+  const continued = escapeOf(lines) === '`' ? ends.backtick : ends.backslash;
   const instructions: Instruction[] = [];
   let partial = '';
   for (const [index, line] of lines.entries()) {
@@ -76,7 +143,7 @@ function instructionsOf(lines: readonly string[]): readonly Instruction[] {
       partial += line.replace(continued, ' ');
       continue;
     } else partial += line;
-    const [, word = '', rest = ''] = /^\s*(\S+)\s*([\s\S]*)$/.exec(partial) ?? [];
+    const [, word = '', rest = ''] = /^[\s\u0085]*([^\s\u0085]+)[\s\u0085]*([\s\S]*)$/.exec(partial) ?? [];
     if (word !== '') instructions.push({ word: word.toUpperCase(), rest, end: index });
     partial = '';
   }

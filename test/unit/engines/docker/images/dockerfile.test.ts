@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readDockerfile } from '../../../../../src/engines/docker/images/dockerfile.js';
+import { fetchedByTrigger, readDockerfile } from '../../../../../src/engines/docker/images/dockerfile.js';
 
 function basesOf(text: string): readonly (string | undefined)[] {
   return readDockerfile(text).bases.map(({ image }) => image);
@@ -43,4 +43,50 @@ test('another escape character is heeded', () => {
 test('an empty file, and one without FROM, have no images', () => {
   expect(basesOf('')).toEqual([]);
   expect(basesOf('RUN x')).toEqual([]);
+});
+
+function fetched(...lines: readonly string[]): readonly string[] {
+  return readDockerfile(['FROM a', ...lines].join('\n')).fetched;
+}
+
+test.each([
+  'ADD http://127.0.0.1/x /x',
+  'add HTTPS://example.org/x /x',
+  'ADD ftp://example.org/x /x',
+  'ADD git@example.org:a/b.git /x',
+  'ADD --chown=1:1 file.txt http://10.0.0.1/x /x/',
+  'ADD ["http://169.254.169.254/", "/x"]',
+  'ADD ["\\u0068ttp://127.0.0.1/", "/x"]',
+  'ADD --chown="a b" ["\\u0068ttp\\u003a//127.0.0.1/", "/x"]',
+  'ADD "ht"tp://127.0.0.1/x /x',
+  'ADD ht\\tp://127.0.0.1/x /x',
+  'ADD $SOURCE /x',
+  'ADD ${SOURCE:-file.txt} /x',
+  'ADD ht${REST} /x',
+  'ADD ["$SOURCE", "/x"]',
+  'ONBUILD ADD http://127.0.0.1/x /x',
+  'RUN a \\\nb\nADD \\\n  # a comment\n  http://127.0.0.1/x \\\n  /x',
+  'RUN a \\\\\nADD http://127.0.0.1/x /x',
+  '\u0085ADD\u0085http://127.0.0.1/x /x',
+])('%j has the daemon fetch, or may', (line) => {
+  expect(fetched(line)).not.toEqual([]);
+});
+
+test('what ADD takes from the sample is no fetching, nor is a URL in another instruction', () => {
+  const lines = [
+    'ADD file.txt $HOME/x',
+    'ADD --chown=$USER:$USER ["a file", "another", "$HOME"]',
+    'ADD app-$VERSION.tar.gz ./b ${HOME}',
+    'RUN a \\\n  add http://example.org/x y',
+    'RUN curl http://example.org/x',
+    'ENV ADD=http://example.org',
+    'ONBUILD RUN curl http://example.org/x',
+    'COPY a b',
+  ];
+  expect(fetched(...lines)).toEqual([]);
+});
+
+test("a base image's trigger that has the daemon fetch is told", () => {
+  expect(fetchedByTrigger('ADD http://127.0.0.1/x /x')).toEqual(['http://127.0.0.1/x']);
+  expect(fetchedByTrigger('ADD . /x')).toEqual([]);
 });
