@@ -4,9 +4,12 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VerificationState } from '../../gen/codeset/v1/verification.js';
 import { packFolder } from '../../src/samples/pack.js';
+import { DOCKER_START_MS } from '../support/docker.js';
+import { engineHere } from '../support/engine-here.js';
 import { extent } from '../support/extent.js';
 import { judge } from '../support/judging.js';
 import { register, session, startService, type TestService } from '../support/service.js';
+import { standInFor, type Toolchain } from '../support/stand-in.js';
 
 const EXAMPLES = resolve(import.meta.dirname, '../../samples/examples');
 const names = readdirSync(EXAMPLES);
@@ -15,7 +18,7 @@ let service: TestService;
 
 beforeAll(async () => {
   service = await startService();
-}, 60_000);
+}, DOCKER_START_MS);
 
 afterAll(async () => {
   await service?.[Symbol.asyncDispose]();
@@ -27,8 +30,9 @@ test('there are at least six examples', () => {
 
 describe.each(names)('%s', (sampleId) => {
   beforeAll(async () => {
+    if (engineHere() === 'docker') await bringImage(sampleId);
     await register(service.admin, packFolder(join(EXAMPLES, sampleId)) as AsyncIterable<Buffer>);
-  }, 60_000);
+  }, 300_000);
 
   test('an untouched session FAILED', { timeout: 300_000 }, async () => {
     for (let run = 0; run < extent(1, 3); run++) {
@@ -47,3 +51,15 @@ describe.each(names)('%s', (sampleId) => {
     }
   });
 });
+
+/** What an example's image has beside the test image's programs is what it says that it requires of a host. */
+async function bringImage(sampleId: string): Promise<void> {
+  const manifest = await readFile(join(EXAMPLES, sampleId, 'sample.yaml'), 'utf8');
+  const image = /^ {2}image: (\S+)$/m.exec(manifest)?.[1];
+  if (image === undefined) throw new Error(`${sampleId} names no image.`);
+  const requires = /requires: \[(.*)\]/.exec(manifest)?.[1]?.split(/, */) ?? [];
+  await standInFor(
+    image,
+    requires.filter((name): name is Toolchain => name === 'node' || name === 'go'),
+  );
+}

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -7,7 +6,9 @@ import type { ForkSessionResponse } from '../../gen/codeset/v1/session_service.j
 import { SessionState, type Session } from '../../gen/codeset/v1/session.js';
 import { VerificationState } from '../../gen/codeset/v1/verification.js';
 import { refusal } from '../rpc/client.js';
+import { DOCKER_START_MS } from '../support/docker.js';
 import { environmentHere } from '../support/engine-here.js';
+import { keptLayers, killSandbox } from '../support/engine-parts.js';
 import {
   addSample,
   hostSession,
@@ -23,7 +24,7 @@ let service: TestService;
 beforeAll(async () => {
   service = await startService({ maxSessions: '20' });
   await register(service.admin, addSample());
-}, 120_000);
+}, DOCKER_START_MS);
 
 afterEach(async () => {
   await service.admin.sessions.closeSessions({ all: true });
@@ -35,7 +36,7 @@ afterEach(async () => {
 afterAll(() => service?.[Symbol.asyncDispose]());
 
 async function snapshotLayers(): Promise<readonly string[]> {
-  return (await readdir(join(service.dataDir, 'layers'))).filter((name) => name.includes('snap-'));
+  return (await keptLayers(service.dataDir)).filter((name) => name.includes('snap-'));
 }
 
 type Fork = Parameters<TestService['admin']['sessions']['forkSession']>[0];
@@ -345,7 +346,7 @@ test('a session whose sandbox was lost is a clear error, and so is a sample that
   const { snapshot } = await admin.sessions.createSnapshot({ sessionId: id });
   // The end of PID 1 is the end of the sandbox.
   const { session: shown } = await admin.sessions.getSession({ sessionId: id });
-  await kill(join(service.dataDir, '../run'), shown?.sessionId ?? '');
+  await killSandbox(service.dataDir, join(service.dataDir, '../run'), shown?.sessionId ?? '');
   await expect
     .poll(async () => (await admin.sessions.getSession({ sessionId: id })).session?.state)
     .toBe(SessionState.ERROR);
@@ -358,10 +359,3 @@ test('a session whose sandbox was lost is a clear error, and so is a sample that
     text: expect.stringContaining(snapshot?.snapshotId ?? '-') as string,
   });
 });
-
-/** Ends a session's init from the host. */
-async function kill(runDir: string, sessionId: string): Promise<void> {
-  const [owner = ''] = await readdir(runDir);
-  const file = join(runDir, owner, 'boxes', sessionId.replace(/^ses_/, 'box_'), 'process');
-  process.kill(Number((await readFile(file, 'utf8')).split(' ')[0]), 'SIGKILL');
-}

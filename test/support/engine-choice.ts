@@ -3,13 +3,14 @@ export const ALSO_ON_DOCKER = [
   'test/e2e/spine.test.ts',
   'test/e2e/shells.test.ts',
   'test/e2e/swe-bench.test.ts',
+  'test/e2e/examples.test.ts',
+  'test/e2e/fork.test.ts',
 ];
 
 /** Tests that need the local engine, with the reason; all others run on Docker where CODESET_TEST_ENGINE says so. */
 export const LOCAL_ONLY: Readonly<Record<string, string>> = {
   'test/engines/local.test.ts': 'is about it',
   'test/e2e/two-engines.test.ts': 'is about it beside another',
-  'test/e2e/fork.test.ts': "looks into its folders for layers, and kills a sandbox's first process by them",
   'test/e2e/leftovers.test.ts': "looks into its folders; Docker's are looked at in test/faults",
   'test/e2e/fork-restart.test.ts': "looks into its folders; Docker's are looked at in test/faults",
   'test/e2e/isolation.test.ts':

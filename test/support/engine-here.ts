@@ -1,5 +1,5 @@
 import { inject } from 'vitest';
-import { TEST_IMAGE, dockerAt, sharedDocker } from './docker.js';
+import { TEST_IMAGE, sharedDocker } from './docker.js';
 import { engineHere, type EngineName } from './engine-name.js';
 
 export { engineHere, type EngineName } from './engine-name.js';
@@ -28,19 +28,4 @@ export function environmentHere(...requires: readonly string[]): {
   image: string;
 } {
   return { host: { requires: [...requires] }, image: TEST_IMAGE };
-}
-
-/**
- * Lets a sample that names an image of a registry be prepared where none is reached: its reference is given to the test
- * image, on a Docker of the tests' own; elsewhere the image is pulled.
- */
-export async function standInFor(reference: string): Promise<void> {
-  const { host, own } = await sharedDocker();
-  if (!own) return;
-  const at = reference.lastIndexOf(':');
-  const tagged = at > reference.lastIndexOf('/');
-  const repo = tagged ? reference.slice(0, at) : reference;
-  await dockerAt(host)
-    .getImage(TEST_IMAGE)
-    .tag({ repo, tag: tagged ? reference.slice(at + 1) : 'latest' });
 }

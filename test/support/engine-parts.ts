@@ -1,0 +1,41 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { extract } from 'tar-stream';
+import { ownerOf, sharedDocker } from './docker.js';
+import { engineHere } from './engine-here.js';
+
+// What a test sees of the run's engine behind the service's back.
+
+/** Ids of the layers that a service keeps. */
+export async function keptLayers(dataDir: string): Promise<readonly string[]> {
+  if (engineHere() === 'local') return readdir(join(dataDir, 'layers'));
+  const { api } = await sharedDocker();
+  const keeper = api.getContainer(`codeset-${ownerOf(dataDir)}-keeper`);
+  const entries = (await keeper.getArchive({ path: '/store/l' })).pipe(extract());
+  const found: string[] = [];
+  for await (const entry of entries) {
+    const parts: Buffer[] = [];
+    for await (const part of entry as AsyncIterable<Buffer>) parts.push(part);
+    if (!/^l\/[^./][^/]*\/layer\.json$/.test(entry.header.name)) continue;
+    found.push((JSON.parse(Buffer.concat(parts).toString()) as { layerId: string }).layerId);
+  }
+  return found;
+}
+
+/** Ends the first process of a session's sandbox, which is the end of the sandbox. */
+export async function killSandbox(dataDir: string, runDir: string, sessionId: string): Promise<void> {
+  const box = sessionId.replace(/^ses_/, 'box_');
+  if (engineHere() === 'local') {
+    const [owner = ''] = await readdir(runDir);
+    const file = join(runDir, owner, 'boxes', box, 'process');
+    process.kill(Number((await readFile(file, 'utf8')).split(' ')[0]), 'SIGKILL');
+    return;
+  }
+  const { api } = await sharedDocker();
+  const filters = { label: [`codeset.owner=${ownerOf(dataDir)}`, 'codeset.sandbox'] };
+  const found = (await api.listContainers({ filters })).find(({ Labels }) =>
+    Labels['codeset.sandbox']?.endsWith(box),
+  );
+  if (found === undefined) throw new Error(`There is no container of ${sessionId}.`);
+  await api.getContainer(found.Id).kill();
+}
