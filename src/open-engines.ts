@@ -6,7 +6,10 @@ import { EngineSlot } from './core/engine-slot.js';
 import { CodesetError, failedPrecondition } from './core/errors.js';
 import type { Engine } from './core/ports/engine.js';
 import type { Log } from './core/ports/log.js';
+import { removeBelongings } from './engines/docker/belongings.js';
+import { DockerClient } from './engines/docker/docker-client.js';
 import { DockerEngine } from './engines/docker/docker-engine.js';
+import { Names } from './engines/docker/names.js';
 import type { DockerEngineOptions } from './engines/docker/options.js';
 import { LocalEngine } from './engines/local/local-engine.js';
 import { initBinary, initBinaryFor } from './init-binary.js';
@@ -113,6 +116,16 @@ export async function dockerOptions(config: ServerConfig, log: Log): Promise<Doc
     ...(config.dockerConfig === undefined ? {} : { configDir: config.dockerConfig }),
     ...(config.toolboxImage === undefined ? {} : { toolboxImage: config.toolboxImage }),
   };
+}
+
+/**
+ * For a service that has stopped and will not come back, whose data folder still stands: removes what it keeps in
+ * Docker between its lives. Its sandboxes must be closed.
+ * @throws CodesetError when Docker went meanwhile; the sentence says what is left
+ */
+export async function removeFromDocker(config: ServerConfig, log: Log): Promise<void> {
+  const { address, dataDir, runDir, tls } = await dockerOptions(config, log);
+  await removeBelongings(await DockerClient.open(address, tls), new Names(dataDir, runDir));
 }
 
 async function certificates(folder: string): Promise<NonNullable<DockerEngineOptions['tls']>> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Connection } from '../client/connection.js';
 import { ExecCall } from '../client/exec-call.js';
 import { prepared, registerSample } from '../client/registration.js';
-import type { Verification } from '../client/types.js';
+import type { Sample, Verification } from '../client/types.js';
 import { watchVerification } from '../client/verification-watch.js';
 import {
   exitReason,
@@ -28,9 +28,10 @@ export async function workingDay(connection: Connection, folder: string, story: 
   story.step('Register a sample: a codebase, a task, and hidden tests');
   const registered = await registerSample(samples, packFolder(folder));
   if (registered.sample === undefined) throw new Error('The server answered without a sample.');
-  const sample = await prepared(samples, registered.sample);
+  // Pulling an image takes its time, and says how far it is.
+  const sample = await prepared(samples, registered.sample, ({ message }) => story.quiet(message));
   if (sampleState(sample.state) !== 'READY')
-    throw new Error(`The sample could not be prepared: ${sample.error}`);
+    throw new Error(`The sample could not be prepared: ${sample.error}${aboutImage(sample)}`);
   story.say(`${sample.dataset}/${sample.sampleId}@${sample.version} is READY: ${sample.description}`);
   const task = (await readFile(join(folder, 'task.md'), 'utf8')).trim().split('\n');
   story.say('The task that an agent gets:');
@@ -51,7 +52,7 @@ export async function workingDay(connection: Connection, folder: string, story: 
 
   try {
     story.step('Run commands; their output streams in as it is written');
-    await run(connection, sessionId, 'git log --oneline && git status --short', story);
+    await run(connection, sessionId, 'id -un && python3 --version && ls', story);
     await run(connection, sessionId, LOOK, story);
     await run(connection, sessionId, `${CSV} && ${SUMMARY}`, story);
     story.say('The median of 10, 20, 30 and 40 is 25, not 30: this is the bug.');
@@ -76,6 +77,13 @@ export async function workingDay(connection: Connection, folder: string, story: 
     const closed = await sessions.closeSession({ sessionId });
     story.say(`${sessionId} is ${sessionState(closed.session?.state ?? 0)}`);
   }
+}
+
+/** What to do where the sample's image is what it lacks. */
+function aboutImage({ environment, error }: Sample): string {
+  const image = environment?.image ?? '';
+  if (image === '' || !error.includes(image)) return '';
+  return `\nWithout an OCI runtime (runc, crun) on this machine the demo stands on ${image}. Bring it by \`docker pull ${image}\` or \`docker load\`, or lend its name to an image that has Python 3: \`docker tag IMAGE ${image}\`.`;
 }
 
 async function run(connection: Connection, sessionId: string, line: string, story: Story): Promise<void> {

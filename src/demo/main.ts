@@ -6,7 +6,10 @@ import { Connection } from '../client/connection.js';
 import { loadClientConfig, loadServerConfig } from '../config.js';
 import { CodesetError } from '../core/errors.js';
 import { createLog } from '../log.js';
+import type { ServerConfig } from '../config-settings.js';
+import type { Log } from '../core/ports/log.js';
 import { showAdminKey } from '../key-admin.js';
+import { removeFromDocker } from '../open-engines.js';
 import { workingDay } from './day.js';
 import { TemporaryHome } from './home.js';
 import { Story } from './story.js';
@@ -38,8 +41,10 @@ async function demo(): Promise<number> {
         shutdownGrace: '1s',
       },
     });
+    const log = createLog(config.logLevel);
+    await using _ = { [Symbol.asyncDispose]: () => leaveDocker(config, log) };
     story.step('Start a server: one process, no daemon');
-    await using app = await App.start(config, createLog(config.logLevel));
+    await using app = await App.start(config, log);
     const works = app.capabilities.filter(({ runtime }) => runtime !== '');
     const engines = works.map(({ engine, runtime }) => `the ${engine} engine on ${runtime}`);
     story.say(`listening on ${app.address}, sandboxes by ${engines.join(' and ')}`);
@@ -83,6 +88,18 @@ async function endEverything({ sessions, verifications }: Connection): Promise<v
       await verifications.cancelVerification({ verificationId }).catch(() => undefined);
   }
   await sessions.closeSessions({ all: true });
+}
+
+/** What a service keeps in Docker for its next life: this one has none. */
+async function leaveDocker(config: ServerConfig, log: Log): Promise<void> {
+  if (config.engine === 'local' || !existsSync(config.dataDir)) return;
+  try {
+    await removeFromDocker(config, log);
+  } catch (error) {
+    // Where no Docker answers there is nothing of this server's in it.
+    if (error instanceof CodesetError && error.reason === 'ENGINE_UNAVAILABLE') return;
+    throw error;
+  }
 }
 
 function sampleFolder(): string {
