@@ -43,8 +43,9 @@ describe.each(engines)('on the %s engine', (engine) => {
       const { folder, ended } = await demo(program.path, { CODESET_ENGINE: engine, ...host });
       try {
         let owner = '';
-        const found = expect.poll(async () => (owner ||= await ownerIn(folder)), { timeout: 120_000 });
-        const [{ status, output }] = await Promise.all([ended, found.not.toBe('')]);
+        const found = async (): Promise<void> =>
+          await expect.poll(async () => (owner ||= await ownerIn(folder)), { timeout: 120_000 }).not.toBe('');
+        const [{ status, output }] = await Promise.all([ended, found()]);
         expect({ status, output }).toMatchObject({ status: 0 });
         expect(output.search(/^ +FAILED: /m)).toBeGreaterThan(0);
         expect(output.search(/^ +PASSED: /m)).toBeGreaterThan(output.search(/^ +FAILED: /m));
