@@ -13,6 +13,8 @@ import { standInFor, type Toolchain } from '../support/stand-in.js';
 
 const EXAMPLES = resolve(import.meta.dirname, '../../samples/examples');
 const names = readdirSync(EXAMPLES);
+/** On Docker it is the images that are tried, and the verdicts have been. */
+const RUNS = engineHere() === 'docker' ? 1 : extent(1, 3);
 
 let service: TestService;
 
@@ -35,7 +37,7 @@ describe.each(names)('%s', (sampleId) => {
   }, 300_000);
 
   test('an untouched session FAILED', { timeout: 300_000 }, async () => {
-    for (let run = 0; run < extent(1, 3); run++) {
+    for (let run = 0; run < RUNS; run++) {
       const { id } = await session(service.admin, sampleId);
       const { verification, log } = await judge(service.admin, { sessionId: id });
       expect(verification.state, `${verification.message}\n${log}`).toBe(VerificationState.FAILED);
@@ -45,7 +47,7 @@ describe.each(names)('%s', (sampleId) => {
 
   test('the reference solution PASSED', { timeout: 300_000 }, async () => {
     const diff = await readFile(join(EXAMPLES, sampleId, 'solution/solution.patch'));
-    for (let run = 0; run < extent(1, 3); run++) {
+    for (let run = 0; run < RUNS; run++) {
       const { verification, log } = await judge(service.admin, { sampleId, diff });
       expect(verification.state, `${verification.message}\n${log}`).toBe(VerificationState.PASSED);
     }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { compiledScript, type CompiledScript } from '../support/compiled-script.js';
 import { belongings, DOCKER_START_MS, startDockerd } from '../support/docker.js';
-import { extent } from '../support/extent.js';
+import { kills } from '../support/extent.js';
 import { live } from '../support/life.js';
 import { addSample, register, session } from '../support/service.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -13,6 +13,9 @@ const LONGEST_MS = 4000;
 
 let script: CompiledScript;
 
+/** A kill and what follows takes longer here. */
+const KILLS = Math.ceil(kills / 5);
+
 beforeAll(async () => {
   script = await compiledScript('test/e2e/children/serve.ts');
 }, 120_000);
@@ -23,7 +26,7 @@ afterAll(async () => {
 
 test.each([{ liveRestore: false }, { liveRestore: true }])(
   'a Docker killed in the middle of a busy run comes back, and the service with it: %o',
-  { timeout: DOCKER_START_MS + extent(1, 5) * 300_000 },
+  { timeout: DOCKER_START_MS + KILLS * 300_000 },
   async (options) => {
     await using daemon = await startDockerd(options);
     await using folder = await tempFolder();
@@ -41,7 +44,7 @@ test.each([{ liveRestore: false }, { liveRestore: true }])(
       const all = await now();
       return options.liveRestore ? { ...all, volumes: fresh.volumes } : all;
     };
-    for (let round = 0; round < extent(1, 5); round++) {
+    for (let round = 0; round < KILLS; round++) {
       const afterMs = Math.round(Math.random() * LONGEST_MS);
       const over = new AbortController();
       const busy = busyRun(client, AGENTS, over.signal);

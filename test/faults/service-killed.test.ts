@@ -3,7 +3,7 @@ import { SampleState } from '../../gen/codeset/v1/sample.js';
 import { compiledScript, type CompiledScript } from '../support/compiled-script.js';
 import { DOCKER_START_MS, dockerAt, ownerOf, removeBelongings } from '../support/docker.js';
 import { dockerHere, engineFlags, engineHere, type EngineName } from '../support/engine-here.js';
-import { extent } from '../support/extent.js';
+import { kills } from '../support/extent.js';
 import { live } from '../support/life.js';
 import { addSample, register } from '../support/service.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -29,7 +29,7 @@ const engines: readonly EngineName[] = engineHere() === 'local' ? ['local', 'doc
 describe.each(engines)('on %s', (engine) => {
   test.skipIf(engine === 'docker' && !dockerHere())(
     'a service killed at any moment of a busy run leaves nothing behind and nothing in a wrong state',
-    { timeout: DOCKER_START_MS + extent(1, 25) * 300_000 },
+    { timeout: DOCKER_START_MS + kills * 300_000 },
     async () => {
       await using folder = await tempFolder();
       const flags = await engineFlags(engine);
@@ -54,7 +54,7 @@ describe.each(engines)('on %s', (engine) => {
         await life.client.sessions.closeSessions({ all: true });
         return now();
       })();
-      for (let round = 0; round < extent(1, 25); round++) {
+      for (let round = 0; round < kills; round++) {
         const afterMs = Math.round(Math.random() * LONGEST_MS);
         await using life = await live(script, folder, flags);
         const over = new AbortController();

@@ -1,10 +1,15 @@
-/** Tests that run on Docker too, whatever else runs them: a choice of each kind of what the service does. */
+import { extent } from './extent.js';
+
+/**
+ * Tests that run on Docker too, whatever else runs them: a choice of each kind of what the service does. A full run
+ * takes the examples as well, whose images and compilers need minutes.
+ */
 export const ALSO_ON_DOCKER = [
   'test/e2e/spine.test.ts',
   'test/e2e/shells.test.ts',
   'test/e2e/swe-bench.test.ts',
-  'test/e2e/examples.test.ts',
   'test/e2e/fork.test.ts',
+  ...extent([], ['test/e2e/examples.test.ts']),
 ];
 
 /** Tests that need the local engine, with the reason; all others run on Docker where CODESET_TEST_ENGINE says so. */
@@ -24,12 +29,15 @@ export const DOCKER_ONLY: Readonly<Record<string, string>> = {
   'test/engines/docker-link.test.ts': 'is about the link through it',
   'test/engines/docker-exec-link.test.ts': 'is about the link through it',
   'test/engines/docker-neighbours.test.ts': 'is about two services on one',
+  'test/engines/docker-odd-images.test.ts': 'is about images for it',
+  'test/e2e/image-user.test.ts': 'is about users of its images',
 };
 
 /** Tests that start a daemon themselves, which takes root, with the reason. */
 export const OWN_DOCKER: Readonly<Record<string, string>> = {
   'test/engines/docker.test.ts': 'stops and kills it',
   'test/engines/docker-build-network.test.ts': 'gives it a network of its own',
+  'test/engines/docker-network.test.ts': 'gives it a network of its own',
   'test/unit/support/dockerd.test.ts': 'is about it',
   'test/faults/dockerd-killed.test.ts': 'kills it',
   'test/faults/run-killed.test.ts': 'kills it',
