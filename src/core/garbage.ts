@@ -1,3 +1,4 @@
+import { bareId } from './engine-ids.js';
 import type { EngineRouter } from './engine-router.js';
 import { isUnavailable } from './engine-slot.js';
 import type { LayerKeeper } from './layer-keeper.js';
@@ -114,7 +115,7 @@ export class Garbage {
     ]);
     for (const { layerId, createTime } of await this.#engine.listLayers()) {
       const young = this.#now() - createTime.getTime() < SETUP_GRACE_MS;
-      if (layers.has(layerId) || (layerId.startsWith('setup-') && young)) continue;
+      if (layers.has(layerId) || (bareId(layerId).startsWith('setup-') && young)) continue;
       await this.#engine.deleteLayer(layerId);
     }
     for await (const blob of this.#blobs.list()) {
