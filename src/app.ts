@@ -212,6 +212,8 @@ export class App implements AsyncDisposable {
     cleanup.defer(() => returned);
     const takeUp = async (name: string): Promise<void> => {
       await sessions.relink(name, await garbage.sandboxes());
+      // Those of an engine that was away at the start were never looked at.
+      keeper.release((await engine.named(name).listLayers()).map(({ layerId }) => layerId));
       keeper.again();
     };
     const server = await startGrpcServer({
