@@ -1,13 +1,12 @@
 import { digestOf } from './digest.js';
 import type { Ground } from './environment.js';
 import type { EngineRouter } from './engine-router.js';
-import { isUnavailable } from './engine-slot.js';
 import { CodesetError, failedPrecondition, notFound } from './errors.js';
 import { EventLog } from './event-log.js';
 import { newId } from './ids.js';
 import type { KeyRing } from './key-ring.js';
 import type { FoundSandboxes } from './garbage.js';
-import { SharedWork, Turns } from './keyed.js';
+import { Turns } from './keyed.js';
 import type { LayerKeeper } from './layer-keeper.js';
 import type { EngineCapabilities } from './ports/engine.js';
 import type { SandboxExecs } from './ports/execs.js';
@@ -17,6 +16,7 @@ import type { SampleCatalog } from './sample-catalog.js';
 import { countOf, type StageEvent, type TellStage } from './sample.js';
 import { sandboxIdOf, SessionPlanner, type SessionLimits, type SessionRequest } from './session-planner.js';
 import type { SessionSandboxes } from './session-sandboxes.js';
+import { SessionRelink } from './session-relink.js';
 import { checkSameRequest } from './request-id.js';
 import { layersOf, type Snapshots } from './snapshots.js';
 import type { Session, SessionFilter, SessionState } from './session.js';
@@ -55,8 +55,7 @@ export class SessionManager {
   readonly #tracked = new Map<string, Tracked>();
   /** Moves of one session come one after another; creations with one request id too. */
   readonly #turns = new Turns();
-  /** Links to sandboxes that are being taken up again. */
-  readonly #linking = new SharedWork<void>();
+  readonly #relink: SessionRelink;
   /** What is being made, also for sessions that were closed meanwhile. */
   readonly #making = new Set<Promise<void>>();
   #places = 0;
@@ -83,6 +82,13 @@ export class SessionManager {
     this.#keeper = parts.keeper;
     this.#keys = parts.keys;
     this.#limits = parts.limits;
+    this.#relink = new SessionRelink({
+      sandboxes: parts.sandboxes,
+      log: parts.log,
+      signalOf: (sessionId) => this.#tracked.get(sessionId)?.abort.signal,
+      connect: (session, signal) => this.#connect(session, signal),
+      lost: (sessionId, error) => this.#move(sessionId, 'ERROR', { error }),
+    });
     this.#log = parts.log;
     this.#now = parts.now;
   }
@@ -178,7 +184,7 @@ export class SessionManager {
       if (digestOf(session.ground) !== digestOf(ground))
         session = await this.#settleGround(sessionId, ground);
       const layers = await this.#sandboxes.make(session, tell, tracked.abort.signal);
-      await this.#sandboxes.connect(session, this.#onLost(sessionId), () => this.touch(sessionId));
+      await this.#connect(session, tracked.abort.signal);
       const moved = await this.#move(sessionId, 'READY', { layers, readyTime: new Date(this.#now()) });
       tell('DONE', 'Ready.');
       // Closed meanwhile: what was made after the close goes too.
@@ -199,6 +205,12 @@ export class SessionManager {
     } finally {
       tracked.settle();
     }
+  }
+
+  #connect(session: Session, signal: AbortSignal): Promise<void> {
+    const { sessionId } = session;
+    const active = (): void => this.touch(sessionId);
+    return this.#sandboxes.connect(session, this.#onLost(sessionId), active, signal);
   }
 
   /** From here on its sandbox has its name: on record before there is one. */
@@ -394,6 +406,14 @@ export class SessionManager {
       );
     }
     if (session.state === 'READY') {
+      if (this.#engine.awayBecause(session.engine) === undefined) {
+        throw new CodesetError(
+          'unavailable',
+          'ENGINE_FAILED',
+          'The sandbox of this session has not answered since the service came back; the session waits for it. Try again, or close the session.',
+          { retryAfterMs: 1000 },
+        );
+      }
       throw new CodesetError(
         'unavailable',
         'ENGINE_UNAVAILABLE',
@@ -436,6 +456,7 @@ export class SessionManager {
   async recover(found: FoundSandboxes): Promise<void> {
     const open = await this.#storage.sessions.open();
     this.#places = open.length;
+    const ready: Session[] = [];
     for (const session of open) {
       if (session.state === 'CREATING') {
         const { sessionId } = session;
@@ -451,39 +472,16 @@ export class SessionManager {
       }
       const tracked = this.#track(session);
       tracked.settle();
-      if (session.state === 'READY') await this.#takeUp(session, found);
+      if (session.state === 'READY') ready.push(session);
     }
+    await this.#relink.takeUp(ready, found);
   }
 
   /** Takes up the sessions of an engine that was away, as far as they wait for it. */
   async relink(engine: string, found: FoundSandboxes): Promise<void> {
-    for (const { session } of [...this.#tracked.values()]) {
-      if (session.engine !== engine || session.state !== 'READY') continue;
-      await this.#linking.run(session.sessionId, () => this.#takeUp(session, found), undefined);
-    }
-  }
-
-  async #takeUp(session: Session, found: FoundSandboxes): Promise<void> {
-    const { sessionId, sandboxId } = session;
-    if (this.#sandboxes.execs(sessionId) !== undefined || !this.#tracked.has(sessionId)) return;
-    // What it holds is there when it is back.
-    if (found.away.has(session.engine)) return;
-    const lost = (error: string): Promise<unknown> => this.#move(sessionId, 'ERROR', { error });
-    if (!found.alive.has(sandboxId)) {
-      await lost('The sandbox was gone when the service came back; close the session and create another.');
-      return;
-    }
-    try {
-      await this.#sandboxes.connect(session, this.#onLost(sessionId), () => this.touch(sessionId));
-      // Closed meanwhile, it was ended before it had a link.
-      if (!this.#tracked.has(sessionId)) await this.#sandboxes.end(session);
-    } catch (error) {
-      if (isUnavailable(error)) return;
-      this.#log.error('a session could not be taken up again', { sessionId, error });
-      await lost(
-        'The sandbox did not answer when the service came back; close the session and create another.',
-      );
-    }
+    const all = [...this.#tracked.values()].map(({ session }) => session);
+    const waiting = all.filter((session) => session.engine === engine && session.state === 'READY');
+    await this.#relink.takeUp(waiting, found);
   }
 
   /** Lets go of what lives, for a stop of the service: sandboxes go on; what is being made is given up. */
@@ -492,7 +490,7 @@ export class SessionManager {
       tracked.events.end();
       tracked.abort.abort();
     }
-    await Promise.all(this.#making);
+    await Promise.all([...this.#making, this.#relink.idle()]);
     await this.#sandboxes.detach();
   }
 }

@@ -125,8 +125,14 @@ export class SessionSandboxes {
   /**
    * Opens the link to a session's sandbox, with the execs that an earlier life of the service left.
    * @param onLost called when the sandbox is gone; never for `close`.
+   * @param signal gives up, which nothing else does while the sandbox is there and does not answer.
    */
-  async connect(session: Session, onLost: (message: string) => void, onActive: () => void): Promise<void> {
+  async connect(
+    session: Session,
+    onLost: (message: string) => void,
+    onActive: () => void,
+    signal: AbortSignal,
+  ): Promise<void> {
     const environment = await this.environment(session);
     const execs = await this.#execHost.open({
       ownerId: session.sessionId,
@@ -139,6 +145,7 @@ export class SessionSandboxes {
       secretEnv: await this.#secrets.get(session.sessionId),
       outOfMemoryKills: async () => (await this.#engine.usage(session.sandboxId)).outOfMemoryKills,
       stored: await this.#storage.execs.forSession(session.sessionId),
+      signal,
       onLost,
       onChange: (exec) => {
         onActive();

@@ -109,14 +109,20 @@ export class RecordedExecs implements SandboxExecs {
       .outOfMemoryKills()
       .then((count) => (execs.#lastOutOfMemoryKills = Math.max(0, count)))
       .catch(() => undefined);
+    const { signal } = options;
+    const giveUp = (): void => execs.#link.close();
+    signal?.addEventListener('abort', giveUp, { once: true });
     try {
+      signal?.throwIfAborted();
       await execs.#link.open();
       execs.#settleUnknown();
     } catch (error) {
       // What had ended can still be read; everything else is marked by `#lost`.
-      if (execs.#state !== 'lost') throw error;
-      await execs.#writer.flushAll();
+      if (execs.#state === 'lost') await execs.#writer.flushAll();
+      else await execs.detach();
       throw error;
+    } finally {
+      signal?.removeEventListener('abort', giveUp);
     }
     return execs;
   }

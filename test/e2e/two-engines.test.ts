@@ -237,6 +237,30 @@ test('a sample is prepared and a verification judged when the engine that they w
     .toMatchObject({ state: VerificationState.PASSED, attempt: 2 });
 }, 120_000);
 
+test('a sandbox that does not answer keeps the service neither from starting nor from stopping', async () => {
+  const app = await start();
+  let client = app.client();
+  const waiting = await imageSession(client);
+  const closed = await imageSession(client);
+  await sh(client, waiting, 'echo kept > a');
+  const onHost = await hostSession(client);
+  second.silence(true);
+  await app.restart();
+  // A stop gives up what still waits.
+  await app.restart();
+  client = app.client();
+  expect((await sh(client, onHost, 'echo here')).stdout).toBe('here\n');
+  expect(await stateOf(client, waiting)).toBe(SessionState.READY);
+  const refused = await refusal(sh(client, waiting, 'cat a'));
+  expect(refused).toMatchObject({ reason: 'ENGINE_FAILED', retry: true });
+  await client.sessions.closeSession({ sessionId: closed });
+  expect(await stateOf(client, closed)).toBe(SessionState.CLOSED);
+  second.silence(false);
+  await expect
+    .poll(async () => (await sh(client, waiting, 'cat a').catch(() => undefined))?.stdout)
+    .toBe('kept\n');
+}, 120_000);
+
 test('a service whose only engine is away starts, tells its health, and works when the engine comes', async () => {
   second = new SecondEngine();
   second.leave();

@@ -20,6 +20,7 @@ export class SecondEngine {
   /** What its images take, as it says, of 1000 bytes. */
   imageBytes = 10;
   #away = false;
+  #mute = false;
 
   constructor() {
     this.openers = {
@@ -38,6 +39,11 @@ export class SecondEngine {
 
   comeBack(): void {
     this.#away = false;
+  }
+
+  /** From now on it is there, and the inits of its sandboxes are not reached. */
+  silence(mute: boolean): void {
+    this.#mute = mute;
   }
 
   readonly #images: EngineImages = {
@@ -78,6 +84,9 @@ export class SecondEngine {
           return value.bind(target) as unknown;
         return async (...args: readonly unknown[]): Promise<unknown> => {
           this.#check();
+          if (this.#mute && key === 'connect') {
+            throw new CodesetError('unavailable', 'ENGINE_FAILED', "The sandbox's init does not answer.");
+          }
           const changed = args.map((arg) => onHost(arg));
           return (await Reflect.apply(value, target, changed)) as unknown;
         };

@@ -28,6 +28,8 @@ export interface ExecHostOptions {
   readonly outOfMemoryKills: () => Promise<number>;
   /** Execs stored by an earlier life of the service, to be taken up again. */
   readonly stored: readonly ExecInfo[];
+  /** Aborted: the opening is given up, which would wait for an init that does not answer as long as it takes. */
+  readonly signal?: AbortSignal;
   /** Called once when the sandbox is gone for good. */
   readonly onLost: (message: string) => void;
   /** Called a moment after an exec began and after it ended, once when both were soon: idle clock, and storage. */
