@@ -347,6 +347,19 @@ for pid in made: os.kill(pid, signal.SIGKILL)
       expect(stderr).toMatch(/Read-only/);
     });
 
+    test('the top folder of a layer is as closed as its archive says', async () => {
+      await engine.importLayer(
+        'closed',
+        tarOf([
+          { name: './', type: 'directory', uid: 0, mode: 0o700 },
+          { name: 'tests', uid: 0, content: '1' },
+        ]),
+      );
+      await engine.create(sandboxSpec('a', { mounts: [{ layer: 'closed', path: '/verification' }] }));
+      const { stdout } = await sh(engine, 'a', 'stat -c "%a %u" /verification; ls /verification');
+      expect(stdout).toBe(engine.capabilities().separateUsers ? '700 0\n' : '700 0\ntests\n');
+    });
+
     test('what a sandbox wrote is committed and seen again: deletions, renamed folders, links, holes, owners, modes', async () => {
       await engine.importLayer(
         'base',

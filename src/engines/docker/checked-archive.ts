@@ -8,18 +8,25 @@ const TOP = '.';
 
 /**
  * An archive of somebody else's as one that a daemon may unpack: no name leads out of the folder or through a link, no
- * devices, hard links only to files that came before, folders that are not named made as root's.
+ * devices, none that comes twice save for folders, hard links only to files that came before, folders that are not named
+ * made as root's.
  */
 export class CheckedArchive {
   readonly #pack = tar.pack();
   readonly #links = new Set<string>();
   readonly #files = new Set<string>();
   readonly #folders = new Set<string>([TOP]);
+  readonly #below: string;
   readonly stream: Readable;
   /** Settles when all was read. @throws INVALID_ARCHIVE, or what the source failed with */
   readonly done: Promise<void>;
 
-  constructor(source: Readable) {
+  /**
+   * @param below a folder that all is put into, itself as the archive's top says: a daemon gives no mode and owner to
+   * the folder that it unpacks into
+   */
+  constructor(source: Readable, below = '') {
+    this.#below = below === '' ? '' : `${below}/`;
     this.stream = Readable.from(this.#pack as AsyncIterable<Buffer>);
     this.done = this.#copy(source);
     this.done.catch(() => this.#pack.destroy());
@@ -54,22 +61,29 @@ export class CheckedArchive {
     if (type === 'link' && !this.#files.has(linkname ?? ''))
       throw refused(`${header.name}: a link to ${header.linkname ?? ''}, which does not come before it`);
     if (name === TOP && type !== 'directory') throw refused('the top is not a folder');
+    if (this.#links.has(name) || this.#files.has(name) || (type !== 'directory' && this.#folders.has(name)))
+      throw refused(`${header.name}: it comes twice`);
     if (type === 'symlink') this.#links.add(name);
     else if (type === 'directory') this.#folders.add(name);
     else this.#files.add(name);
     await this.#write(
       {
-        name: type === 'directory' ? `${name}/` : name,
+        name: this.#placed(type === 'directory' ? `${name}/` : name),
         type: type as tar.Header['type'],
         mode: header.mode ?? 0o644,
         uid: header.uid ?? 0,
         gid: header.gid ?? 0,
         mtime: header.mtime ?? new Date(0),
         size: type === 'file' ? (header.size ?? 0) : 0,
-        ...(type === 'link' || type === 'symlink' ? { linkname: linkname ?? '' } : {}),
+        ...(type === 'symlink' ? { linkname: linkname ?? '' } : {}),
+        ...(type === 'link' ? { linkname: this.#placed(linkname ?? '') } : {}),
       },
       content,
     );
+  }
+
+  #placed(name: string): string {
+    return this.#below !== '' && name === `${TOP}/` ? this.#below : `${this.#below}${name}`;
   }
 
   #addParents(name: string): void {
@@ -80,7 +94,7 @@ export class CheckedArchive {
       if (this.#files.has(folder)) throw refused(`${name}: its folder ${folder} is a file`);
       if (this.#folders.has(folder)) return;
       this.#folders.add(folder);
-      this.#pack.entry({ name: `${folder}/`, type: 'directory', mode: 0o755 }, '');
+      this.#pack.entry({ name: this.#placed(`${folder}/`), type: 'directory', mode: 0o755 }, '');
     });
   }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path/posix';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { SharedWork } from '../../core/keyed.js';
@@ -6,6 +7,9 @@ import type { LayerInfo } from '../../core/ports/engine.js';
 import { CheckedArchive } from './checked-archive.js';
 import type { Keeper } from './keeper.js';
 import { LAYERS, shortName } from './names.js';
+
+/** Of a layer's folder, what has the content. */
+const TREE = 'tree';
 
 /** What `layer.json` says. */
 export interface StoredLayer extends LayerInfo {
@@ -80,7 +84,7 @@ export class Layers {
 
   /** Relative to the store. */
   tree(layerId: string): string {
-    return `l/${shortName(layerId)}/tree`;
+    return `l/${shortName(layerId)}/${TREE}`;
   }
 
   async import(layerId: string, tar: Readable): Promise<LayerInfo> {
@@ -88,7 +92,7 @@ export class Layers {
     const made = await this.make([layerId], true, async ([tree = '']) => {
       read = true;
       await this.#keeper.init('fs', 'mkdir', '--', tree);
-      const archive = new CheckedArchive(tar);
+      const archive = new CheckedArchive(tar, TREE);
       const abort = new AbortController();
       const checked = archive.done.catch((error: unknown) => {
         abort.abort();
@@ -96,7 +100,7 @@ export class Layers {
       });
       const [check, put] = await Promise.allSettled([
         checked,
-        this.#keeper.put(tree, archive.stream, abort.signal),
+        this.#keeper.put(dirname(tree), archive.stream, abort.signal),
       ]);
       // What the archive is counts for more than how its unpacking went then.
       if (check.status === 'rejected' && (put.status === 'fulfilled' || abort.signal.aborted))
@@ -125,7 +129,7 @@ export class Layers {
     const temporary = layerIds.map(
       (layerId) => `.new-${shortName(layerId)}-${randomBytes(4).toString('hex')}`,
     );
-    const trees = temporary.map((name) => `${LAYERS}/${name}/tree`);
+    const trees = temporary.map((name) => `${LAYERS}/${name}/${TREE}`);
     try {
       for (const name of temporary) await this.#keeper.init('fs', 'mkdir', '--', `${LAYERS}/${name}`);
       const filled = await fill(trees);

@@ -35,6 +35,13 @@ describe('an archive that a daemon is to unpack', () => {
     ['links to what is not in it', [{ name: 'h', type: 'link', linkname: 'etc/shadow' }]],
     ['links to what comes later', [{ name: 'h', type: 'link', linkname: 'f' }], [{ name: 'f' }, 'x']],
     ['links out of it', [{ name: 'h', type: 'link', linkname: '../f' }]],
+    [
+      'becomes a link that another goes through',
+      [{ name: 'd/f' }, 'x'],
+      [{ name: 'd', type: 'symlink', linkname: '/etc' }],
+      [{ name: 'x', type: 'link', linkname: 'd/f' }],
+    ],
+    ['comes twice', [{ name: 'f' }, 'x'], [{ name: './f' }, 'y']],
     ['makes its top a file', [{ name: './', type: 'symlink', linkname: '/' }]],
   ])('is refused when one of its names %s', async (_what, ...entries) => {
     await expect(checked(...(entries as Entry[]))).rejects.toMatchObject({
