@@ -207,6 +207,8 @@ export class Keeper {
       HostConfig: {
         NetworkMode: 'none',
         UsernsMode: 'host',
+        CgroupnsMode: 'private',
+        Init: false,
         CapDrop: ['ALL'],
         CapAdd: [
           'CAP_SYS_ADMIN',

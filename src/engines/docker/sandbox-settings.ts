@@ -71,6 +71,9 @@ export function sandboxSettings(spec: SandboxSpec, place: SandboxPlace): Contain
       // Layers belong to the ids that they show; a map of the daemon's own would change whose they are.
       UsernsMode: 'host',
       IpcMode: 'private',
+      CgroupnsMode: 'private',
+      // A daemon may be set to put an init of its own before ours.
+      Init: false,
       CapDrop: ['ALL'],
       // Init's filter needs it, and gives it up before it starts anything.
       CapAdd: [...capabilitiesFor(spec.network), ...(open ? ['CAP_NET_ADMIN'] : [])],

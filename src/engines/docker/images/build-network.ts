@@ -42,6 +42,8 @@ export async function openBuildNetwork(parts: BuildNetworkParts, signal: AbortSi
       Labels: ownLabels(owner),
       HostConfig: {
         NetworkMode: network,
+        CgroupnsMode: 'private',
+        Init: false,
         CapDrop: ['ALL'],
         // Init's filter needs it, and gives it up before it listens.
         CapAdd: ['NET_ADMIN', 'SETPCAP'],
