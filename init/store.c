@@ -20,8 +20,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* A descriptor for each level; what lies deeper is counted no more, and removed by way of the top. */
+/* A descriptor for each level; what lies deeper is removed by way of the top. */
 #define MAX_DEPTH 400
+/* 1 EiB. */
+#define UNCOUNTED ((uint64_t)1 << 60)
 #define MAX_TEXT (64 * 1024)
 
 static _Noreturn void fail(const char *what) {
@@ -83,24 +85,73 @@ static bool first_name(ino_t inode) {
   return true;
 }
 
-static void count_folder(int fd, int depth) {
-  DIR *folder = fdopendir(fd);
-  if (folder == NULL) {
-    close(fd);
-    return;
-  }
+/* A folder on the way down: its folders by name, each ended by a zero, of which those before `at` are done. */
+struct level {
+  int fd;
+  char *names;
+  size_t room, length, at;
+};
+
+/* False where there are no descriptors left. What went meanwhile counts nothing. */
+static bool count_entries(struct level *level) {
+  int fd = openat(level->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0 && errno == EMFILE) return false;
+  DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+  must(folder != NULL || errno == ENOENT, "folder");
+  if (folder == NULL) return true;
   for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
     struct stat info;
-    if (is_dots(entry->d_name) || fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (is_dots(entry->d_name) || fstatat(level->fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     if (info.st_dev != sum.dev) continue;
     if (!S_ISDIR(info.st_mode) && info.st_nlink > 1 && !first_name(info.st_ino)) continue;
     sum.bytes += (uint64_t)info.st_blocks * 512;
     sum.files++;
-    if (!S_ISDIR(info.st_mode) || depth >= MAX_DEPTH) continue;
-    int inner = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (inner >= 0) count_folder(inner, depth + 1);
+    if (!S_ISDIR(info.st_mode)) continue;
+    size_t size = strlen(entry->d_name) + 1;
+    if (level->length + size > level->room) {
+      level->room = (level->room + size) * 2;
+      level->names = realloc(level->names, level->room);
+      must(level->names != NULL, "memory");
+    }
+    memcpy(level->names + level->length, entry->d_name, size);
+    level->length += size;
   }
   closedir(folder);
+  return true;
+}
+
+/* By a descriptor for each level, since folders may be moved meanwhile. False where these don't suffice. */
+static bool count_tree(int fd) {
+  size_t room = 64, depth = 1;
+  struct level *levels = calloc(room, sizeof *levels);
+  must(levels != NULL, "memory");
+  levels[0].fd = fd;
+  bool all = count_entries(&levels[0]);
+  while (depth > 0) {
+    struct level *level = &levels[depth - 1];
+    if (!all || level->at >= level->length) {
+      free(level->names);
+      close(level->fd);
+      depth--;
+      continue;
+    }
+    const char *name = level->names + level->at;
+    level->at += strlen(name) + 1;
+    int inner = openat(level->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (inner < 0) {
+      all = errno != EMFILE;
+      must(!all || errno == ENOENT || errno == ENOTDIR || errno == ELOOP, "folder");
+      continue;
+    }
+    if (depth == room) {
+      levels = realloc(levels, (room *= 2) * sizeof *levels);
+      must(levels != NULL, "memory");
+    }
+    levels[depth] = (struct level){.fd = inner};
+    all = count_entries(&levels[depth++]);
+  }
+  free(levels);
+  return all;
 }
 
 static int usage(int argc, char **argv) {
@@ -116,7 +167,8 @@ static int usage(int argc, char **argv) {
     sum.dev = info.st_dev;
     sum.bytes = (uint64_t)info.st_blocks * 512;
     sum.files = 1;
-    count_folder(fd, 1);
+    /* Nothing is to be hidden by depth: what can't be counted is more than anybody may have. */
+    if (!count_tree(fd)) sum.bytes = UNCOUNTED;
     printf("%" PRIu64 " %" PRIu64 "\n", sum.bytes, sum.files);
   }
   return 0;
