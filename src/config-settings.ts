@@ -227,7 +227,7 @@ export const SERVER_SETTINGS: readonly ServerSetting[] = [
     'auto|socket|attach|exec',
     'auto',
     () => choice('auto', 'socket', 'attach', 'exec'),
-    "How the service talks to what runs in a container. `socket` is the fastest and needs a daemon on this machine; `attach` goes through Docker's API, near or far; `exec` runs commands by `docker exec`. `auto` takes the first of `socket` and `attach` that works, never `exec`: what is built for the daemon's machine runs in images of every architecture.",
+    "How the service talks to what runs in a container. `socket` is the fastest and needs a daemon on this machine; `attach` goes through Docker's API, near or far; `exec` runs commands by `docker exec`. `auto` takes the first of `socket` and `attach` that works, never `exec`: what is built for the daemon's machine runs in images of every architecture. With `docker_runtime` other than the daemon's own `auto` takes `attach`: whether sockets of the host work there was not tried.",
   ),
   setting(
     'dockerRuntime',

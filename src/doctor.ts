@@ -63,7 +63,7 @@ async function diagnoseDocker(config: ServerConfig): Promise<DockerDiagnosis> {
 
 function* dockerWarnings(daemon: Daemon): Iterable<string> {
   if (!daemon.userNamespace)
-    yield 'Docker gives no user namespace: root in a container is held by capabilities and seccomp alone. userns-remap, rootless Docker, or docker_runtime runsc or kata make that stronger.';
+    yield 'Docker gives no user namespace: root in a container is held by capabilities and seccomp alone. Rootless Docker, or docker_runtime runsc or kata make that stronger.';
   if (!daemon.seccomp) yield 'Docker was built without seccomp: system calls are not filtered.';
   for (const [name, held] of Object.entries(daemon.limits))
     if (!held) yield `Docker does not hold the limit of ${name} here: its kernel lacks the cgroup for it.`;

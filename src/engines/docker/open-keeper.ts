@@ -26,27 +26,30 @@ export async function openKeeper(
   const { log } = options;
   const folder = join(options.dataDir, 'docker');
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const open = async (link: Link): Promise<{ readonly keeper: Keeper; readonly link: Link }> => {
-    const keeper = new Keeper({ client, names, link, initPath, log });
+  const open = async (way: Link): Promise<{ readonly keeper: Keeper; readonly link: Link }> => {
+    const keeper = new Keeper({ client, names, link: way, initPath, log });
     try {
       await keeper.open();
-      return { keeper, link };
+      return { keeper, link: way };
     } catch (error) {
       keeper.close();
       throw error;
     }
   };
+  const foreign = options.runtime !== undefined && options.runtime !== client.daemon.defaultRuntime;
+  // The keeper has the daemon's own runtime: that its socket works says nothing of sandboxes with another kernel.
   const wanted = options.link ?? 'auto';
-  if (wanted !== 'attach' && wanted !== 'exec') {
+  const link = wanted === 'auto' && foreign ? 'attach' : wanted;
+  if (link !== 'attach' && link !== 'exec') {
     try {
       return await open(new SocketLink(names));
     } catch (error) {
       const away = (error as { reason?: unknown }).reason === 'ENGINE_UNAVAILABLE';
-      if (wanted === 'socket' || away) throw error;
+      if (link === 'socket' || away) throw error;
       log.info('Docker does not share this machine, or not its files; its sandboxes are reached by attach.');
     }
   }
   const opened = await open(await AttachLink.open(client, folder));
   // The keeper is of our own making, and init runs in it wherever there is an init.
-  return wanted === 'exec' ? { ...opened, link: new ExecLink(client) } : opened;
+  return link === 'exec' ? { ...opened, link: new ExecLink(client) } : opened;
 }
