@@ -10,6 +10,7 @@ import type { DockerClient } from './docker-client.js';
 import { daemonAway, statusOf } from './docker-errors.js';
 import { importKeeperImage } from './keeper-image.js';
 import { LABEL, type Names, STORE } from './names.js';
+import { OWN_INIT } from './own-init.js';
 import type { Link } from './parts.js';
 
 export const CGROUPS = '/cgroup';
@@ -207,8 +208,7 @@ export class Keeper {
       HostConfig: {
         NetworkMode: 'none',
         UsernsMode: 'host',
-        CgroupnsMode: 'private',
-        Init: false,
+        ...OWN_INIT,
         CapDrop: ['ALL'],
         CapAdd: [
           'CAP_SYS_ADMIN',

@@ -5,6 +5,7 @@ import { capabilitiesFor } from '../shared/capabilities.js';
 import { MASKED_PATHS, READ_ONLY_PATHS } from '../shared/kernel-paths.js';
 import { seccompProfile } from '../shared/seccomp.js';
 import { LABEL, type Names } from './names.js';
+import { OWN_INIT } from './own-init.js';
 import type { LinkSettings } from './parts.js';
 import type { Ulimit } from './ulimits.js';
 
@@ -71,9 +72,7 @@ export function sandboxSettings(spec: SandboxSpec, place: SandboxPlace): Contain
       // Layers belong to the ids that they show; a map of the daemon's own would change whose they are.
       UsernsMode: 'host',
       IpcMode: 'private',
-      CgroupnsMode: 'private',
-      // A daemon may be set to put an init of its own before ours.
-      Init: false,
+      ...OWN_INIT,
       CapDrop: ['ALL'],
       // Init's filter needs it, and gives it up before it starts anything.
       CapAdd: [...capabilitiesFor(spec.network), ...(open ? ['CAP_NET_ADMIN'] : [])],

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { DockerClient } from '../docker-client.js';
 import { statusOf } from '../docker-errors.js';
+import { OWN_INIT } from '../own-init.js';
 import type { BuildNetwork } from './builder.js';
 import { hasFile } from './container-files.js';
 import { ownLabels } from './names.js';
@@ -42,8 +43,7 @@ export async function openBuildNetwork(parts: BuildNetworkParts, signal: AbortSi
       Labels: ownLabels(owner),
       HostConfig: {
         NetworkMode: network,
-        CgroupnsMode: 'private',
-        Init: false,
+        ...OWN_INIT,
         CapDrop: ['ALL'],
         // Init's filter needs it, and gives it up before it listens.
         CapAdd: ['NET_ADMIN', 'SETPCAP'],
