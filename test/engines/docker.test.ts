@@ -233,6 +233,27 @@ describe('the Docker engine', () => {
     );
 
     test(
+      'a container is no sandbox for the labels that its image has',
+      async () => {
+        const other = await daemon.api.createContainer({
+          Image: TEST_IMAGE,
+          Entrypoint: ['/'],
+          Labels: { 'codeset.owner': ownerOf(at.dataDir), 'codeset.sandbox': '../x' },
+        });
+        try {
+          await engine.create(spec('a'));
+          expect((await engine.list()).map(({ sandboxId }) => sandboxId)).toEqual(['a']);
+          await engine.close();
+          engine = await at.open();
+          expect((await sh(engine, 'a', 'echo here')).stdout).toBe('here\n');
+        } finally {
+          await other.remove({ force: true });
+        }
+      },
+      SLOW_MS,
+    );
+
+    test(
       'a sandbox that an earlier life left paused goes on',
       async () => {
         await engine.create(spec('cold'));

@@ -71,9 +71,22 @@ export function shortName(layerId: string): string {
   return bytes.toString('base64url').replace(/[-_]/g, 'x').slice(0, 12);
 }
 
+/**
+ * Whether a container was made under a name of a service's. Labels don't tell: a container has its image's as well, and
+ * those are anybody's.
+ * @param names as the daemon lists them
+ */
+export function hasOwnName(owner: string, names: readonly string[]): boolean {
+  return names.some((name) => name.startsWith(`/codeset-${owner}-`));
+}
+
+/** Whether it can be an id of ours. */
+export function isUsableId(id: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(id);
+}
+
 /** Ids are ours; this keeps a mistake from becoming a path. */
 export function checkedName(id: string): string {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(id))
-    throw new Error(`not a usable id: ${JSON.stringify(id)}`);
+  if (!isUsableId(id)) throw new Error(`not a usable id: ${JSON.stringify(id)}`);
   return id;
 }

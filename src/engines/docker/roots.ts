@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { DockerClient } from './docker-client.js';
 import { statusOf } from './docker-errors.js';
-import { LABEL, type Names } from './names.js';
+import { hasOwnName, LABEL, type Names } from './names.js';
 
 /** Images deeper than this are made one: Docker's storage takes about 125 layers. */
 const DEEP = 64;
@@ -101,7 +101,9 @@ export class Roots {
         filters: { label: [`${LABEL.owner}=${this.#names.owner}`, `${LABEL.role}=flatten`] },
       }),
     );
-    for (const { Id } of left) {
+    for (const { Id, Names: called } of left) {
+      // A sandbox has the labels of its image, which are anybody's.
+      if (hasOwnName(this.#names.owner, called)) continue;
       await this.#client.find('A container could not be removed.', (api) =>
         api.getContainer(Id).remove({ force: true, v: true }),
       );

@@ -10,7 +10,7 @@ import { saidBy, statusOf } from './docker-errors.js';
 import type { InitFolders } from './init-folders.js';
 import { KEEPER, type Keeper, KeeperFailure } from './keeper.js';
 import type { Layers } from './layers.js';
-import { BOXES, checkedName, LABEL, type Names, STORE } from './names.js';
+import { BOXES, checkedName, isUsableId, LABEL, type Names, STORE } from './names.js';
 import { overlayOptions } from './overlay.js';
 import type { Link } from './parts.js';
 import type { PublicNetwork } from './public-network.js';
@@ -229,8 +229,9 @@ export class Sandboxes {
     }
     for (const container of containers) {
       const status = describe(container);
-      // What was made of a sandbox's image to flatten it carries its label, emptied.
-      if (status.sandboxId === '') continue;
+      // Others carry the label, too: a container has its image's, which are anybody's.
+      if (!isUsableId(status.sandboxId)) continue;
+      if (!container.Names.includes(`/${names.container(status.sandboxId)}`)) continue;
       found.set(status.sandboxId, status);
     }
     return [...found.values()];

@@ -10,7 +10,10 @@ export interface ReadDockerfile {
   readonly bases: readonly DockerfileBase[];
   /** What ADD takes, also behind ONBUILD, that is or may be a URL: the daemon itself would fetch it. As written. */
   readonly fetched: readonly string[];
-  /** The same file with a label behind each FROM, so that every step's image says whose it is. */
+  /**
+   * The same file with labels behind each FROM, so that every step's image says whose it is, and at the end of each
+   * stage, since the file may set them as well.
+   */
   readonly labelled: (labels: Readonly<Record<string, string>>) => string;
 }
 
@@ -19,6 +22,8 @@ interface Instruction {
   readonly rest: string;
   /** Index of its last line. */
   readonly end: number;
+  /** The file ends in the middle of it: what came behind would be part of it. */
+  readonly open: boolean;
 }
 
 /** The ends of lines that go on, by the file's escape character. */
@@ -73,7 +78,16 @@ export function readDockerfile(text: string): ReadDockerfile {
       const line = `LABEL ${Object.entries(labels)
         .map(([key, value]) => `${key}=${value}`)
         .join(' ')}`;
-      const ends = new Set(instructions.filter(({ word }) => word === 'FROM').map(({ end }) => end));
+      const ends = new Set(
+        instructions
+          .filter(({ word, open }, i) => {
+            const next = instructions[i + 1]?.word;
+            return (
+              word === 'FROM' || (i > firstFrom && firstFrom >= 0 && !open && (next ?? 'FROM') === 'FROM')
+            );
+          })
+          .map(({ end }) => end),
+      );
       return lines.flatMap((text_, index) => (ends.has(index) ? [text_, line] : [text_])).join('\n');
     },
   };
@@ -136,15 +150,17 @@ function instructionsOf(lines: readonly string[], ends: Continued): readonly Ins
   const instructions: Instruction[] = [];
   let partial = '';
   for (const [index, line] of lines.entries()) {
+    const blank = /^\s*(#|$)/.test(line);
+    const open = index === lines.length - 1 && (blank ? partial !== '' : continued.test(line));
     // Comments and empty lines inside of an instruction are skipped; a comment alone is none.
-    if (/^\s*(#|$)/.test(line)) {
+    if (blank) {
       if (partial === '' || index < lines.length - 1) continue;
     } else if (continued.test(line) && index < lines.length - 1) {
       partial += line.replace(continued, ' ');
       continue;
     } else partial += line;
     const [, word = '', rest = ''] = /^[\s\u0085]*([^\s\u0085]+)[\s\u0085]*([\s\S]*)$/.exec(partial) ?? [];
-    if (word !== '') instructions.push({ word: word.toUpperCase(), rest, end: index });
+    if (word !== '') instructions.push({ word: word.toUpperCase(), rest, end: index, open });
     partial = '';
   }
   return instructions;

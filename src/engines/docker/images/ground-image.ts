@@ -9,6 +9,7 @@ import type { DockerClient } from '../docker-client.js';
 import { statusOf } from '../docker-errors.js';
 import { type FoundFile, hasFile, readFile } from './container-files.js';
 import { daemonEvents, failureIn } from './json-lines.js';
+import { LABEL } from '../names.js';
 import { GROUND_LABEL, ownLabels, ownRepository, ownTag } from './names.js';
 import { AGENT_HOME, type PasswdEntry, passwdEntries, withAgentGroup, withAgentUser } from './passwd.js';
 
@@ -122,7 +123,8 @@ export class GroundImages {
       // Instead of the image's own. Without a command nothing could be created; this is never run.
       Entrypoint: [''],
       Cmd: ['/nothing'],
-      Labels: ownLabels(this.#owner),
+      // The image's own labels are anybody's.
+      Labels: { ...ownLabels(this.#owner), [LABEL.sandbox]: '', [LABEL.role]: '' },
       NetworkDisabled: true,
       HostConfig: { NetworkMode: 'none', LogConfig: { Type: 'none', Config: {} } },
     });

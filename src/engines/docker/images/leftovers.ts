@@ -1,7 +1,7 @@
 import type { Log } from '../../../core/ports/log.js';
 import type { DockerClient } from '../docker-client.js';
 import { statusOf } from '../docker-errors.js';
-import { LABEL } from '../names.js';
+import { hasOwnName } from '../names.js';
 import { ownLabels } from './names.js';
 
 /**
@@ -49,9 +49,9 @@ export class Leftovers {
   async #sweep(): Promise<void> {
     const label = Object.entries(ownLabels(this.#owner)).map(([key, value]) => `${key}=${value}`);
     await this.#client.call('What the making of images left could not be removed.', async (api) => {
-      for (const { Id, Labels } of await api.listContainers({ all: true, filters: { label } })) {
-        // A container has its image's labels, too: what is a sandbox says so.
-        if (LABEL.sandbox in Labels) continue;
+      for (const { Id, Names } of await api.listContainers({ all: true, filters: { label } })) {
+        // A container has its image's labels, too: what is more than a step to an image has a name of ours.
+        if (hasOwnName(this.#owner, Names)) continue;
         await unlessGone(api.getContainer(Id).remove({ force: true, v: true }));
       }
       for (let removed = 1; removed > 0;) {

@@ -28,16 +28,21 @@ test('an image that is known only at the build is not guessed', () => {
   expect(basesOf('FROM ${BASE:-alpine}')).toEqual(['alpine']);
 });
 
-test('labels come behind each FROM, whatever lines it takes', () => {
+test('labels come behind each FROM, whatever lines it takes, and at the end of each stage', () => {
   const { labelled } = readDockerfile('FROM \\\n  a \\\n  AS x\nRUN b\nFROM x\nUSER c\n');
   expect(labelled({ one: '1', two: '2' })).toBe(
-    'FROM \\\n  a \\\n  AS x\nLABEL one=1 two=2\nRUN b\nFROM x\nLABEL one=1 two=2\nUSER c\n',
+    'FROM \\\n  a \\\n  AS x\nLABEL one=1 two=2\nRUN b\nLABEL one=1 two=2\nFROM x\nLABEL one=1 two=2\nUSER c\nLABEL one=1 two=2\n',
   );
 });
 
 test('another escape character is heeded', () => {
   const { labelled } = readDockerfile('# escape=`\nFROM `\n  a\nRUN b \\\nRUN c');
-  expect(labelled({ one: '1' })).toBe('# escape=`\nFROM `\n  a\nLABEL one=1\nRUN b \\\nRUN c');
+  expect(labelled({ one: '1' })).toBe('# escape=`\nFROM `\n  a\nLABEL one=1\nRUN b \\\nRUN c\nLABEL one=1');
+});
+
+test('what ends in the middle of an instruction gets no label there', () => {
+  for (const end of ['RUN b \\', 'RUN b \\\n', 'RUN b \\\n# c'])
+    expect(readDockerfile(`FROM a\n${end}`).labelled({ one: '1' })).toBe(`FROM a\nLABEL one=1\n${end}`);
 });
 
 test('an empty file, and one without FROM, have no images', () => {
