@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { DockerClient } from '../docker-client.js';
+import { madeOnce } from '../made-once.js';
 import type { Link, LinkedContainer, LinkSettings } from '../parts.js';
 import { linkEnvironment, linkSecret, openAttachLink } from './attach-link.js';
 
@@ -22,12 +22,10 @@ export class AttachLink implements Link {
   /** @param folder the service's own, where its key lies */
   static async open(client: DockerClient, folder: string): Promise<AttachLink> {
     const path = join(folder, 'link-key');
-    let key = await readFile(path).catch(() => Buffer.alloc(0));
-    if (key.length !== KEY_BYTES) {
-      key = randomBytes(KEY_BYTES);
-      await writeFile(`${path}.new`, key, { mode: 0o600 });
-      await rename(`${path}.new`, path);
-    }
+    const key = await madeOnce(folder, 'link-key', () => randomBytes(KEY_BYTES));
+    // A new one in its place would open none of the sandboxes that are there.
+    if (key.length !== KEY_BYTES)
+      throw new Error(`${path} should hold ${KEY_BYTES} bytes: restore it from a backup.`);
     return new AttachLink(client, key);
   }
 
