@@ -18,6 +18,8 @@ import type {
 import type { Log } from './ports/log.js';
 
 const LOOK_MS = 5000;
+/** Who says nothing for so long when asked is away. */
+const PROBE_MS = 90_000;
 const RETRY_AFTER_MS = 5000;
 /** As few as any engine takes; asked only before the engine was there. */
 const FEWEST_LAYERS = 16;
@@ -106,9 +108,19 @@ export class EngineSlot implements Engine {
       return;
     }
     const probe = this.#options.probe ?? ((engine: Engine) => engine.list());
-    await this.#call(probe).catch((error: unknown) => {
+    const answered = this.#call(probe).catch((error: unknown) => {
       if (!isUnavailable(error)) throw error;
     });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        this.#note(`The engine ${this.name} does not answer: look after it, or wait until it does.`);
+        resolve();
+      }, PROBE_MS);
+      timer.unref();
+    });
+    await Promise.race([answered, late]);
+    clearTimeout(timer);
   }
 
   #note(away: string | undefined): void {

@@ -65,8 +65,10 @@ export class Slots {
     return this.#waiting.length;
   }
 
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#taken >= this.#limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  /** @param signal aborted: who still waits for a place leaves the line. */
+  async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted();
+    if (this.#taken >= this.#limit) await this.#place(signal);
     else this.#taken++;
     try {
       return await work();
@@ -76,6 +78,21 @@ export class Slots {
       if (next === undefined) this.#taken--;
       else next();
     }
+  }
+
+  #place(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      const leave = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(enter), 1);
+        reject(signal?.reason as Error);
+      };
+      const enter = (): void => {
+        signal?.removeEventListener('abort', leave);
+        resolve();
+      };
+      this.#waiting.push(enter);
+      signal?.addEventListener('abort', leave, { once: true });
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SharedWork } from '../../../src/core/keyed.js';
+import { SharedWork, Slots } from '../../../src/core/keyed.js';
 
 /** Work that ends when it is told to, or aborted. */
 function heldWork() {
@@ -48,4 +48,23 @@ test('who has let go before begins nothing', async () => {
   const held = heldWork();
   await expect(shared.run('k', held.work, AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');
   expect(held.begun()).toBe(0);
+});
+
+test('who is given up while waiting for a place leaves the line, and the others come in their order', async () => {
+  const slots = new Slots(1);
+  let finish = (): void => undefined;
+  const first = slots.run(() => new Promise<void>((resolve) => (finish = resolve)));
+  const seen: string[] = [];
+  const leaver = new AbortController();
+  const left = slots.run(async () => void seen.push('left'), leaver.signal);
+  const stayed = new AbortController();
+  const stays = slots.run(async () => void seen.push('stayed'), stayed.signal);
+  leaver.abort(new Error('I left'));
+  await expect(left).rejects.toThrow('I left');
+  expect(slots.waiting).toBe(1);
+  finish();
+  await Promise.all([first, stays]);
+  stayed.abort();
+  await slots.run(async () => void seen.push('later'));
+  expect(seen).toEqual(['stayed', 'later']);
 });

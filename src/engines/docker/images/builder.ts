@@ -86,7 +86,7 @@ export class Builder {
         async (given) => {
           const there = await this.#find(tag);
           if (there !== undefined) return there;
-          return this.#slots.run(() => this.#buildCleanly(order, tag, tellAll, given));
+          return this.#slots.run(() => this.#buildCleanly(order, tag, tellAll, given), given);
         },
         signal,
       );

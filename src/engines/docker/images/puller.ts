@@ -81,7 +81,7 @@ export class Puller {
         await this.#slots.run(async () => {
           signal.throwIfAborted();
           await this.#pullOnce(reference, tell, signal);
-        });
+        }, signal);
         return;
       } catch (error) {
         signal.throwIfAborted();
