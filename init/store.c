@@ -24,7 +24,7 @@
 #define MAX_DEPTH 400
 /* 1 EiB. */
 #define UNCOUNTED ((uint64_t)1 << 60)
-#define MAX_TEXT (64 * 1024)
+#define MAX_TEXT (1024 * 1024)
 
 static _Noreturn void fail(const char *what) {
   int status = errno == ENOSPC || errno == EDQUOT ? 4 : errno == ENAMETOOLONG ? 3 : errno == EEXIST ? 5 : 1;

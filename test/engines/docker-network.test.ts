@@ -15,9 +15,19 @@ const log = { debug() {}, info() {}, warn() {}, error() {} };
 const SLOW_MS = 180_000;
 const PORT = 8099;
 
-/** An address of documentation stands in for the world; the others are what a sandbox must not reach. */
+/** An address of documentation stands in for the world, on a machine of its own behind the daemon's. */
 const WORLD = '203.0.113.1';
-const CLOSED = ['10.1.2.3', '169.254.169.254', '192.168.77.1', '172.30.0.1', '100.64.0.1', '168.63.129.16'];
+/** The daemon's machine has it, and nothing but that says that it is no part of the world. */
+const HOST = '198.51.100.7';
+const CLOSED = [
+  HOST,
+  '10.1.2.3',
+  '169.254.169.254',
+  '192.168.77.1',
+  '172.30.0.1',
+  '100.64.0.1',
+  '168.63.129.16',
+];
 
 /** Answers on every address of the machine, over TCP, and tells of what comes over UDP. */
 const LISTENER = `
@@ -56,7 +66,7 @@ describe('docker: network public', () => {
   let engine: DockerEngine;
   let environment: Environment;
   const heard: string[] = [];
-  let listener: ReturnType<typeof spawn>;
+  const listeners: ReturnType<typeof spawn>[] = [];
 
   const inDaemonsNetwork = (...command: readonly string[]): readonly string[] => [
     `--net=/proc/${daemon.pid}/ns/net`,
@@ -67,13 +77,28 @@ describe('docker: network public', () => {
     daemon = await startDockerd({ ownNetwork: true });
     const ip = (...words: readonly string[]) =>
       promisify(execFile)('nsenter', [...inDaemonsNetwork('ip', ...words)]);
-    for (const address of [WORLD, ...CLOSED]) await ip('address', 'add', `${address}/32`, 'dev', 'lo');
-    listener = spawn('nsenter', [...inDaemonsNetwork('python3', '-c', LISTENER)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const lines = createInterface({ input: listener.stdout as NodeJS.ReadableStream });
-    await once(lines, 'line');
-    lines.on('line', (line) => void heard.push(line));
+    for (const address of CLOSED) await ip('address', 'add', `${address}/32`, 'dev', 'lo');
+    const listen = async (program: string, ...words: readonly string[]): Promise<number> => {
+      const listener = spawn(program, [...words, 'python3', '-c', LISTENER], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      listeners.push(listener);
+      const lines = createInterface({ input: listener.stdout as NodeJS.ReadableStream });
+      await once(lines, 'line');
+      lines.on('line', (line) => void heard.push(line));
+      return listener.pid ?? -1;
+    };
+    await listen('nsenter', ...inDaemonsNetwork());
+    const world = await listen('unshare', '--net');
+    const ipOfWorld = (...words: readonly string[]) =>
+      promisify(execFile)('nsenter', [`--net=/proc/${world}/ns/net`, 'ip', ...words]);
+    await ip('link', 'add', 'toworld', 'type', 'veth', 'peer', 'name', 'tohost', 'netns', String(world));
+    await ip('address', 'add', '198.18.0.1/30', 'dev', 'toworld');
+    await ip('link', 'set', 'toworld', 'up');
+    await ipOfWorld('address', 'add', '198.18.0.2/30', 'dev', 'tohost');
+    await ipOfWorld('address', 'add', `${WORLD}/32`, 'dev', 'tohost');
+    await ipOfWorld('link', 'set', 'tohost', 'up');
+    await ip('route', 'add', `${WORLD}/32`, 'via', '198.18.0.2');
     folder = await tempFolder();
     engine = await DockerEngine.open({
       dataDir: folder.path,
@@ -91,7 +116,7 @@ describe('docker: network public', () => {
   }, DOCKER_START_MS);
 
   afterAll(async () => {
-    if (listener !== undefined) {
+    for (const listener of listeners) {
       listener.kill('SIGKILL');
       await once(listener, 'exit');
     }

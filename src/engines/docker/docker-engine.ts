@@ -28,6 +28,7 @@ import { describeDaemon } from './describe-daemon.js';
 import { DockerClient } from './docker-client.js';
 import { Grounds } from './grounds.js';
 import { InitFolders } from './init-folders.js';
+import { importKeeperImage } from './keeper-image.js';
 import type { Keeper } from './keeper.js';
 import { Layers } from './layers.js';
 import { Names } from './names.js';
@@ -146,7 +147,9 @@ export class DockerEngine implements Engine {
     const { keeper, link } = await openKeeper(options, client, names);
     const layers = new Layers(keeper);
     const inits = new InitFolders(keeper, options.initPath);
-    const network = new PublicNetwork(client, names, options.passThroughEnv ?? {});
+    const network = new PublicNetwork(client, names, options.passThroughEnv ?? {}, () =>
+      importKeeperImage(client, names, keeper.hostInitPath),
+    );
     const sandboxes = new Sandboxes({
       client,
       names,
@@ -203,7 +206,7 @@ export class DockerEngine implements Engine {
   /** Sandboxes of an earlier life of the service or the daemon. */
   async #takeUp(): Promise<void> {
     const { client, keeper, network, sandboxes } = this.#parts;
-    network.forget();
+    await network.forget();
     await keeper.open();
     await sandboxes.sweepVolumes();
     for (const found of await sandboxes.list()) {

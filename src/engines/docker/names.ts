@@ -33,6 +33,9 @@ export class Names {
   get carrier(): string {
     return `codeset-${this.owner}-carrier`;
   }
+  get addresses(): string {
+    return `codeset-${this.owner}-addresses`;
+  }
   get network(): string {
     return `codeset-${this.owner}`;
   }

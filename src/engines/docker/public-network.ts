@@ -2,11 +2,14 @@ import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import { type CodesetError, failedPrecondition } from '../../core/errors.js';
 import type { DockerClient } from './docker-client.js';
+import { CLOSED, daemonAddresses } from './daemon-addresses.js';
 import { saidBy, statusOf } from './docker-errors.js';
 import { LABEL, type Names } from './names.js';
 
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443, 'ftp:': 21 };
 const PROXY_VARIABLES = /^(https?|all|ftp)_proxy$/i;
+/** How long the daemon's addresses are taken to be as they were. */
+const ADDRESSES_MS = 300_000;
 const DOING = 'The network for sandboxes could not be made.';
 
 /**
@@ -17,14 +20,23 @@ export class PublicNetwork {
   readonly #client: DockerClient;
   readonly #names: Names;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #image: () => Promise<string>;
+  #addresses: { readonly found: Promise<readonly string[]>; readonly at: number } | undefined;
   #made: Promise<void> | undefined;
   /** What the daemon said when it was asked for one. */
   #refused: string | undefined;
 
-  constructor(client: DockerClient, names: Names, env: Readonly<Record<string, string>>) {
+  /** @param image of one with our init at `/codeset-init` */
+  constructor(
+    client: DockerClient,
+    names: Names,
+    env: Readonly<Record<string, string>>,
+    image: () => Promise<string>,
+  ) {
     this.#client = client;
     this.#names = names;
     this.#env = env;
+    this.#image = image;
   }
 
   /** A sentence when it can't be given. */
@@ -50,9 +62,14 @@ export class PublicNetwork {
   }
 
   /** The daemon or an administrator may have removed it. */
-  forget(): void {
+  async forget(): Promise<void> {
     this.#made = undefined;
     this.#refused = undefined;
+    this.#addresses = undefined;
+    // Of a life that was ended while it asked.
+    await this.#client.find(DOING, (api) =>
+      api.getContainer(this.#names.addresses).remove({ force: true, v: true }),
+    );
   }
 
   async #make(): Promise<void> {
@@ -84,7 +101,11 @@ export class PublicNetwork {
     );
   }
 
-  /** What init's `network` is told: the proxies that are open although private, and this host's own addresses. */
+  /**
+   * What init's `network` is told: the proxies that are open although private, and the own addresses of
+   * this machine and the daemon's.
+   * @throws ENGINE_UNSUPPORTED where the daemon's can't be had
+   */
   async filterFlags(): Promise<readonly string[]> {
     const flags: string[] = [];
     for (const [name, value] of Object.entries(this.#env)) {
@@ -96,8 +117,29 @@ export class PublicNetwork {
     }
     const own = Object.values(networkInterfaces())
       .flatMap((list) => list ?? [])
-      .filter((address) => address.family === 'IPv4' && !address.internal);
-    for (const { address } of own) flags.push('--deny-host', address);
+      .filter(({ family, address }) => family === 'IPv4' && !CLOSED.check(address))
+      .map(({ address }) => address);
+    for (const address of new Set([...own, ...(await this.#daemonAddresses())]))
+      flags.push('--deny-host', address);
     return flags;
+  }
+
+  async #daemonAddresses(): Promise<readonly string[]> {
+    if (this.#addresses === undefined || Date.now() - this.#addresses.at > ADDRESSES_MS) {
+      const found = this.#image().then((image) => daemonAddresses(this.#client, this.#names, image));
+      this.#addresses = { found, at: Date.now() };
+    }
+    const asked = this.#addresses;
+    try {
+      return await asked.found;
+    } catch (error) {
+      if (this.#addresses === asked) this.#addresses = undefined;
+      if ((error as CodesetError).reason === 'ENGINE_UNAVAILABLE') throw error;
+      throw failedPrecondition(
+        'ENGINE_UNSUPPORTED',
+        'Network "public" can\'t be given: the addresses of Docker\'s machine, which have to be closed, could not be read in a container of the network "host". See that Docker allows such containers.',
+        { cause: error },
+      );
+    }
   }
 }
