@@ -1,19 +1,28 @@
+import { CodesetError } from '../../core/errors.js';
 import type { DockerClient } from './docker-client.js';
 
 const EVERY_MS = 1000;
 
+export interface DaemonWatchOptions {
+  /** Called once for each time that it was away; again after it failed. */
+  readonly onBack: () => Promise<void>;
+  /** Called once for each kind of failure that is not the daemon's absence. */
+  readonly onError: (error: unknown) => void;
+}
+
 /** Looks for a daemon that went, until it is back. */
 export class DaemonWatch {
   readonly #client: DockerClient;
-  readonly #onBack: () => Promise<void>;
+  readonly #options: DaemonWatchOptions;
+  /** What was told since it was last back. */
+  readonly #told = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #looking = false;
   #closed = false;
 
-  /** @param onBack called once for each time that it was away; again after it failed */
-  constructor(client: DockerClient, onBack: () => Promise<void>) {
+  constructor(client: DockerClient, options: DaemonWatchOptions) {
     this.#client = client;
-    this.#onBack = onBack;
+    this.#options = options;
   }
 
   /** A call found it away. */
@@ -35,14 +44,24 @@ export class DaemonWatch {
     this.#looking = true;
     let back = false;
     try {
-      await this.#client.api.ping();
-      await this.#onBack();
+      await this.#client.ask('Docker could not be asked whether it is there.', (api) => api.ping());
+      await this.#options.onBack();
+      this.#told.clear();
       back = true;
-    } catch {
-      // Not yet, or gone again.
+    } catch (error) {
+      this.#tell(error);
     } finally {
       this.#looking = false;
     }
     if (!back) this.away();
+  }
+
+  /** That it is not there yet, or gone again, is nothing new. */
+  #tell(error: unknown): void {
+    if (error instanceof CodesetError && error.reason === 'ENGINE_UNAVAILABLE') return;
+    const kind = String(error);
+    if (this.#closed || this.#told.has(kind)) return;
+    this.#told.add(kind);
+    this.#options.onError(error);
   }
 }

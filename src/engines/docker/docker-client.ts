@@ -8,6 +8,8 @@ const OLDEST_API = '1.41';
 /** What this engine was tried with. */
 const NEWEST_API = '1.48';
 const HELLO_MS = 10_000;
+/** A daemon that makes dozens of containers answers late, too. */
+const ANSWER_MS = 60_000;
 
 /** What the daemon tells of itself, as far as anybody here asks. */
 export interface Daemon {
@@ -77,6 +79,20 @@ export class DockerClient {
     } catch (error) {
       throw this.failed(error, doing);
     }
+  }
+
+  /**
+   * The same for a question that is answered at once, if at all: a daemon that says nothing for a while is away.
+   * @param work its signal is aborted then
+   */
+  async ask<T>(doing: string, work: (api: Docker, signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.call(doing, (api) => this.within((signal) => work(api, signal)));
+  }
+
+  /** Work that is given up after a while, as that of a daemon that is away. */
+  async within<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    return within(work(signal), signal, this.address);
   }
 
   /** The same, with undefined where the daemon says that there is no such thing. */
@@ -189,8 +205,7 @@ function connectTo(address: string, tls?: DockerTls, version?: string): Docker {
 async function within<T>(work: Promise<T>, signal: AbortSignal, address: string): Promise<T> {
   let late: (() => void) | undefined;
   const tooLate = new Promise<never>((_resolve, reject) => {
-    late = () =>
-      reject(Object.assign(new Error(`no answer from ${address} in ${HELLO_MS} ms`), { code: 'ETIMEDOUT' }));
+    late = () => reject(Object.assign(new Error(`no answer from ${address} in time`), { code: 'ETIMEDOUT' }));
     signal.addEventListener('abort', late, { once: true });
   });
   try {

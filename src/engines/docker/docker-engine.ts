@@ -72,6 +72,7 @@ export class DockerEngine implements Engine {
   readonly #commits: Commits;
   readonly #guard: DiskGuard;
   readonly #slots = new Slots(CREATES_AT_ONCE);
+  readonly #stopper: ContainerStopper;
   readonly #freezer: Freezer;
   readonly #removals: Removals;
   readonly #watch: DaemonWatch;
@@ -90,8 +91,9 @@ export class DockerEngine implements Engine {
       cgroups: new ContainerCgroups(keeper, client.daemon.cgroupVersion),
     });
     const idOf = (sandboxId: string): Promise<string | undefined> => this.#usage.containerId(sandboxId);
+    this.#stopper = new ContainerStopper(client, names, link.mode === 'socket', idOf);
     this.#freezer = new Freezer(
-      new ContainerStopper(client, names, link.mode === 'socket', idOf),
+      this.#stopper,
       async (sandboxId) => (await sandboxes.find(sandboxId))?.alive === true,
     );
     this.#commits = new Commits({
@@ -122,9 +124,15 @@ export class DockerEngine implements Engine {
       onError: (error) =>
         options.log.warn('The disk use of sandboxes could not be sampled.', { error: describeError(error) }),
     });
-    this.#watch = new DaemonWatch(client, async () => {
-      options.log.info('Docker is back.');
-      await this.#takeUp();
+    this.#watch = new DaemonWatch(client, {
+      onBack: async () => {
+        options.log.info('Docker is back.');
+        await this.#takeUp();
+      },
+      onError: (error) =>
+        options.log.warn('What Docker holds could not be taken up again; it is tried again.', {
+          error: describeError(error),
+        }),
     });
   }
 
@@ -144,7 +152,20 @@ export class DockerEngine implements Engine {
       );
     }
     const names = new Names(await openOwner(options.dataDir), options.runDir);
-    const { keeper, link } = await openKeeper(options, client, names);
+    const opened = await openKeeper(options, client, names);
+    try {
+      return await DockerEngine.#openOn(opened, { options, client, names }, makeImages);
+    } catch (error) {
+      opened.keeper.close();
+      throw error;
+    }
+  }
+
+  static async #openOn(
+    { keeper, link }: Pick<Parts, 'keeper' | 'link'>,
+    { options, client, names }: Pick<Parts, 'options' | 'client' | 'names'>,
+    makeImages: MakeImages,
+  ): Promise<DockerEngine> {
     const layers = new Layers(keeper);
     const inits = new InitFolders(keeper, options.initPath);
     const network = new PublicNetwork(client, names, options.passThroughEnv ?? {}, () =>
@@ -177,14 +198,20 @@ export class DockerEngine implements Engine {
       network,
       sandboxes,
     });
-    await sandboxes.open();
-    await engine.#loadStore();
-    keeper.onBegun = async () => {
-      inits.forget();
-      await sandboxes.prepareStore();
+    try {
+      await sandboxes.open();
       await engine.#loadStore();
-    };
-    await engine.#takeUp();
+      keeper.onBegun = async () => {
+        inits.forget();
+        await sandboxes.prepareStore();
+        await engine.#loadStore();
+      };
+      await engine.#takeUp();
+    } catch (error) {
+      sandboxes.close();
+      await engine.#guard.close();
+      throw error;
+    }
     client.onAway = () => engine.#watch.away();
     return engine;
   }
@@ -205,16 +232,13 @@ export class DockerEngine implements Engine {
 
   /** Sandboxes of an earlier life of the service or the daemon. */
   async #takeUp(): Promise<void> {
-    const { client, keeper, network, sandboxes } = this.#parts;
+    const { keeper, network, sandboxes } = this.#parts;
     await network.forget();
     await keeper.open();
     await sandboxes.sweepVolumes();
     for (const found of await sandboxes.list()) {
-      if (found.paused) {
-        await client.find('A sandbox could not be woken.', (api) =>
-          api.getContainer(found.containerId ?? '').unpause(),
-        );
-      }
+      // Only one that nobody holds still any more: what is copied just now must not change.
+      if (found.paused && !this.#freezer.holds(found.sandboxId)) await this.#stopper.thaw(found.sandboxId);
       if (found.containerId !== undefined) this.#watchDisk({ ...found, containerId: found.containerId });
     }
   }

@@ -39,6 +39,7 @@ export class Keeper {
   /** Called when the keeper was begun anew, before anybody uses it: what was known of the store may be old. */
   onBegun: () => Promise<void> = async () => undefined;
   #begun = false;
+  #beginning = false;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
@@ -132,25 +133,36 @@ export class Keeper {
   }
 
   async #connect(): Promise<InitClient> {
-    const begun = await this.#ensureContainer();
+    if (await this.#ensureContainer()) this.#begun = false;
     const { client, link, names } = this.#parts;
     const deadline = Date.now() + CONNECT_MS;
     for (let pause = 2; ; pause = Math.min(pause * 2, 200)) {
       try {
         const found = new InitClient(await link.open({ sandboxId: KEEPER, containerId: names.keeper }));
-        this.#client = found;
-        if (begun || !this.#begun) {
-          this.#begun = true;
-          // Uses this very connection: nobody waits for the opening in it.
-          this.#opening = undefined;
-          await this.onBegun();
-        }
+        await this.#begin(found);
         return found;
       } catch (error) {
         if (error instanceof CodesetError && error.reason !== 'ENGINE_FAILED') throw error;
         if (Date.now() > deadline) throw client.failed(error, DOING);
         await sleep(pause);
       }
+    }
+  }
+
+  async #begin(found: InitClient): Promise<void> {
+    this.#client = found;
+    if (this.#begun || this.#beginning) return;
+    this.#beginning = true;
+    // Uses this very connection: nobody waits for the opening in it.
+    this.#opening = undefined;
+    try {
+      await this.onBegun();
+      this.#begun = true;
+    } catch (error) {
+      found.close();
+      throw error;
+    } finally {
+      this.#beginning = false;
     }
   }
 

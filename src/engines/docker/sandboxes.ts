@@ -182,8 +182,10 @@ export class Sandboxes {
 
   async find(sandboxId: string): Promise<FoundSandbox | undefined> {
     const { client, names } = this.#parts;
-    const found = await client.find('Docker could not say whether the sandbox is there.', (api) =>
-      api.getContainer(names.container(sandboxId)).inspect(),
+    const doing = 'Docker could not say whether the sandbox is there.';
+    const container = client.api.getContainer(names.container(sandboxId));
+    const found = await client.find(doing, () =>
+      client.within((abortSignal) => container.inspect({ abortSignal })),
     );
     if (found === undefined) return undefined;
     const { Config, Id, State } = found;
@@ -203,8 +205,8 @@ export class Sandboxes {
     const label = [`${LABEL.owner}=${names.owner}`, LABEL.sandbox];
     // Not volumes: a sandbox has its box before and as long as it has one.
     const [containers, boxes, prepared] = await Promise.all([
-      client.call('Docker could not list its containers.', (api) =>
-        api.listContainers({ all: true, filters: { label } }),
+      client.ask('Docker could not list its containers.', (api, abortSignal) =>
+        api.listContainers({ all: true, filters: { label }, abortSignal }),
       ),
       keeper.init('store', 'list', BOXES),
       link.prepared(),

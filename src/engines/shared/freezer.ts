@@ -52,6 +52,11 @@ export class Freezer {
     }
   }
 
+  /** Whether it is held still just now, or about to be. */
+  holds(sandboxId: string): boolean {
+    return this.#held.has(sandboxId);
+  }
+
   /** Stops the work that holds a sandbox, which may then be removed. */
   async stop(sandboxId: string): Promise<void> {
     this.#ending.get(sandboxId)?.abort();

@@ -26,6 +26,9 @@ interface Running {
 }
 
 const SIGKILL = 9;
+const PING_MS = 10_000;
+/** An init that says nothing for so long while something runs is lost. */
+const SILENT_MS = 60_000;
 
 /** Runs programs of the service's own over a link to an init. When the link breaks, all that run are lost. */
 export class InitClient {
@@ -34,6 +37,8 @@ export class InitClient {
   readonly #running = new Map<number, Running>();
   #nextKey = randomInt(1, 2 ** 31);
   #broken: Error | undefined;
+  #heard = 0;
+  #pinging: NodeJS.Timeout | undefined;
 
   /** @param stream undefined where what comes is given to `receive` */
   constructor(stream: Duplex) {
@@ -53,6 +58,7 @@ export class InitClient {
     return new Promise((resolve, reject) => {
       if (this.#broken !== undefined) return reject(this.#broken);
       const key = this.#nextKey++;
+      this.#ping();
       const kill = (): void => void this.#stream.write(frame(ToInit.SIGNAL, { key, stream: SIGKILL }));
       const settle = (): void => signal?.removeEventListener('abort', kill);
       this.#running.set(key, {
@@ -76,6 +82,22 @@ export class InitClient {
     });
   }
 
+  /** As long as something runs. */
+  #ping(): void {
+    if (this.#pinging !== undefined) return;
+    this.#heard = Date.now();
+    this.#pinging = setInterval(() => {
+      if (this.#running.size === 0) {
+        clearInterval(this.#pinging);
+        this.#pinging = undefined;
+      } else if (Date.now() - this.#heard > SILENT_MS) {
+        this.#lose(new Error('init says nothing any more'));
+        this.#stream.destroy();
+      } else this.#stream.write(frame(ToInit.PING));
+    }, PING_MS);
+    this.#pinging.unref();
+  }
+
   close(): void {
     this.#lose(new Error('the link to init was closed'));
     this.#stream.destroy();
@@ -83,12 +105,14 @@ export class InitClient {
 
   #lose(error: Error): void {
     this.#broken ??= error;
+    clearInterval(this.#pinging);
     const lost = [...this.#running.values()];
     this.#running.clear();
     for (const running of lost) running.reject(error);
   }
 
   #receive(chunk: Buffer): void {
+    this.#heard = Date.now();
     for (const received of this.#reader.read(chunk)) this.#take(received);
   }
 
