@@ -38,6 +38,8 @@ export interface BuildOrder {
 }
 
 const LOG_LINES = 40;
+/** A build that takes longer is given up: it holds one of few places. */
+const LONGEST_MINUTES = 30;
 const MAX_LINE = 4096;
 
 /**
@@ -86,13 +88,30 @@ export class Builder {
         async (given) => {
           const there = await this.#find(tag);
           if (there !== undefined) return there;
-          return this.#slots.run(() => this.#buildCleanly(order, tag, tellAll, given), given);
+          return this.#slots.run(() => this.#buildInTime(order, tag, tellAll, given), given);
         },
         signal,
       );
     } finally {
       listeners.delete(mine);
       if (listeners.size === 0 && this.#listeners.get(tag) === listeners) this.#listeners.delete(tag);
+    }
+  }
+
+  async #buildInTime(order: BuildOrder, tag: string, tell: Progress, signal: AbortSignal): Promise<string> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), LONGEST_MINUTES * 60_000);
+    try {
+      return await this.#buildCleanly(order, tag, tell, AbortSignal.any([signal, late.signal]));
+    } catch (error) {
+      if (!late.signal.aborted || signal.aborted) throw error;
+      throw failedPrecondition(
+        'ENVIRONMENT_UNMET',
+        `The build of ${order.path} was given up after ${LONGEST_MINUTES} minutes: make it shorter, or name an image that is built already.`,
+        { cause: error },
+      );
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -27,6 +27,8 @@ export interface PullerOptions {
 
 const FIRST_WAIT_MS = 2000;
 const LONGEST_WAIT_MS = 60_000;
+/** A pull of which the daemon tells nothing for so long goes no further. */
+const STALL_MS = 5 * 60_000;
 
 /**
  * Has the daemon pull images: a few at a time, the same one once however many ask. A pull ends when nobody waits for
@@ -106,13 +108,36 @@ export class Puller {
     const name = familiarName(reference);
     tell(`Pulling the image ${name}.`);
     const auth = await this.#credentials.for(reference.domain);
+    const stalled = new AbortController();
+    const watch = setTimeout(() => stalled.abort(), STALL_MS);
+    const given = AbortSignal.any([signal, stalled.signal]);
+    try {
+      await this.#follow(reference, tell, auth, given, () => watch.refresh());
+    } catch (error) {
+      if (stalled.signal.aborted && !signal.aborted)
+        throw new RefusedPull(`timeout: nothing came for ${STALL_MS / 60_000} minutes`, { cause: error });
+      throw error;
+    } finally {
+      clearTimeout(watch);
+    }
+  }
+
+  /** @param heard called at each event */
+  async #follow(
+    reference: ImageReference,
+    tell: Progress,
+    auth: Awaited<ReturnType<Credentials['for']>>,
+    signal: AbortSignal,
+    heard: () => void,
+  ): Promise<void> {
     const answer = (await this.#client.api.createImage(auth ?? {}, {
       fromImage: repositoryOf(reference),
       tag: reference.digest ?? reference.tag,
       abortSignal: signal,
     })) as Readable;
-    const progress = new PullProgress(name, tell);
+    const progress = new PullProgress(familiarName(reference), tell);
     for await (const event of daemonEvents(answer)) {
+      heard();
       const failure = failureIn(event);
       if (failure !== undefined) throw new RefusedPull(failure);
       progress.take(event);
