@@ -10,6 +10,7 @@ import { removeBelongings } from './engines/docker/belongings.js';
 import { DockerClient } from './engines/docker/docker-client.js';
 import { DockerEngine } from './engines/docker/docker-engine.js';
 import { Names } from './engines/docker/names.js';
+import { knownOwner } from './engines/docker/owner.js';
 import type { DockerEngineOptions } from './engines/docker/options.js';
 import { LocalEngine } from './engines/local/local-engine.js';
 import { initBinary, initBinaryFor } from './init-binary.js';
@@ -125,7 +126,9 @@ export async function dockerOptions(config: ServerConfig, log: Log): Promise<Doc
  */
 export async function removeFromDocker(config: ServerConfig, log: Log): Promise<void> {
   const { address, dataDir, runDir, tls } = await dockerOptions(config, log);
-  await removeBelongings(await DockerClient.open(address, tls), new Names(dataDir, runDir));
+  const owner = await knownOwner(dataDir);
+  if (owner === undefined) return;
+  await removeBelongings(await DockerClient.open(address, tls), new Names(owner, runDir));
 }
 
 async function certificates(folder: string): Promise<NonNullable<DockerEngineOptions['tls']>> {

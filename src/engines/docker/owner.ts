@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { madeOnce } from './made-once.js';
 
@@ -17,6 +17,17 @@ export async function openOwner(dataDir: string): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const owner = await madeOnce(folder, 'owner', () => Buffer.from(`${randomBytes(6).toString('hex')}\n`));
   return checked(owner.toString(), join(folder, 'owner'));
+}
+
+/** As `openOwner`, of a data folder that may never have been on a daemon: undefined then. */
+export async function knownOwner(dataDir: string): Promise<string | undefined> {
+  const path = join(dataDir, 'docker', 'owner');
+  try {
+    return checked(await readFile(path, 'utf8'), path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** It is in the names of what is removed. */
