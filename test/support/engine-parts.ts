@@ -10,8 +10,9 @@ import { engineHere } from './engine-here.js';
 export async function keptLayers(dataDir: string): Promise<readonly string[]> {
   if (engineHere() === 'local') return readdir(join(dataDir, 'layers'));
   const { api } = await sharedDocker();
-  const keeper = api.getContainer(`codeset-${ownerOf(dataDir)}-keeper`);
-  const entries = (await keeper.getArchive({ path: '/store/l' })).pipe(extract());
+  // The one that never runs: Docker would mount all of the keeper's once more, and of its link's folder nothing is left.
+  const carrier = api.getContainer(`codeset-${ownerOf(dataDir)}-carrier`);
+  const entries = (await carrier.getArchive({ path: '/store/l' })).pipe(extract());
   const found: string[] = [];
   for await (const entry of entries) {
     const parts: Buffer[] = [];
