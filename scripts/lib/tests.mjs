@@ -82,12 +82,13 @@ export function countVitest(report, status) {
  */
 export function countProgram(output, status) {
   const counts = { passed: 0, failed: 0, skipped: 0 };
-  const sum = /(\d+) passed(?:, (\d+) failed)?(?:, (\d+) skipped)?/.exec(output);
-  if (sum !== null) {
-    counts.passed = Number(sum[1]);
-    counts.failed = Number(sum[2] ?? 0);
-    counts.skipped = Number(sum[3] ?? 0);
-  } else {
+  const sums = [...output.matchAll(/(\d+) passed(?:, (\d+) failed)?(?:, (\d+) skipped)?/g)];
+  for (const [, passed, failed = 0, skipped = 0] of sums) {
+    counts.passed += Number(passed);
+    counts.failed += Number(failed);
+    counts.skipped += Number(skipped);
+  }
+  if (sums.length === 0) {
     for (const line of output.split('\n')) {
       if (/^ok\b.*# skip/i.test(line)) counts.skipped += 1;
       else if (/^ok\b/.test(line)) counts.passed += 1;
