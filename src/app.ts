@@ -1,5 +1,6 @@
 import { mkdir, chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Cleanup } from './cleanup.js';
 import type { ServerConfig } from './config-settings.js';
 import { EnvironmentBuilder } from './core/environment-builder.js';
 import { Garbage } from './core/garbage.js';
@@ -17,10 +18,15 @@ import { SessionManager } from './core/session-manager.js';
 import { SessionSandboxes } from './core/session-sandboxes.js';
 import { SnapshotTaker } from './core/snapshot-taker.js';
 import { Snapshots } from './core/snapshots.js';
+import { SubjectKeeper } from './core/subject-keeper.js';
 import { Trees } from './core/trees.js';
 import { VerificationJudge } from './core/verification-judge.js';
+import { VerificationManager } from './core/verification-manager.js';
+import { VerificationQueue } from './core/verification-queue.js';
+import { VerificationRecords } from './core/verification-records.js';
 import { VerificationRunner } from './core/verification-runner.js';
 import { Workshop } from './core/work-sandbox.js';
+import { every } from './every.js';
 import { LinkedExecHost } from './exec/exec-host.js';
 import { ReportGrader } from './grading/verdict.js';
 import { openEngines, type EngineOpeners } from './open-engines.js';
@@ -133,19 +139,21 @@ export class App implements AsyncDisposable {
       now,
     });
     const judge = new VerificationJudge({ engine, blobs, trees, workshop, grader: new ReportGrader() });
-    const verifications = new VerificationRunner({
+    const records = new VerificationRecords({ storage, log });
+    const subjects = new SubjectKeeper({
       storage,
       blobs,
       engine,
       catalog,
       sessions,
       sandboxes,
-      judge,
       keeper,
-      limits: { concurrent: config.maxVerifications, queued: MAX_QUEUED_VERIFICATIONS },
       log,
-      now,
     });
+    const runner = new VerificationRunner({ records, blobs, catalog, judge, subjects, log, now });
+    const limits = { concurrent: config.maxVerifications, queued: MAX_QUEUED_VERIFICATIONS };
+    const queue = new VerificationQueue({ records, runner, engine, limits, log });
+    const verifications = new VerificationManager({ storage, blobs, engine, records, subjects, queue, now });
     const files = new SessionFiles(sessions);
     const changes = new SessionChanges({ sessions, sandboxes, engine, trees, keeper });
     const taker = new SnapshotTaker({ storage, engine, keeper, sessions, sandboxes, now });
@@ -163,7 +171,7 @@ export class App implements AsyncDisposable {
     cleanup.defer(() => forks.stop());
     for (const sample of await storage.samples.inState('PREPARING')) preparer.begin(sample);
     await verifications.recover();
-    cleanup.defer(() => verifications.stop());
+    cleanup.defer(() => queue.stop());
 
     cleanup.defer(every(EXPIRY_CHECK_MS, 'expiry failed', () => sessions.expire(), log));
     const collect = (): Promise<void> => garbage.images();
@@ -270,45 +278,4 @@ export class App implements AsyncDisposable {
 function listenText(listen: ServerConfig['listen']): string {
   if (listen.kind === 'unix') return `unix:${listen.path}`;
   return listen.host.includes(':') ? `[${listen.host}]:${listen.port}` : `${listen.host}:${listen.port}`;
-}
-
-/** Calls `work` so long after its last end, until stopped. */
-function every(ms: number, failure: string, work: () => Promise<void>, log: Log): () => Promise<void> {
-  let stopped = false;
-  let running: Promise<void> = Promise.resolve();
-  const next = (): NodeJS.Timeout =>
-    setTimeout(() => {
-      running = work()
-        .catch((error: unknown) => log.error(failure, { error }))
-        .then(() => {
-          if (!stopped) timer = next();
-        });
-    }, ms).unref();
-  let timer = next();
-  return async () => {
-    stopped = true;
-    clearTimeout(timer);
-    await running;
-  };
-}
-
-/** Node 20 has no AsyncDisposableStack. What is deferred runs in reverse when it is disposed. */
-class Cleanup implements AsyncDisposable {
-  #work: (() => unknown)[] = [];
-
-  defer(work: () => unknown): void {
-    this.#work.push(work);
-  }
-
-  /** Takes the work over; this stack then disposes nothing. */
-  move(): Cleanup {
-    const moved = new Cleanup();
-    moved.#work = this.#work;
-    this.#work = [];
-    return moved;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (let work = this.#work.pop(); work !== undefined; work = this.#work.pop()) await work();
-  }
 }

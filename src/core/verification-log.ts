@@ -6,10 +6,18 @@ const HALF_BYTES = 512 * 1024;
 /** What a reader that comes late, or is slow, can still follow of a log that is being written. */
 const MAX_FOLLOWED_BYTES = 8 * 1024 * 1024;
 
-export type LogItem =
-  | { readonly type: 'log'; readonly attempt: number; readonly offset: number; readonly data: Uint8Array }
-  /** The verification's state changed. */
-  | { readonly type: 'state' };
+/** A piece of a log. */
+export interface LogPiece {
+  readonly type: 'log';
+  /** The run that printed it; a further one begins at offset 0 again. */
+  readonly attempt: number;
+  /** Bytes of that run's log before it. */
+  readonly offset: number;
+  readonly data: Uint8Array;
+}
+
+/** A `state` says that the verification's state changed. */
+export type LogItem = LogPiece | { readonly type: 'state' };
 
 export interface KeptLog {
   /** The whole log, or its first and last 512 KiB. */

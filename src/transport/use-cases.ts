@@ -13,7 +13,7 @@ import type { SessionEvent } from '../core/session-manager.js';
 import type { SessionRequest } from '../core/session-planner.js';
 import type { SnapshotRequest } from '../core/snapshot-taker.js';
 import type { Snapshot, SnapshotFilter } from '../core/snapshot.js';
-import type { VerificationEvent, VerificationRequest } from '../core/verification-runner.js';
+import type { VerificationEvent, VerificationRequest } from '../core/verification-manager.js';
 import type { Verification, VerificationFilter } from '../core/verification.js';
 
 // What the services ask of core, in one place: app.ts hands in the classes that fulfil it. Every method may

@@ -10,7 +10,7 @@ import { sampleNameFromProto, scopes } from './convert/sample.js';
 import { statesFromProto } from './convert/session.js';
 import { verificationStates, verificationToProto } from './convert/verification.js';
 import { decodePageToken, encodePageToken } from './page-token.js';
-import type { VerificationRequest } from '../core/verification-runner.js';
+import type { VerificationRequest } from '../core/verification-manager.js';
 import type { Service } from './service-types.js';
 import type { VerificationUseCases } from './use-cases.js';
 

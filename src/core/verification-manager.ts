@@ -1,0 +1,193 @@
+import { digestOf } from './digest.js';
+import type { EngineRouter } from './engine-router.js';
+import { failedPrecondition } from './errors.js';
+import { newId } from './ids.js';
+import { readKeptLog } from './kept-log.js';
+import { Turns } from './keyed.js';
+import type { BlobStore } from './ports/blobs.js';
+import type { Page, PageRequest, Storage } from './ports/storage.js';
+import { checkSameRequest } from './request-id.js';
+import type { VerificationScope } from './sample.js';
+import type { AskedSubject, HeldSubject, SubjectKeeper } from './subject-keeper.js';
+import type { LogPiece } from './verification-log.js';
+import type { VerificationQueue } from './verification-queue.js';
+import type { VerificationRecords } from './verification-records.js';
+import type { Verification, VerificationFilter } from './verification.js';
+
+export interface VerificationRequest {
+  readonly requestId: string | undefined;
+  readonly subject: AskedSubject;
+  /** Undefined: the sample's own. */
+  readonly scope: VerificationScope | undefined;
+}
+
+export type VerificationEvent =
+  { readonly type: 'verification'; readonly verification: Verification } | LogPiece;
+
+/** Verifications as callers see them: started, read, watched and cancelled. */
+export class VerificationManager {
+  readonly #storage: Storage;
+  readonly #blobs: BlobStore;
+  readonly #engine: EngineRouter;
+  readonly #records: VerificationRecords;
+  readonly #subjects: SubjectKeeper;
+  readonly #queue: VerificationQueue;
+  readonly #now: () => number;
+  /** Those with one request id come one after another. */
+  readonly #starts = new Turns();
+
+  constructor(parts: {
+    storage: Storage;
+    blobs: BlobStore;
+    engine: EngineRouter;
+    records: VerificationRecords;
+    subjects: SubjectKeeper;
+    queue: VerificationQueue;
+    now: () => number;
+  }) {
+    this.#storage = parts.storage;
+    this.#blobs = parts.blobs;
+    this.#engine = parts.engine;
+    this.#records = parts.records;
+    this.#subjects = parts.subjects;
+    this.#queue = parts.queue;
+    this.#now = parts.now;
+  }
+
+  /**
+   * Copies and keeps the subject as it is now, records the verification and queues it. With a request id that was
+   * used for the same request it is that verification.
+   */
+  start(request: VerificationRequest): Promise<Verification> {
+    return this.#starts.run(request.requestId ?? newId('req'), () => this.#start(request));
+  }
+
+  async #start(request: VerificationRequest): Promise<Verification> {
+    const { requestId, subject, scope } = request;
+    const requestDigest = digestOf({
+      scope,
+      subject:
+        subject.kind === 'session'
+          ? subject
+          : { ...subject, diff: Buffer.from(subject.diff).toString('base64') },
+    });
+    if (requestId !== undefined) {
+      const known = await this.#storage.verifications.findByRequestId(requestId);
+      if (known !== undefined) {
+        checkSameRequest(known, requestDigest, requestId, 'verification');
+        return known;
+      }
+    }
+    this.#queue.requireRoom();
+    const verificationId = newId('ver', this.#now());
+    using held = await this.#subjects.keep(subject, verificationId);
+    const verification = this.#pending(verificationId, request, requestDigest, held);
+    try {
+      await this.#storage.verifications.insert(verification);
+    } catch (error) {
+      // Two calls with one request id at once: the second has kept the subject for nothing.
+      await this.#subjects.discard(held.kept);
+      throw error;
+    }
+    this.#queue.add(verification);
+    return verification;
+  }
+
+  #pending(
+    verificationId: string,
+    { requestId, scope }: VerificationRequest,
+    requestDigest: string,
+    { sample, subject, kept }: HeldSubject,
+  ): Verification {
+    const engine = sample.ground?.engine ?? '';
+    return {
+      verificationId,
+      requestId,
+      requestDigest,
+      sampleId: sample.sampleId,
+      sampleVersion: sample.version,
+      subject,
+      scope: subject.kind === 'patch' ? 'PATCH' : (scope ?? sample.manifest.verification.scope),
+      kept,
+      state: 'PENDING',
+      attempt: 1,
+      fault: 'NONE',
+      retryable: false,
+      message: '',
+      verdict: undefined,
+      exitCode: undefined,
+      exitSignal: undefined,
+      subjectDigest: '',
+      logDigest: '',
+      logBytes: 0,
+      logBlob: undefined,
+      logCutBytes: 0,
+      engine,
+      runtime: this.#engine.capabilitiesOf(engine)?.runtime ?? '',
+      resources: sample.manifest.resources,
+      createTime: new Date(this.#now()),
+      startTime: undefined,
+      endTime: undefined,
+    };
+  }
+
+  get(verificationId: string): Promise<Verification> {
+    return this.#records.get(verificationId);
+  }
+
+  list(filter: VerificationFilter, page: PageRequest): Promise<Page<Verification>> {
+    return this.#storage.verifications.list(filter, page);
+  }
+
+  /** First the verification, then log and changes; ends after its final state. */
+  async *watch(
+    verificationId: string,
+    logOffset: number,
+    signal: AbortSignal,
+  ): AsyncIterable<VerificationEvent> {
+    let verification = await this.get(verificationId);
+    yield { type: 'verification', verification };
+    const log = this.#queue.log(verificationId);
+    if (log === undefined) {
+      yield* readKeptLog(this.#blobs, verification, logOffset);
+      return;
+    }
+    for await (const item of log.read(logOffset, signal)) {
+      if (item.type === 'log') yield item;
+      else {
+        verification = await this.get(verificationId);
+        yield { type: 'verification', verification };
+      }
+    }
+    if (signal.aborted) return;
+    const last = await this.get(verificationId);
+    if (last.state !== verification.state) yield { type: 'verification', verification: last };
+  }
+
+  /** Ends a PENDING or RUNNING verification. @throws VERIFICATION_ENDED for one that has its verdict. */
+  async cancel(verificationId: string): Promise<Verification> {
+    const moved = await this.#records.move(verificationId, 'CANCELLED', {
+      endTime: new Date(this.#now()),
+      message: 'Cancelled by the caller.',
+    });
+    const verification = await this.get(verificationId);
+    if (moved === undefined && verification.state !== 'CANCELLED') {
+      throw failedPrecondition('VERIFICATION_ENDED', `The verification is ${verification.state} already.`);
+    }
+    await this.#queue.cancel(verificationId);
+    await this.#subjects.letGo(verification);
+    return this.get(verificationId);
+  }
+
+  /** Runs again what an earlier life of the service left PENDING or RUNNING, from its kept subject. */
+  async recover(): Promise<void> {
+    // Killed between a verdict and what follows it.
+    for (const ended of await this.#storage.verifications.endedWithLayer()) await this.#subjects.letGo(ended);
+    for (const verification of await this.#storage.verifications.open()) {
+      // Of one that ran its judge removes what the run before left.
+      const isAgain = verification.state === 'RUNNING';
+      const attempt = isAgain ? await this.#records.again(verification) : verification.attempt;
+      this.#queue.add({ ...verification, attempt });
+    }
+  }
+}
