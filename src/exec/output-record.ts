@@ -120,7 +120,7 @@ export class OutputRecord implements OutputView {
 
   /** Gives memory back once the command has ended and everything is on disk; closes the file. */
   async release(): Promise<void> {
-    if (this.#writing) return;
+    await this.written();
     if (!this.#elsewhere && this.log.onDisk && this.#recorded === this.end) this.#recent.clear();
     await this.log.close();
   }

@@ -117,9 +117,8 @@ export class RecordedExecs implements SandboxExecs {
       await execs.#link.open();
       execs.#settleUnknown();
     } catch (error) {
-      // What had ended can still be read; everything else is marked by `#lost`.
-      if (execs.#state === 'lost') await execs.#writer.flushAll();
-      else await execs.detach();
+      // What `#lost` marked is recorded; nobody gets these execs, so nobody else closes the record.
+      await execs.detach();
       throw error;
     } finally {
       signal?.removeEventListener('abort', giveUp);
@@ -266,7 +265,9 @@ export class RecordedExecs implements SandboxExecs {
   }
 
   async detach(): Promise<void> {
-    if (this.#state !== 'open') return;
+    if (this.#state === 'ended' || this.#state === 'detached') return;
+    // Of a sandbox that is gone only the record is left to be closed.
+    if (this.#state === 'lost') return this.#close();
     this.#state = 'detached';
     for (const exec of this.#running) exec.suspend();
     for (const process of this.#internal) process.kill();

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { truncate } from 'node:fs/promises';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ExecSpec } from '../../../src/core/exec.js';
@@ -56,4 +56,28 @@ test.each<[string, Partial<ExecSpec>]>([
   const third = await init.open({ ownerId: again });
   expect(digest((await read(third, spec.execId)).stdout)).toBe(digest(`${NUMBERS}more\n`));
   await third.end();
+});
+
+/** Files of an owner's record that this process has open. */
+async function openFiles(owner: string): Promise<readonly string[]> {
+  const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''));
+  return (await Promise.all(links)).filter((path) => path.startsWith(join(init.folder, 'execs', owner)));
+}
+
+test('a record is closed also where the sandbox was lost before, while it was used or opened', async () => {
+  const owner = 'ses_gone';
+  const other = await InitProcess.start();
+  let told = '';
+  const first = await init.open({ ownerId: owner, dial: other.dial, onLost: (why) => (told = why) });
+  await first.start(sh('seq 100000; read -r word', { stdin: true }));
+  await expect.poll(() => onDisk(owner)).toBe(NUMBERS.length);
+  expect(await openFiles(owner)).not.toEqual([]);
+  await other[Symbol.asyncDispose]();
+  await expect.poll(() => told).not.toBe('');
+  await first.detach();
+  expect(await openFiles(owner)).toEqual([]);
+  await expect(init.open({ ownerId: owner, dial: other.dial })).rejects.toMatchObject({
+    reason: 'SESSION_LOST',
+  });
+  expect(await openFiles(owner)).toEqual([]);
 });
