@@ -26,6 +26,7 @@ import { VerificationQueue } from './core/verification-queue.js';
 import { VerificationRecords } from './core/verification-records.js';
 import { VerificationRunner } from './core/verification-runner.js';
 import { Workshop } from './core/work-sandbox.js';
+import { takeRunFolder } from './engines/shared/run-folder.js';
 import { every } from './every.js';
 import { LinkedExecHost } from './exec/exec-host.js';
 import { ReportGrader } from './grading/verdict.js';
@@ -81,6 +82,7 @@ export class App implements AsyncDisposable {
     const now = (): number => Date.now();
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
     await chmod(config.dataDir, 0o700);
+    await takeRunFolder(config.runDir);
     const lock = acquireServiceLock(config.dataDir);
     cleanup.defer(() => lock[Symbol.dispose]());
     const storage = await openStorage({ url: `sqlite:${config.databaseUrl}` });

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { App } from './app.js';
+import { ConfigError } from './config.js';
 import type { ServerConfig } from './config-settings.js';
 import { CodesetError } from './core/errors.js';
 import { createLog } from './log.js';
@@ -12,7 +13,7 @@ export class StartError extends Error {
 /**
  * The process edge of the server: starts it, and runs it until SIGTERM or SIGINT; a second one ends at once.
  * @param ready called once with the running service.
- * @returns the exit status. @throws StartError
+ * @returns the exit status. @throws StartError, ConfigError
  */
 export async function serve(config: ServerConfig, ready: (app: App) => void): Promise<number> {
   const log = createLog(config.logLevel);
@@ -46,6 +47,9 @@ async function start(config: ServerConfig, log: ReturnType<typeof createLog>): P
   try {
     return await App.start(config, log);
   } catch (error) {
+    // Of the settings' own kind, though it is only found out by trying.
+    if (error instanceof CodesetError && error.reason === 'INVALID_FIELD')
+      throw new ConfigError(error.message, { cause: error });
     if (error instanceof CodesetError) throw new StartError(error.message, { cause: error });
     const text = error instanceof Error ? error.message : String(error);
     const { listen } = config;

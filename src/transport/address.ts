@@ -1,5 +1,6 @@
-import { chmod, lstat, unlink } from 'node:fs/promises';
+import { access, chmod, constants, lstat, stat, unlink } from 'node:fs/promises';
 import { connect, isIPv4 } from 'node:net';
+import { dirname } from 'node:path';
 import { invalidFields } from '../core/errors.js';
 
 /** Where a server listens. */
@@ -44,6 +45,23 @@ export function targetOf(address: ListenAddress, port?: number): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   return `${host}:${port ?? address.port}`;
+}
+
+/**
+ * What listening itself would only say with a code, and with the same one for several.
+ * @throws INVALID_FIELD where a socket can't be made for want of its folder, or of the right to write there
+ */
+export async function checkSocketFolder(path: string): Promise<void> {
+  const folder = dirname(path);
+  const found = await stat(folder).catch(() => undefined);
+  if (found?.isDirectory() !== true) {
+    throw wrong(`there is no folder ${folder} for the socket: make it, or name a path in another folder`);
+  }
+  await access(folder, constants.W_OK | constants.X_OK).catch(() => {
+    throw wrong(
+      `this user may not make a socket in ${folder}: change the folder's mode or owner, or name a path in another folder`,
+    );
+  });
 }
 
 /** Removes a socket that a killed server left behind; one that somebody listens on stays. */

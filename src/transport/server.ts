@@ -4,7 +4,13 @@ import { SampleServiceDefinition } from '../../gen/codeset/v1/sample_service.js'
 import { SessionServiceDefinition } from '../../gen/codeset/v1/session_service.js';
 import { VerificationServiceDefinition } from '../../gen/codeset/v1/verification_service.js';
 import type { Log } from '../core/ports/log.js';
-import { clearStaleSocket, closeToOthers, parseListenAddress, targetOf } from './address.js';
+import {
+  checkSocketFolder,
+  clearStaleSocket,
+  closeToOthers,
+  parseListenAddress,
+  targetOf,
+} from './address.js';
 import { methodsOf, RECEIVE_LIMIT, type GeneratedService } from './codec.js';
 import { execCalls } from './exec-calls.js';
 import { decodeExecRequest } from './exec-input-codec.js';
@@ -68,7 +74,7 @@ export interface GrpcServer extends AsyncDisposable {
   stop(deadlineMs: number): Promise<void>;
 }
 
-/** Listens. @throws INVALID_FIELD for an address off loopback; the system's error when it is taken. */
+/** Listens. @throws INVALID_FIELD for an address off loopback, or a socket that can't be made there; the system's error when it is taken. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const listen = parseListenAddress(options.listen);
   const { useCases, log } = options;
@@ -109,7 +115,10 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     tellHealth();
   };
 
-  if (listen.kind === 'unix') await clearStaleSocket(listen.path);
+  if (listen.kind === 'unix') {
+    await checkSocketFolder(listen.path);
+    await clearStaleSocket(listen.path);
+  }
   const port = await server.listen(targetOf(listen));
   if (listen.kind === 'unix') await closeToOthers(listen.path);
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod } from 'node:fs/promises';
+import { chmod, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -57,6 +57,36 @@ test('serve says where it listens, serves, and ends with 0 at SIGTERM', async ()
     server.kill('SIGTERM');
   }
   expect(await once(server, 'exit')).toEqual([0, null]);
+});
+
+test('a socket that can’t be made is told as a wrong setting, in a sentence', async () => {
+  await using folder = await tempFolder();
+  await chmod(folder.path, 0o711);
+  await writeFile(join(folder.path, 'file'), '');
+  const serve = async (listen: string): Promise<{ status: number; said: string }> => {
+    const args = ['--data-dir', join(folder.path, 'data'), '--run-dir', join(folder.path, 'run')];
+    // Nothing answers there: what the engine makes is not there by chance.
+    const engine = ['--engine', 'docker', '--docker-host', `unix://${join(folder.path, 'none')}`];
+    const child = spawn(
+      process.execPath,
+      [program.path, 'serve', ...args, ...engine, '--log-level', 'error', '--listen', `unix:${listen}`],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    const words: string[] = [];
+    child.stderr.setEncoding('utf8').on('data', (text: string) => words.push(text));
+    child.stdout.setEncoding('utf8').on('data', () => child.kill('SIGTERM'));
+    const [status] = (await once(child, 'close')) as [number];
+    return { status, said: words.join('') };
+  };
+  for (const place of ['missing', 'file']) {
+    const { status, said } = await serve(join(folder.path, place, 'server.sock'));
+    expect(status).toBe(2);
+    expect(said).toContain(`there is no folder ${join(folder.path, place)} for the socket`);
+    expect(said).not.toMatch(/^ +at /m);
+  }
+  // Its own folders the service makes.
+  expect((await serve(join(folder.path, 'run', 'server.sock'))).status).toBe(0);
+  expect((await stat(join(folder.path, 'run'))).mode & 0o777).toBe(0o711);
 });
 
 test('a reader that goes away ends a command quietly', async () => {

@@ -1,4 +1,4 @@
-import { lstat, mkdir, readFile, readdir, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import type { Environment, Ground, NetworkMode } from '../../core/environment.js';
@@ -32,6 +32,7 @@ import type { ProcessGroups } from './process-groups.js';
 import { runs } from './process-identity.js';
 import { ProcessTrees } from './process-trees.js';
 import { Removals } from '../shared/removals.js';
+import { takeRunFolder } from '../shared/run-folder.js';
 import { SandboxMaker } from './sandbox-maker.js';
 import { initProcess, removeSandbox } from './sandbox-remover.js';
 import { Slots } from '../shared/slots.js';
@@ -99,7 +100,7 @@ export class LocalEngine implements Engine {
     await mkdir(options.dataDir, { recursive: true });
     const ids = await findIds(options.initPath, options.hostIdBase ?? DEFAULT_HOST_ID_BASE);
     const paths = new Paths(options.dataDir, options.runDir ?? '/run/codeset');
-    if (!ids.root) await takeRunDir(options.runDir ?? '/run/codeset');
+    await takeRunFolder(options.runDir ?? '/run/codeset');
     await mkdir(join(paths.run, 'boxes'), { recursive: true, mode: 0o711 });
     await mkdir(paths.state, { recursive: true, mode: 0o700 });
     await mkdir(paths.sandboxes, { recursive: true, mode: 0o700 });
@@ -393,16 +394,6 @@ export class LocalEngine implements Engine {
     const { bavail, bsize } = await statfs(this.#parts.paths.dataDir);
     if (bavail * bsize - wanted < (this.#parts.options.reserveBytes ?? 512 * 1024 ** 2)) throw diskFull();
   }
-}
-
-/** Others may write to where an ordinary user's run folder lies: what is there must be its own. */
-async function takeRunDir(runDir: string): Promise<void> {
-  await mkdir(runDir, { recursive: true, mode: 0o711 });
-  if ((await lstat(runDir)).uid === process.getuid?.()) return;
-  throw failedPrecondition(
-    'ENGINE_UNSUPPORTED',
-    `The run folder ${runDir} belongs to another user: remove it, or name one of your own with run_dir in the configuration.`,
-  );
 }
 
 /** Containers of a moment for our own tools; core knows nothing of them. */
