@@ -9,7 +9,7 @@ const MANY = 64;
 
 // 4,096 files of 256 KiB that differ; written by the session itself, so that a fork has all of it to copy.
 const WRITE_1_GIB = `
-mkdir -p big && cd big && head -c 256K /dev/urandom >seed || exit 1
+mkdir -p big && cd big && head -c 262144 /dev/urandom >seed || exit 1
 i=0; while [ $i -lt 4096 ]; do { echo $i; cat seed; } >f$i || exit 1; i=$((i+1)); done`;
 
 // Looks at the clock until told to stop, and keeps the longest time between two looks: the freeze, as a command in

@@ -288,7 +288,8 @@ describe.each(['bash', 'sh'] as const)('in %s', (kind) => {
     expect(next.stdout).toBe('1\nrunning\n');
     const trapping = await begin(
       shell,
-      'trap "echo told; trap - TERM" TERM; echo go; sleep 60; echo on',
+      // `go` comes from what is to be ended: a shell that has not begun it yet runs its trap, and then waits for it.
+      'trap "echo told; trap - TERM" TERM; sh -c "echo go; exec sleep 60"; echo on',
       {},
       id(),
     );
