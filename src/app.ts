@@ -11,10 +11,14 @@ import type { Log } from './core/ports/log.js';
 import { SampleCatalog } from './core/sample-catalog.js';
 import { SamplePrefetch } from './core/sample-prefetch.js';
 import { SamplePreparer } from './core/sample-preparer.js';
+import { OpenSessions } from './core/open-sessions.js';
 import { SessionChanges } from './core/session-changes.js';
+import { SessionCloser } from './core/session-closer.js';
 import { SessionFiles } from './core/session-files.js';
 import { SessionForks } from './core/session-forks.js';
 import { SessionManager } from './core/session-manager.js';
+import { SessionProvisioner } from './core/session-provisioner.js';
+import { SessionRecovery } from './core/session-recovery.js';
 import { SessionSandboxes } from './core/session-sandboxes.js';
 import { SnapshotTaker } from './core/snapshot-taker.js';
 import { Snapshots } from './core/snapshots.js';
@@ -121,14 +125,26 @@ export class App implements AsyncDisposable {
     });
     const catalog = new SampleCatalog({ storage, blobs, reader, preparer, keeper, log, now });
     const snapshots = new Snapshots({ storage, keeper, log });
-    const sandboxes = new SessionSandboxes({ engine, execHost, storage, secrets, catalog, builder, log });
+    const open = new OpenSessions({ storage, log, now });
+    const sandboxes = new SessionSandboxes({
+      engine,
+      execHost,
+      storage,
+      secrets,
+      catalog,
+      builder,
+      open,
+      log,
+    });
+    const provisioner = new SessionProvisioner({ open, sandboxes, keeper, log, now });
     const sessions = new SessionManager({
       storage,
       secrets,
       catalog,
       snapshots,
-      keeper,
       engine,
+      open,
+      provisioner,
       sandboxes,
       keys,
       limits: {
@@ -137,9 +153,10 @@ export class App implements AsyncDisposable {
         maxTtlMs: config.maxTtl,
         defaultIdleTimeoutMs: config.defaultIdleTimeout,
       },
-      log,
       now,
     });
+    const closer = new SessionCloser({ storage, open, sandboxes, keys, keeper, snapshots, log, now });
+    const recovery = new SessionRecovery({ storage, open, provisioner, sandboxes, log });
     const judge = new VerificationJudge({ engine, blobs, trees, workshop, grader: new ReportGrader() });
     const records = new VerificationRecords({ storage, log });
     const subjects = new SubjectKeeper({
@@ -159,15 +176,15 @@ export class App implements AsyncDisposable {
     const files = new SessionFiles(sessions);
     const changes = new SessionChanges({ sessions, sandboxes, engine, trees, keeper });
     const taker = new SnapshotTaker({ storage, engine, keeper, sessions, sandboxes, now });
-    const forks = new SessionForks({ storage, sessions, snapshots, taker, keys, log });
+    const forks = new SessionForks({ storage, sessions, closer, snapshots, taker, keys, log });
 
     const garbage = new Garbage({ storage, secrets, blobs, engine, execHost, keeper, log, now });
     const prefetch = new SamplePrefetch({ catalog, engine, garbage, log, now });
     const found = await garbage.sandboxes();
     await garbage.records();
-    await sessions.recover(found);
+    await recovery.recover(found);
     // Together: a session that waits for its sample must not take its end for a failure.
-    cleanup.defer(() => Promise.all([sessions.detach(), preparer.stop()]));
+    cleanup.defer(() => Promise.all([recovery.detach(), preparer.stop()]));
     await snapshots.recover();
     await garbage.content();
     cleanup.defer(() => forks.stop());
@@ -175,7 +192,7 @@ export class App implements AsyncDisposable {
     await verifications.recover();
     cleanup.defer(() => queue.stop());
 
-    cleanup.defer(every(EXPIRY_CHECK_MS, 'expiry failed', () => sessions.expire(), log));
+    cleanup.defer(every(EXPIRY_CHECK_MS, 'expiry failed', () => closer.expire(), log));
     const collect = (): Promise<void> => garbage.images();
     cleanup.defer(every(IMAGE_CHECK_MS, 'images could not be looked at', collect, log));
     const useCases: UseCases = {
@@ -192,7 +209,19 @@ export class App implements AsyncDisposable {
         remove: (...args) => catalog.remove(...args),
         prefetch: (...args) => prefetch.prefetch(...args),
       },
-      sessions,
+      sessions: {
+        create: (...args) => sessions.create(...args),
+        settled: (...args) => sessions.settled(...args),
+        get: (...args) => sessions.get(...args),
+        capabilities: (...args) => sessions.capabilities(...args),
+        list: (...args) => sessions.list(...args),
+        count: (...args) => sessions.count(...args),
+        watch: (...args) => sessions.watch(...args),
+        extend: (...args) => sessions.extend(...args),
+        close: (...args) => closer.close(...args),
+        closeMatching: (...args) => closer.closeMatching(...args),
+        execs: (...args) => sessions.execs(...args),
+      },
       files: {
         read: (...args) => files.read(...args),
         write: (...args) => files.write(...args),
@@ -221,7 +250,7 @@ export class App implements AsyncDisposable {
     let returned: Promise<void> = Promise.resolve();
     cleanup.defer(() => returned);
     const takeUp = async (name: string): Promise<void> => {
-      await sessions.relink(name, await garbage.sandboxes());
+      await recovery.relink(name, await garbage.sandboxes());
       // Those of an engine that was away at the start were never looked at.
       keeper.release((await engine.named(name).listLayers()).map(({ layerId }) => layerId));
       keeper.again();

@@ -5,6 +5,7 @@ import type { KeyRing } from './key-ring.js';
 import type { Log } from './ports/log.js';
 import type { Storage } from './ports/storage.js';
 import { checkSameRequest } from './request-id.js';
+import type { SessionCloser } from './session-closer.js';
 import type { SessionManager } from './session-manager.js';
 import type { SessionRequest } from './session-planner.js';
 import { sessionEnded, type Session } from './session.js';
@@ -53,6 +54,7 @@ const AT_ONCE = 8;
 export class SessionForks {
   readonly #storage: Storage;
   readonly #sessions: SessionManager;
+  readonly #closer: SessionCloser;
   readonly #snapshots: Snapshots;
   readonly #taker: SnapshotTaker;
   readonly #keys: KeyRing;
@@ -63,6 +65,7 @@ export class SessionForks {
   constructor(parts: {
     storage: Storage;
     sessions: SessionManager;
+    closer: SessionCloser;
     snapshots: Snapshots;
     taker: SnapshotTaker;
     keys: KeyRing;
@@ -70,6 +73,7 @@ export class SessionForks {
   }) {
     this.#storage = parts.storage;
     this.#sessions = parts.sessions;
+    this.#closer = parts.closer;
     this.#snapshots = parts.snapshots;
     this.#taker = parts.taker;
     this.#keys = parts.keys;
@@ -113,7 +117,7 @@ export class SessionForks {
       await fork.done;
       for await (const { index, result } of fork.results.read()) {
         if (result instanceof CodesetError || !untold.has(index)) continue;
-        await this.#sessions.close(result.sessionId);
+        await this.#closer.close(result.sessionId);
       }
     } catch (error) {
       this.#log.error('sessions of a fork that was given up could not be closed', { error });
@@ -177,7 +181,7 @@ export class SessionForks {
 
   /** A session that never was READY leaves its place to another. */
   async #giveUp(sessionId: string): Promise<void> {
-    await this.#sessions.close(sessionId);
+    await this.#closer.close(sessionId);
     await this.#storage.sessions.update(sessionId, { requestId: undefined });
   }
 

@@ -2,6 +2,7 @@ import { commandEnv } from './command-env.js';
 import type { EnvironmentBuilder } from './environment-builder.js';
 import type { Environment, Ground } from './environment.js';
 import { CodesetError, failedPrecondition } from './errors.js';
+import type { OpenSessions } from './open-sessions.js';
 import type { CommitOptions, Engine, LayerInfo, PartLayers, ResolveOptions } from './ports/engine.js';
 import type { ExecHost, SandboxExecs } from './ports/execs.js';
 import type { Log } from './ports/log.js';
@@ -18,6 +19,7 @@ export class SessionSandboxes {
   readonly #secrets: SecretStore;
   readonly #catalog: SampleCatalog;
   readonly #builder: EnvironmentBuilder;
+  readonly #open: OpenSessions;
   readonly #log: Log;
   readonly #live = new Map<string, SandboxExecs>();
 
@@ -28,6 +30,7 @@ export class SessionSandboxes {
     secrets: SecretStore;
     catalog: SampleCatalog;
     builder: EnvironmentBuilder;
+    open: OpenSessions;
     log: Log;
   }) {
     this.#engine = parts.engine;
@@ -36,6 +39,7 @@ export class SessionSandboxes {
     this.#secrets = parts.secrets;
     this.#catalog = parts.catalog;
     this.#builder = parts.builder;
+    this.#open = parts.open;
     this.#log = parts.log;
   }
 
@@ -123,16 +127,11 @@ export class SessionSandboxes {
   }
 
   /**
-   * Opens the link to a session's sandbox, with the execs that an earlier life of the service left.
-   * @param onLost called when the sandbox is gone; never for `close`.
+   * Opens the link to a session's sandbox, with the execs that an earlier life of the service left. Should the
+   * sandbox be lost later, its session is in ERROR; what becomes of its execs counts as activity.
    * @param signal gives up, which nothing else does while the sandbox is there and does not answer.
    */
-  async connect(
-    session: Session,
-    onLost: (message: string) => void,
-    onActive: () => void,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async connect(session: Session, signal: AbortSignal): Promise<void> {
     const environment = await this.environment(session);
     const execs = await this.#execHost.open({
       ownerId: session.sessionId,
@@ -146,15 +145,22 @@ export class SessionSandboxes {
       outOfMemoryKills: async () => (await this.#engine.usage(session.sandboxId)).outOfMemoryKills,
       stored: await this.#storage.execs.forSession(session.sessionId),
       signal,
-      onLost,
+      onLost: (message) => this.#lost(session.sessionId, message),
       onChange: (exec) => {
-        onActive();
+        this.#open.touch(session.sessionId);
         this.#storage.execs.save(exec).catch((error: unknown) => {
           this.#log.error('an exec could not be recorded', { execId: exec.execId, error });
         });
       },
     });
     this.#live.set(session.sessionId, execs);
+  }
+
+  #lost(sessionId: string, message: string): void {
+    const error = `The sandbox was lost: ${message}`;
+    this.#open.move(sessionId, 'ERROR', { error }).catch((cause: unknown) => {
+      this.#log.error('a lost session could not be recorded', { sessionId, error: cause });
+    });
   }
 
   /** Ends what runs and removes the sandbox. Records of its execs stay for reading until `forget`. Idempotent. */

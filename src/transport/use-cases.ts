@@ -9,7 +9,7 @@ import type { SampleEvent, SampleName } from '../core/sample-catalog.js';
 import type { PrefetchEvent, PrefetchRequest } from '../core/sample-prefetch.js';
 import type { FileEntry } from '../core/session-files.js';
 import type { ForkRequest, ForkResult } from '../core/session-forks.js';
-import type { SessionEvent } from '../core/session-manager.js';
+import type { SessionEvent } from '../core/open-sessions.js';
 import type { SessionRequest } from '../core/session-planner.js';
 import type { SnapshotRequest } from '../core/snapshot-taker.js';
 import type { Snapshot, SnapshotFilter } from '../core/snapshot.js';
