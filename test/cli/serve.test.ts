@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { compiledScript, type CompiledScript } from '../support/compiled-script.js';
-import { engineFlags } from '../support/engine-here.js';
+import { engineArgs } from '../support/engine-here.js';
+import { forget } from '../support/engine-parts.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { cli } from './run-cli.js';
 
@@ -32,10 +33,7 @@ test('serve says where it listens, serves, and ends with 0 at SIGTERM', async ()
     '--log-level',
     'error',
     // Not a Docker of this machine's owner.
-    ...Object.entries(await engineFlags()).flatMap(([name, value]) => [
-      `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
-      value,
-    ]),
+    ...(await engineArgs()),
   ];
   const server = spawn(process.execPath, [program.path, ...args, '--listen', '127.0.0.1:0', '--json'], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -57,6 +55,7 @@ test('serve says where it listens, serves, and ends with 0 at SIGTERM', async ()
     server.kill('SIGTERM');
   }
   expect(await once(server, 'exit')).toEqual([0, null]);
+  await forget(dataDir);
 });
 
 test('a socket that can’t be made is told as a wrong setting, in a sentence', async () => {

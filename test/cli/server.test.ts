@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startApp, type RunningApp } from '../rpc/running-app.js';
 import { tempFolder, type TempFolder } from '../support/temp-folder.js';
+import { TEST_IMAGE } from '../support/docker.js';
 import { cli, type CliInput, type CliRun } from './run-cli.js';
 
 const SAMPLE = resolve(import.meta.dirname, '../../samples/examples/median-of-even-lists');
@@ -27,8 +28,10 @@ function codeset(args: readonly string[], input?: CliInput): Promise<CliRun> {
   return cli(['--address', app.app.address, '--data-dir', app.dataDir, name, ...rest], input);
 }
 
+const onEither = ['--host', '--image', TEST_IMAGE] as const;
+
 async function hostSession(): Promise<string> {
-  const run = await codeset(['session', 'create', '--host']);
+  const run = await codeset(['session', 'create', ...onEither]);
   expect(run.stderr).toBe('');
   return run.stdout.trim();
 }
@@ -289,7 +292,7 @@ test('a command goes on over a restart of the server, not a byte lost or twice',
   await using place = await tempFolder();
   await using own = await startApp({ listen: `unix:${join(place.path, 'socket')}` });
   const common = ['--address', own.app.address, '--api-key', own.adminKey];
-  const id = (await cli([...common, 'session', 'create', '--host'])).stdout.trim();
+  const id = (await cli([...common, 'session', 'create', ...onEither])).stdout.trim();
   let restarted: Promise<void> | undefined;
   const script = 'for i in $(seq 1 40); do echo $i; echo e$i >&2; sleep 0.1; done; exit 4';
   const run = await cli([...common, 'exec', id, '--', 'bash', '-c', script], {

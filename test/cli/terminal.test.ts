@@ -7,6 +7,9 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CodesetClient, type Session } from '../../src/client/index.js';
 import { compiledScript, type CompiledScript } from '../support/compiled-script.js';
+import { DOCKER_START_MS } from '../support/docker.js';
+import { engineArgs, environmentHere } from '../support/engine-here.js';
+import { forget } from '../support/engine-parts.js';
 import { tempFolder, type TempFolder } from '../support/temp-folder.js';
 import { Pty } from './pty.js';
 
@@ -28,7 +31,9 @@ const env = (): Record<string, string | undefined> => ({
 
 /** The server as people start it, in a process that can be killed. */
 async function serve(): Promise<void> {
-  const args = ['serve', '--listen', address(), '--run-dir', join(folder.path, 'run')];
+  // Not a Docker of this machine's owner.
+  const engine = await engineArgs();
+  const args = ['serve', '--listen', address(), '--run-dir', join(folder.path, 'run'), ...engine];
   server = spawn(process.execPath, [program.path, ...args], {
     env: env(),
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -56,13 +61,14 @@ beforeAll(async () => {
   await serve();
   const apiKey = (await readFile(join(dataDir(), 'admin.key'), 'utf8')).trim();
   client = await CodesetClient.connect({ address: address(), apiKey });
-  session = await client.createSession({ environment: { host: true } });
-}, 120_000);
+  session = await client.createSession({ environment: environmentHere() });
+}, DOCKER_START_MS);
 
 afterAll(async () => {
   await client?.closeSessions({ all: true });
   client?.close();
   await kill();
+  await forget(dataDir());
   await folder?.[Symbol.asyncDispose]();
   await program?.[Symbol.asyncDispose]();
 });

@@ -5,8 +5,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CodesetClient, ConnectionError, DisconnectedError, type Session } from '../../src/client/index.js';
 import { startChild, type Child } from '../support/child.js';
 import { compiledScript, type CompiledScript } from '../support/compiled-script.js';
+import { DOCKER_START_MS } from '../support/docker.js';
 import { extent } from '../support/extent.js';
-import { engineFlags } from '../support/engine-here.js';
+import { engineFlags, environmentHere } from '../support/engine-here.js';
+import { forget } from '../support/engine-parts.js';
 import { tempFolder, type TempFolder } from '../support/temp-folder.js';
 
 let script: CompiledScript;
@@ -54,13 +56,14 @@ beforeAll(async () => {
   server = new Server();
   await server.start();
   client = await connect();
-  session = await client.createSession({ environment: { host: true } });
-}, 120_000);
+  session = await client.createSession({ environment: environmentHere() });
+}, DOCKER_START_MS);
 
 afterAll(async () => {
   await client?.closeSessions({ all: true });
   client?.close();
   await server?.kill();
+  await forget(join(folder.path, 'data'));
   await folder?.[Symbol.asyncDispose]();
   await script?.[Symbol.asyncDispose]();
 });

@@ -3,6 +3,7 @@ import { Fault, VerificationState, type Verification } from '../../gen/codeset/v
 import type { TestClient } from '../rpc/client.js';
 import type { MemoryFile } from '../../src/samples/pack.js';
 import { packFiles } from '../../src/samples/pack.js';
+import { TEST_IMAGE } from '../support/docker.js';
 import { judge } from '../support/judging.js';
 import { register, session, sh, startService, type TestService } from '../support/service.js';
 
@@ -28,7 +29,7 @@ interface SampleOptions {
 
 /** A codebase whose `subject.sh` is what an agent writes; `run` judges it. */
 function sample(sampleId: string, options: SampleOptions): AsyncIterable<Buffer> {
-  const environment = `{host: {requires: [git]}, user: ${options.user ?? 'agent'}, workdir: ${options.workdir ?? '/workspace'}}`;
+  const environment = `{host: {requires: [git]}, image: ${TEST_IMAGE}, user: ${options.user ?? 'agent'}, workdir: ${options.workdir ?? '/workspace'}}`;
   return packFiles([
     text(
       'sample.yaml',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { SessionState } from '../../gen/codeset/v1/session.js';
 import { extent } from '../support/extent.js';
+import { forget, keptSandboxes } from '../support/engine-parts.js';
 import { hostSession, sh, startService } from '../support/service.js';
 import { tempFolder } from '../support/temp-folder.js';
 
@@ -23,9 +24,10 @@ test(
       const states = [SessionState.CREATING, SessionState.READY, SessionState.ERROR];
       const open = await service.admin.sessions.listSessions({ states });
       expect(open.sessions).toEqual([]);
-      expect(await readdir(join(service.dataDir, 'sandboxes'))).toEqual([]);
+      expect(await keptSandboxes(service.dataDir)).toEqual([]);
       expect(await readdir(join(service.dataDir, 'execs'))).toEqual([]);
     }
+    await forget(join(folder.path, 'data'));
     expect(await readFile('/proc/self/mounts', 'utf8')).not.toContain(folder.path);
     expect(await processesNaming(folder.path)).toEqual([]);
   },

@@ -8,13 +8,15 @@ import { packFiles } from '../../src/samples/pack.js';
 import { refusal, type TestClient } from '../rpc/client.js';
 import { startService, type TestService } from '../support/service.js';
 import { environmentHere } from '../support/engine-here.js';
+import { forget, keptSandboxes } from '../support/engine-parts.js';
 import { tempFolder } from '../support/temp-folder.js';
 
 const ENDLESS = 'sleep infinity';
 
 async function* endlessSample() {
+  const environment = JSON.stringify({ ...environmentHere('sh'), prepare: [ENDLESS] });
   const files = {
-    'sample.yaml': `sample_id: endless\ndataset: try\ndescription: Is never ready.\nenvironment: {host: {requires: [sh]}, prepare: ["${ENDLESS}"]}\n`,
+    'sample.yaml': `sample_id: endless\ndataset: try\ndescription: Is never ready.\nenvironment: ${environment}\n`,
     'task.md': 'Wait.\n',
     'codebase/f': 'x\n',
     'verification/run': '#!/bin/sh\n',
@@ -38,10 +40,8 @@ async function begun(watched: Watched): Promise<void> {
   throw new Error('It ended before the command began.');
 }
 
-async function left(service: TestService): Promise<Record<string, readonly string[]>> {
-  const names = ['sandboxes', 'execs'];
-  const found = await Promise.all(names.map((name) => readdir(join(service.dataDir, name))));
-  return Object.fromEntries(names.map((name, index) => [name, found[index] ?? []]));
+async function left({ dataDir }: TestService): Promise<Record<string, readonly string[]>> {
+  return { sandboxes: await keptSandboxes(dataDir), execs: await readdir(join(dataDir, 'execs')) };
 }
 
 const NOTHING = { sandboxes: [], execs: [] };
@@ -56,6 +56,7 @@ test('a service that is stopped gives up a preparation, and takes it up at its n
   await begun(watchSample(before.admin));
   await before[Symbol.asyncDispose]();
   expect(await left(before)).toEqual(NOTHING);
+  await using _ = { [Symbol.asyncDispose]: () => forget(before.dataDir) };
   await using service = await startService({}, folder);
   await begun(watchSample(service.admin));
   const { sample } = await service.admin.samples.getSample({ sample: { sampleId: 'endless' } });

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ExecState } from '../../gen/codeset/v1/exec.js';
@@ -7,6 +6,7 @@ import { SampleState } from '../../gen/codeset/v1/sample.js';
 import { SessionState } from '../../gen/codeset/v1/session.js';
 import { VerificationState } from '../../gen/codeset/v1/verification.js';
 import { compiledScript, type CompiledScript } from '../support/compiled-script.js';
+import { forget, keptSandboxes } from '../support/engine-parts.js';
 import { driveExec } from '../support/exec-call.js';
 import { extent } from '../support/extent.js';
 import { live as liveOf, type Life } from '../support/life.js';
@@ -28,9 +28,12 @@ const live = (folder: TempFolder): Promise<Life> => liveOf(script, folder);
 
 /** Ends every session, so that the folder can go. */
 async function clearUp(folder: TempFolder): Promise<void> {
-  await using life = await live(folder);
-  await life.client.sessions.closeSessions({ all: true });
-  expect(await readdir(join(folder.path, 'data/sandboxes'))).toEqual([]);
+  {
+    await using life = await live(folder);
+    await life.client.sessions.closeSessions({ all: true });
+    expect(await keptSandboxes(join(folder.path, 'data'))).toEqual([]);
+  }
+  await forget(join(folder.path, 'data'));
 }
 
 const LINES = 400_000;
@@ -149,7 +152,7 @@ test(
       expect(
         sessions.every(({ state }) => state === SessionState.READY || state === SessionState.ERROR),
       ).toBe(true);
-      const boxes = await readdir(join(folder.path, 'data/sandboxes'));
+      const boxes = await keptSandboxes(join(folder.path, 'data'));
       expect(boxes.length).toBe(sessions.filter(({ state }) => state === SessionState.READY).length);
     }
     await clearUp(folder);

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isRoot } from '../support/root-only.js';
 
 // As root: the local engine's whole suite once more, as a user that this machine does not know otherwise. Who is an
 // ordinary user has run it already.
@@ -24,7 +25,6 @@ const SUBORDINATE = 1_500_000_000;
 const TUN = '/dev/net/tun';
 const FILES = ['test/engines/local.test.ts', 'test/engines/apart.test.ts'];
 const repository = new URL('../..', import.meta.url).pathname;
-const isRoot = process.getuid?.() === 0;
 
 describe.runIf(isRoot)('as an ordinary user', () => {
   let home: string;

@@ -7,7 +7,9 @@ import type { TestProject } from 'vitest/node';
 import type Docker from 'dockerode';
 import { dockerAt } from './docker-host.js';
 import { dockerSource, leftOut, type DockerSource } from './docker-source.js';
+import { engineHere } from './engine-name.js';
 import { startDockerd, type Dockerd } from './dockerd.js';
+import { isRoot, ROOT_ONLY } from './root-only.js';
 import { ensureTestImage } from './test-image.js';
 
 declare module 'vitest' {
@@ -28,10 +30,11 @@ interface Found {
  * One Docker for all tests of a run, found or started when the first of them asks: a run without Docker tests has
  * no daemon. Vitest calls this in its main process, before any worker.
  */
-export async function setup(project: TestProject): Promise<() => Promise<void>> {
+export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  // Vitest calls this for each project, and for the root of all of them, whose word all of them have.
+  if (!project.isRootProject()) return undefined;
   const source = await dockerSource();
-  // Vitest calls this for each project, and for the root of all of them.
-  const notRun = project.isRootProject() ? await words(source) : [];
+  const notRun = await words(source);
   say(notRun);
   const before = new Set(await ourTemporary());
   const folder = await mkdtemp(join(tmpdir(), 'cs-run-'));
@@ -46,6 +49,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     daemon = await startDockerd();
     return { host: daemon.host, own: true };
   };
+  // Where all stands on it, a hook of whichever test is first would have to wait for the image.
+  if (engineHere() === 'docker') await (found = find()).catch(() => undefined);
   const server = createServer((_request, response) => {
     found ??= find();
     found.then(
@@ -70,10 +75,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
       await daemon[Symbol.asyncDispose]();
     }
     await rm(folder, { recursive: true, force: true });
-    if (project.isRootProject()) {
-      const after = (await ourTemporary()).filter((name) => !before.has(name));
-      tell(`Tests left in ${tmpdir()}, or have there now where several run at once:`, after);
-    }
+    const after = (await ourTemporary()).filter((name) => !before.has(name));
+    tell(`Tests left in ${tmpdir()}, or have there now where several run at once:`, after);
     // Again, where nobody has to scroll for it.
     say(notRun);
   };
@@ -104,7 +107,12 @@ async function onDocker(api: Docker): Promise<readonly string[]> {
 
 /** What does not run here, with the reasons. */
 async function words(source: DockerSource): Promise<readonly string[]> {
-  const files = [...(await leftOut(source))].map(([file, why]) => `  ${file} ${why}`);
+  const left = await leftOut(source);
+  const parts = isRoot ? [] : Object.entries(ROOT_ONLY).filter(([file]) => !left.has(file));
+  const files = [
+    ...[...left].map(([file, why]) => `  ${file} ${why}`),
+    ...parts.map(([file, about]) => `  ${file} needs root for some or all of it: ${about}`),
+  ];
   const lines = files.length === 0 ? [] : ['NOT RUN HERE:', ...files];
   if (source.kind === 'none') {
     lines.push(

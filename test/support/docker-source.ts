@@ -1,4 +1,4 @@
-import { engineHere } from './engine-name.js';
+import { engineHere, localLacks } from './engine-name.js';
 import { DOCKER_ONLY, LOCAL_ONLY, OWN_DOCKER } from './engine-choice.js';
 import { dockerAt } from './docker-host.js';
 import { dockerdLacks } from './dockerd.js';
@@ -56,7 +56,11 @@ export async function leftOut(source: DockerSource): Promise<ReadonlyMap<string,
   const add = (list: Readonly<Record<string, string>>, because: (about: string) => string): void => {
     for (const [file, about] of Object.entries(list)) files.set(file, because(about));
   };
-  if (engineHere() === 'docker') add(LOCAL_ONLY, (about) => `needs the local engine: ${about}`);
+  if (engineHere() === 'docker') {
+    const why = localLacks();
+    const needs = why === '' ? 'needs the local engine' : `needs the local engine, and ${why}`;
+    add(LOCAL_ONLY, (about) => `${needs}: ${about}`);
+  }
   if (source.kind === 'none') {
     add(DOCKER_ONLY, (about) => `needs a Docker: ${about}`);
     add(OWN_DOCKER, (about) => `needs a Docker of the tests' own: ${about}`);

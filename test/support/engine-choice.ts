@@ -15,6 +15,8 @@ export const ALSO_ON_DOCKER = [
 /** Tests that need the local engine, with the reason; all others run on Docker where CODESET_TEST_ENGINE says so. */
 export const LOCAL_ONLY: Readonly<Record<string, string>> = {
   'test/engines/local.test.ts': 'is about it',
+  'test/engines/local-ordinary-user.test.ts': 'is about it',
+  'test/engines/apart.test.ts': 'is about subjects in its sandboxes',
   'test/e2e/two-engines.test.ts': 'is about it beside another',
   'test/e2e/leftovers.test.ts': "looks into its folders; Docker's are looked at in test/faults",
   'test/e2e/fork-restart.test.ts': "looks into its folders; Docker's are looked at in test/faults",

@@ -19,6 +19,15 @@ export async function engineFlags(engine: EngineName = engineHere()): Promise<Re
   return { engine, dockerHost: host, dockerConfig: 'none' };
 }
 
+/** The same as arguments of `codeset serve`. */
+export async function engineArgs(): Promise<readonly string[]> {
+  const flags = Object.entries(await engineFlags());
+  return flags.flatMap(([name, value]) => [
+    `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    value,
+  ]);
+}
+
 /**
  * What an environment names so that it stands on either engine: the host's programs, and an image that has them.
  * @param requires programs; the test image has only some.

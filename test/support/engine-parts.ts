@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { extract } from 'tar-stream';
-import { ownerOf, sharedDocker } from './docker.js';
+import { ownerOf, removeBelongings, sharedDocker } from './docker.js';
 import { engineHere } from './engine-here.js';
 
 // What a test sees of the run's engine behind the service's back.
@@ -23,6 +23,15 @@ export async function keptLayers(dataDir: string): Promise<readonly string[]> {
   return found;
 }
 
+/** Names of the sandboxes that a service has, in any state. */
+export async function keptSandboxes(dataDir: string): Promise<readonly string[]> {
+  if (engineHere() === 'local') return readdir(join(dataDir, 'sandboxes'));
+  const { api } = await sharedDocker();
+  const filters = { label: [`codeset.owner=${ownerOf(dataDir)}`, 'codeset.sandbox'] };
+  const found = await api.listContainers({ all: true, filters });
+  return found.map(({ Names, Id }) => Names[0] ?? Id).sort();
+}
+
 /** Ends the first process of a session's sandbox, which is the end of the sandbox. */
 export async function killSandbox(dataDir: string, runDir: string, sessionId: string): Promise<void> {
   const box = sessionId.replace(/^ses_/, 'box_');
@@ -39,4 +48,10 @@ export async function killSandbox(dataDir: string, runDir: string, sessionId: st
   );
   if (found === undefined) throw new Error(`There is no container of ${sessionId}.`);
   await api.getContainer(found.Id).kill();
+}
+
+/** Takes from the run's engine what a service keeps there between its lives; its data folder has to be there still. */
+export async function forget(dataDir: string): Promise<void> {
+  if (engineHere() === 'local') return;
+  await removeBelongings((await sharedDocker()).api, ownerOf(dataDir));
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { SandboxExecs } from '../../../src/core/ports/execs.js';
+import { isRoot } from '../../support/root-only.js';
 import { ended, InitProcess, run, sh } from './init-process.js';
 
 /** Runs commands until one has that pid again, as a long-lived sandbox does by itself. */
@@ -16,23 +17,20 @@ async function startWithPid(execs: SandboxExecs, pid: number): Promise<string> {
   throw new Error(`The kernel did not give pid ${pid} again.`);
 }
 
-test.skipIf(process.getuid?.() !== 0)(
-  'a recycled pid never serves an old exit, and takes no signal for it',
-  async () => {
-    await using init = await InitProcess.start();
-    const execs = await init.open();
-    const old = sh('echo $$; exit 3');
-    const pid = Number((await run(execs, old)).stdout.toString());
-    const again = await startWithPid(execs, pid);
-    expect(ended(execs.get(old.execId))).toBe('EXITED EXITED 3');
-    expect(await execs.signal(old.execId, 'SIGKILL')).toBe(false);
-    await execs.cancel(old.execId);
-    // Answered after everything that was sent before.
-    expect(await execs.signal(again, 'SIGCONT')).toBe(true);
-    expect(execs.get(again).state).toBe('RUNNING');
-    expect(await execs.signal(again, 'SIGTERM')).toBe(true);
-    expect(ended(await execs.wait(again))).toBe('EXITED SIGNALLED SIGTERM');
-    expect(ended(await execs.wait(old.execId))).toBe('EXITED EXITED 3');
-    await execs.end();
-  },
-);
+test.runIf(isRoot)('a recycled pid never serves an old exit, and takes no signal for it', async () => {
+  await using init = await InitProcess.start();
+  const execs = await init.open();
+  const old = sh('echo $$; exit 3');
+  const pid = Number((await run(execs, old)).stdout.toString());
+  const again = await startWithPid(execs, pid);
+  expect(ended(execs.get(old.execId))).toBe('EXITED EXITED 3');
+  expect(await execs.signal(old.execId, 'SIGKILL')).toBe(false);
+  await execs.cancel(old.execId);
+  // Answered after everything that was sent before.
+  expect(await execs.signal(again, 'SIGCONT')).toBe(true);
+  expect(execs.get(again).state).toBe('RUNNING');
+  expect(await execs.signal(again, 'SIGTERM')).toBe(true);
+  expect(ended(await execs.wait(again))).toBe('EXITED SIGNALLED SIGTERM');
+  expect(ended(await execs.wait(old.execId))).toBe('EXITED EXITED 3');
+  await execs.end();
+});

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packFolder, readManifest } from '../../../src/samples/pack.js';
 import { FileSampleReader } from '../../../src/samples/sample-reader.js';
+import { isRoot } from '../../support/root-only.js';
 import { hasProgram, judge, run, temporaryFolder, untar } from './judge.js';
 
 // The samples themselves, judged without a sandbox: what a sandbox adds is tried where sandboxes are.
@@ -79,7 +80,7 @@ test('a folder where the median sample expects its package is a failure, not a c
   expect(broken.verdict.failToPass.passed).toBe(0);
 });
 
-test.skipIf(process.getuid?.() !== 0)('hidden files are closed to the subject', async () => {
+test.runIf(isRoot)('hidden files are closed to the subject', async () => {
   const reader = new FileSampleReader(scratch);
   await using upload = await reader.read(packFolder(path.join(folder, 'vcard-line-folding')));
   const out = path.join(scratch, 'hidden');

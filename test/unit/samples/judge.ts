@@ -149,10 +149,12 @@ export async function judge(
 
 /** Programs in the home of root are not there for anybody else. */
 function searchPath(drop: boolean): string {
-  const folders = (process.env['PATH'] ?? '').split(':');
+  const all = process.env['PATH'] ?? '';
+  // Who is not root may be a user without a name, whom nothing here is known of.
+  if (!drop) return all;
   // HOME may say otherwise, as it does for a clone tried with an empty one.
   const homes = [os.homedir(), os.userInfo().homedir];
-  return folders.filter((each) => !drop || !homes.some((home) => each.startsWith(home))).join(':');
+  return all.split(':').filter((each) => !homes.some((home) => each.startsWith(home))).join(':');
 }
 
 function asSubject(drop: boolean): string {

@@ -28,6 +28,7 @@ import { runProgram } from '../../../../src/engines/local/run-program.js';
 import { Layers } from '../../../../src/engines/local/layers.js';
 import { Paths } from '../../../../src/engines/local/paths.js';
 import { extent } from '../../../support/extent.js';
+import { isRoot } from '../../../support/root-only.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
 const program = new URL('../../../../init/build/codeset-init', import.meta.url).pathname;
@@ -110,7 +111,7 @@ async function act(root: string, what: typeof step extends fc.Arbitrary<infer S>
   await doing[what.do]().catch(() => undefined);
 }
 
-describe.skipIf(process.getuid?.() !== 0)('a copy', () => {
+describe.runIf(isRoot)('a copy', () => {
   test(
     'of a tree that changed between the two times is what the tree is at the second',
     { timeout: 600_000 },

@@ -1,0 +1,12 @@
+/** Parts of test files that take root and skip themselves elsewhere, with the reason. A test of the house counts them. */
+export const ROOT_ONLY: Readonly<Record<string, string>> = {
+  'test/engines/local-ordinary-user.test.ts':
+    "runs the local engine's tests once more as an ordinary user, as they all run here",
+  'test/unit/exec/pids.test.ts': 'says which process id comes next',
+  'test/unit/engines/local/copier.test.ts':
+    'makes devices, owners and trusted attributes, and mounts a small disk',
+  'test/unit/samples/examples.test.ts': 'in one of its tests unpacks files that are root’s',
+};
+
+/** For `describe.runIf` and `test.runIf` in a file of ROOT_ONLY. */
+export const isRoot = process.getuid?.() === 0;
