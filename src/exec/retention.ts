@@ -41,7 +41,10 @@ export class Retention {
     if (this.#bytes <= this.#due) return;
     this.#cutting ??= this.#cut().finally(() => {
       this.#cutting = undefined;
-      this.#due = Math.max(this.#limit, this.#bytes + this.#limit / 16);
+      // Of what ended meanwhile nothing was given up yet.
+      const more = this.#ended.some((queue) => queue.size > 0);
+      this.#due = more ? this.#limit : Math.max(this.#limit, this.#bytes + this.#limit / 16);
+      this.changed(0);
     });
   };
 
@@ -59,7 +62,7 @@ export class Retention {
 
   /** Resolves when what has to go is gone. */
   async settled(): Promise<void> {
-    await this.#cutting;
+    while (this.#cutting !== undefined) await this.#cutting;
   }
 
   /** A little more than needed, so that this is not for every byte. */

@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { ExecSpec } from '../../../src/core/exec.js';
 import type { SandboxExecs } from '../../../src/core/ports/execs.js';
+import { Retention, type Expendable } from '../../../src/exec/retention.js';
 import { InitProcess, read, run, sh } from './init-process.js';
 
 let init: InitProcess;
@@ -80,6 +81,27 @@ test('the output of a session is bounded: what ended first goes first, and says 
   // The same start again is still the same command.
   await execs.start({ ...first });
   await expect(execs.start({ ...first, cwd: '/tmp' })).rejects.toMatchObject({ reason: 'EXEC_ID_REUSED' });
+});
+
+test('what ends while others are given up is given up too', async () => {
+  const retention = new Retention(100, () => []);
+  const gone: string[] = [];
+  const exec = (name: string, meanwhile: () => void = () => undefined): Expendable => ({
+    cut: async (what) => {
+      if (what !== 'all') return;
+      meanwhile();
+      gone.push(name);
+      retention.changed(-150);
+    },
+  });
+  const ends = (ended: Expendable): void => {
+    retention.changed(150);
+    retention.ended(ended);
+  };
+  ends(exec('first', () => ends(exec('second'))));
+  await retention.settled();
+  expect(gone).toEqual(['first', 'second']);
+  expect(retention.bytes).toBe(0);
 });
 
 test('short outputs count too, and the journal shrinks when they go', async () => {
