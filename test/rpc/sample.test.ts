@@ -2,6 +2,7 @@ import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SampleState, SampleView, VerificationScope } from '../../gen/codeset/v1/sample.js';
 import { Fault, VerificationState } from '../../gen/codeset/v1/verification.js';
+import { environmentHere } from '../support/engine-here.js';
 import { addSample, register, startService, type TestService } from '../support/service.js';
 import { refusal, type TestClient } from './client.js';
 
@@ -197,7 +198,7 @@ describe('a verification', () => {
 
   it('needs a sample, and is unknown under an id that never was', async () => {
     const { session } = await admin.sessions.createSession({
-      source: { $case: 'environment', value: { host: {} } },
+      source: { $case: 'environment', value: environmentHere() },
     });
     const subject = { $case: 'sessionId', value: session?.sessionId ?? '' } as const;
     expect(await refusal(admin.verifications.startVerification({ subject }))).toMatchObject({

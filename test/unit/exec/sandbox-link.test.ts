@@ -136,8 +136,10 @@ test('a sandbox in which nothing runs is not woken', async () => {
   const busy = new SandboxLink(options);
   await busy.open();
   const answer = busy.killAll(9).catch(() => undefined);
-  await expect.poll(() => pings[1] ?? 0).toBeGreaterThanOrEqual(3);
-  expect(pings).toEqual([0, pings[1]]);
+  // On more than one connection, where the machine is too busy to answer in time.
+  const others = () => pings.slice(1).reduce((sum, count) => sum + count, 0);
+  await expect.poll(others).toBeGreaterThanOrEqual(3);
+  expect(pings[0]).toBe(0);
   busy.close();
   await answer;
   idle.close();
