@@ -227,7 +227,7 @@ export const SERVER_SETTINGS: readonly ServerSetting[] = [
     'auto|socket|attach|exec',
     'auto',
     () => choice('auto', 'socket', 'attach', 'exec'),
-    "How the service talks to what runs in a container. `socket` is the fastest and needs a daemon on this machine; `attach` goes through Docker's API, near or far; `exec` runs commands by `docker exec`. `auto` takes the first of `socket` and `attach` that works, never `exec`: what is built for the daemon's machine runs in images of every architecture. With `docker_runtime` other than the daemon's own `auto` takes `attach`: whether sockets of the host work there was not tried.",
+    "How the service talks to what runs in a container. `socket` is the fastest and needs a daemon on this machine; `attach` goes through Docker's API, near or far; `exec` runs commands by `docker exec`. `auto` takes the first of `socket` and `attach` that works, with `docker_runtime` other than the daemon's own `attach`: whether sockets of the host work there was not tried. A sandbox in which the service's init can't run (a runtime that does not execute it, or in which it ends at once) gets `exec` under `auto`, which `GetSession.engine_capabilities` and the log tell; the architecture of an image is no such case, since init is the daemon's machine's own. Sandboxes that live keep the link that they were made with, whatever is set later.",
   ),
   setting(
     'dockerRuntime',

@@ -123,9 +123,9 @@ export class EngineRouter implements Engine {
     return first.capabilities();
   }
 
-  /** What an engine can do; undefined when the service has not got it. */
-  capabilitiesOf(name: string): EngineCapabilities | undefined {
-    return this.engines.find((engine) => engine.name === name)?.capabilities();
+  /** What an engine gives, a sandbox of its where one is named; undefined when the service has not got it. */
+  capabilitiesOf(name: string, sandboxId?: string): EngineCapabilities | undefined {
+    return this.engines.find((engine) => engine.name === name)?.capabilities(sandboxId);
   }
 
   async check(environment: Environment): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Environment, Ground, NetworkMode } from './environment.js';
-import { CodesetError } from './errors.js';
+import { CodesetError, EngineAway } from './errors.js';
 import type {
   CommitOptions,
   Engine,
@@ -30,7 +30,7 @@ export interface EngineSlotOptions {
   /** Fails with a CodesetError while the engine is away. */
   readonly open: () => Promise<Engine>;
   readonly log: Log;
-  /** Asks an open engine whether it is there; fails with ENGINE_UNAVAILABLE when it is not. Default: `list`. */
+  /** Asks an open engine whether it is there; fails with EngineAway when it is not. Default: `list`. */
   readonly probe?: (engine: Engine) => Promise<unknown>;
   /** Resolves when it is time for another look, or when aborted. Default: 5 seconds. */
   readonly wait?: (signal: AbortSignal) => Promise<void>;
@@ -153,13 +153,13 @@ export class EngineSlot implements Engine {
       if (this.#away !== undefined) this.#note(undefined);
       return result;
     } catch (error) {
+      if (error instanceof EngineAway) this.#note(error.message);
       if (!isUnavailable(error)) throw error;
-      this.#note(error.message);
       throw error.metadata['engine'] === this.name ? error : this.#unavailable(error.message, error);
     }
   }
 
-  capabilities(): EngineCapabilities {
+  capabilities(sandboxId?: string): EngineCapabilities {
     const warnings = this.#away === undefined ? [] : [this.#away];
     if (this.#engine === undefined) {
       return {
@@ -178,7 +178,7 @@ export class EngineSlot implements Engine {
         warnings,
       };
     }
-    const known = this.#engine.capabilities();
+    const known = this.#engine.capabilities(sandboxId);
     return { ...known, engine: this.name, warnings: [...warnings, ...known.warnings] };
   }
 
@@ -275,7 +275,7 @@ export class EngineSlot implements Engine {
   }
 }
 
-/** Whether the engine itself is away, so that the same may be tried when it is back. */
+/** Whether the engine, or a part of it, is away, so that the same may be tried when it is back. */
 export function isUnavailable(error: unknown): error is CodesetError {
   return error instanceof CodesetError && error.reason === 'ENGINE_UNAVAILABLE';
 }

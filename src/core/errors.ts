@@ -119,6 +119,16 @@ export class CodesetError extends Error {
   }
 }
 
+/**
+ * An engine can't be asked at all: its daemon does not answer. Who keeps the engine takes it for away then. Other
+ * failures have the same reason where the same may be tried again, and say nothing of what else the engine can do.
+ */
+export class EngineAway extends CodesetError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super('unavailable', 'ENGINE_UNAVAILABLE', message, details);
+  }
+}
+
 /** A request with wrong fields. @param violations at least one. */
 export function invalidFields(
   violations: readonly FieldViolation[],

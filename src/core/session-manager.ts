@@ -133,9 +133,9 @@ export class SessionManager {
     return this.#open.get(sessionId);
   }
 
-  /** What the engine of sessions gives on its machine; undefined when the service has not got it. */
-  capabilities(engine: string): EngineCapabilities | undefined {
-    return this.#engine.capabilitiesOf(engine);
+  /** What its engine gives a session on its machine; undefined when the service has not got that engine. */
+  capabilities({ engine, sandboxId }: Session): EngineCapabilities | undefined {
+    return this.#engine.capabilitiesOf(engine, sandboxId);
   }
 
   async list(filter: SessionFilter, page: PageRequest): Promise<Page<Session>> {

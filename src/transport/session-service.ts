@@ -42,7 +42,7 @@ export function sessionCalls(sessions: SessionUseCases): SessionCalls {
 
     async getSession(request) {
       const session = await sessions.get(idOf(request));
-      const capabilities = sessions.capabilities(session.engine);
+      const capabilities = sessions.capabilities(session);
       return {
         session: sessionToProto(session, 'basic'),
         engineCapabilities: capabilities && capabilitiesToProto(capabilities),

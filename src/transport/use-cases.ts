@@ -52,8 +52,8 @@ export interface SessionUseCases {
   /** Resolves when the session has left CREATING, or with what it is when aborted. */
   settled(sessionId: string, signal: AbortSignal): Promise<Session>;
   get(sessionId: string): Promise<Session>;
-  /** What an engine gives on its machine; undefined when the service has not got it. */
-  capabilities(engine: string): EngineCapabilities | undefined;
+  /** What its engine gives a session on its machine; undefined when the service has not got that engine. */
+  capabilities(session: Session): EngineCapabilities | undefined;
   list(filter: SessionFilter, page: PageRequest): Promise<Page<Session>>;
   count(filter: SessionFilter): Promise<number>;
   /** First the session, then what happens; ends when it is CLOSED or EXPIRED. */

@@ -22,6 +22,8 @@ export interface DockerdOptions {
    * this machine's firewall is touched. The daemon then reaches no registry on this machine's loopback.
    */
   readonly ownNetwork?: boolean;
+  /** OCI runtimes beside its own: paths of programs, by name. */
+  readonly runtimes?: Readonly<Record<string, string>>;
 }
 
 /** A Docker daemon of the tests' own, as root, with the test image. It ends with all that it made. */
@@ -100,6 +102,10 @@ class OwnDockerd implements Dockerd {
         : ['--iptables=false', '--ip6tables=false', '--ip-masq=false', '--ip-forward=false'],
       this.#options.liveRestore === true ? ['--live-restore'] : [],
       ['--shutdown-timeout', '5'],
+      ...Object.entries(this.#options.runtimes ?? {}).map(([name, path]) => [
+        '--add-runtime',
+        `${name}=${path}`,
+      ]),
     ].flat();
     // The machine's own settings, which may speak against these flags, are not ours.
     writeFileSync(join(this.#folder, 'none.json'), '{}');

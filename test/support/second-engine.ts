@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ServerConfig } from '../../src/config-settings.js';
-import { CodesetError } from '../../src/core/errors.js';
+import { CodesetError, EngineAway } from '../../src/core/errors.js';
 import type { Environment } from '../../src/core/environment.js';
 import type { Engine, EngineImages } from '../../src/core/ports/engine.js';
 import type { Log } from '../../src/core/ports/log.js';
@@ -70,7 +70,7 @@ export class SecondEngine {
 
   #check(): void {
     if (!this.#away) return;
-    throw new CodesetError('unavailable', 'ENGINE_UNAVAILABLE', 'The second engine is away: wait for it.');
+    throw new EngineAway('The second engine is away: wait for it.');
   }
 
   #guarded(engine: Engine): Engine {

@@ -111,13 +111,14 @@ export interface SandboxUsage {
 /**
  * Makes sandboxes. All methods are safe to call at the same time for different ids. Failures are
  * CodesetErrors: ENGINE_UNSUPPORTED, ENVIRONMENT_UNMET, DISK_FULL (nothing half-made stays), ENGINE_FAILED, and
- * ENGINE_UNAVAILABLE (kind unavailable) while the engine itself is away: a daemon that does not answer.
+ * ENGINE_UNAVAILABLE (kind unavailable): as EngineAway while the engine itself is away, a daemon that does not answer.
  */
 export interface Engine {
   readonly name: string;
   /** Undefined for an engine without images. */
   readonly images?: EngineImages | undefined;
-  capabilities(): EngineCapabilities;
+  /** @param sandboxId what one that lives was given, where that may be other than what new ones are */
+  capabilities(sandboxId?: string): EngineCapabilities;
 
   /** Throws ENGINE_UNSUPPORTED or ENVIRONMENT_UNMET with what is missing; otherwise the environment can be made. */
   check(environment: Environment): Promise<void>;

@@ -6,6 +6,7 @@ import type { Keeper } from './keeper.js';
 import type { Filled, Layers } from './layers.js';
 import { STORE } from './names.js';
 import type { Roots } from './roots.js';
+import { lowersOf } from './overlay.js';
 import type { Sandboxes } from './sandboxes.js';
 
 export interface CommitParts {
@@ -100,14 +101,14 @@ export class Commits {
     layerId: string,
     lasting: boolean,
   ): Promise<LayerInfo> {
-    const { copier, keeper, layers, roots, sandboxes } = this.#parts;
+    const { copier, keeper, layers, roots } = this.#parts;
     const made = await layers.make([layerId], lasting, async ([tree = '']) => {
       if (part === 'root') {
         const image = layers.find(layerIds.at(-1) ?? '')?.image;
         if (image === undefined) throw new Error('a root is made of images');
         return [{ ...(await roots.flatten(image, layerId)), whole: true }];
       }
-      const lowers = sandboxes.lowers(layerIds);
+      const lowers = lowersOf(layers, layerIds);
       if (lowers.length === 1)
         await copier.still(copier.command([{ from: `${STORE}/${lowers[0]}`, to: tree }]), '/');
       else {

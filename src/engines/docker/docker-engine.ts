@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import type { Environment, Ground, NetworkMode } from '../../core/environment.js';
 import { CodesetError, failedPrecondition } from '../../core/errors.js';
@@ -16,61 +15,41 @@ import type {
   SandboxUsage,
 } from '../../core/ports/engine.js';
 import { Copier, endedMeanwhile } from '../shared/copier.js';
-import { DiskGuard } from '../shared/disk-guard.js';
 import { Freezer } from '../shared/freezer.js';
 import { Removals } from '../shared/removals.js';
 import { Slots } from '../shared/slots.js';
 import { ContainerCgroups } from './cgroups.js';
 import { Commits } from './commits.js';
+import { Connector } from './connector.js';
 import { ContainerStopper } from './container-stopper.js';
 import { DaemonWatch } from './daemon-watch.js';
 import { describeDaemon } from './describe-daemon.js';
-import { DockerClient } from './docker-client.js';
+import { DiskLimits } from './disk-limits.js';
+import { describeError } from './docker-errors.js';
 import { Grounds } from './grounds.js';
-import { InitFolders } from './init-folders.js';
-import { importKeeperImage } from './keeper-image.js';
-import type { Keeper } from './keeper.js';
-import { Layers } from './layers.js';
-import { Names } from './names.js';
-import { openKeeper } from './open-keeper.js';
+import type { KnownContainer } from './known-containers.js';
+import { loadStore } from './load-store.js';
+import { type DockerParts, openParts } from './open-parts.js';
 import type { DockerEngineOptions } from './options.js';
 import { mostLayers } from './overlay.js';
-import { openOwner } from './owner.js';
-import type { Images, Link } from './parts.js';
-import { PublicNetwork } from './public-network.js';
-import { Roots } from './roots.js';
 import { makeDockerImages, type MakeImages } from './make-images.js';
-import { isTaken, Sandboxes } from './sandboxes.js';
+import { isTaken } from './sandboxes.js';
 import { Usage } from './usage.js';
 
 /** More at once are no faster: the daemon makes containers one after another in most of its steps. */
 const CREATES_AT_ONCE = 4;
 const REMOVAL_RETRY_MS = 30_000;
-const RESERVE_BYTES = 512 * 1024 ** 2;
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
-interface Parts {
-  readonly options: DockerEngineOptions;
-  readonly client: DockerClient;
-  readonly names: Names;
-  readonly keeper: Keeper;
-  readonly link: Link;
-  readonly images: Images;
-  readonly layers: Layers;
-  readonly roots: Roots;
-  readonly inits: InitFolders;
-  readonly network: PublicNetwork;
-  readonly sandboxes: Sandboxes;
-}
 
 /** Sandboxes as containers of a Docker daemon, near or far. */
 export class DockerEngine implements Engine {
   readonly name = 'docker';
   readonly maxLayers: number;
-  readonly #parts: Parts;
+  readonly #parts: DockerParts;
   readonly #usage: Usage;
   readonly #commits: Commits;
-  readonly #guard: DiskGuard;
+  readonly #limits: DiskLimits;
+  readonly #connector: Connector;
   readonly #slots = new Slots(CREATES_AT_ONCE);
   readonly #stopper: ContainerStopper;
   readonly #freezer: Freezer;
@@ -79,19 +58,22 @@ export class DockerEngine implements Engine {
   readonly #grounds: Grounds;
   #closed = false;
 
-  private constructor(parts: Parts) {
+  private constructor(parts: DockerParts) {
     this.#parts = parts;
     this.#grounds = new Grounds(parts.layers, parts.images);
-    const { client, keeper, layers, link, names, options, roots, sandboxes } = parts;
+    const { client, containers, keeper, layers, links, names, options, roots, sandboxes } = parts;
     this.maxLayers = mostLayers(keeper.mountpoint);
     this.#usage = new Usage({
       client,
       keeper,
       sandboxes,
       cgroups: new ContainerCgroups(keeper, client.daemon.cgroupVersion),
+      containers,
     });
-    const idOf = (sandboxId: string): Promise<string | undefined> => this.#usage.containerId(sandboxId);
-    this.#stopper = new ContainerStopper(client, names, link.mode === 'socket', idOf);
+    this.#connector = new Connector({ containers, links, sandboxes });
+    const idOf = async (sandboxId: string): Promise<string | undefined> =>
+      (await containers.find(sandboxId))?.containerId;
+    this.#stopper = new ContainerStopper(client, names, links.usual.mode === 'socket', idOf);
     this.#freezer = new Freezer(
       this.#stopper,
       async (sandboxId) => (await sandboxes.find(sandboxId))?.alive === true,
@@ -107,7 +89,7 @@ export class DockerEngine implements Engine {
     this.#removals = new Removals({
       remove: async (sandboxId) => {
         await this.#freezer.stop(sandboxId);
-        await sandboxes.remove(sandboxId);
+        await sandboxes.remove(sandboxId, containers.get(sandboxId)?.socketFolder);
       },
       retryMs: REMOVAL_RETRY_MS,
       onError: (sandboxId, error) =>
@@ -116,14 +98,7 @@ export class DockerEngine implements Engine {
           error: describeError(error),
         }),
     });
-    this.#guard = new DiskGuard({
-      everyMs: options.diskSampleMs ?? 10_000,
-      cpuTimeUs: (sandboxId) => this.#usage.cpuTimeUs(sandboxId),
-      usage: (uppers) => this.#usage.ofUppers(uppers),
-      onExceeded: (sandboxId, bytes, limit) => this.#stopForDisk(sandboxId, bytes, limit),
-      onError: (error) =>
-        options.log.warn('The disk use of sandboxes could not be sampled.', { error: describeError(error) }),
-    });
+    this.#limits = new DiskLimits({ usage: this.#usage, sandboxes, options });
     this.#watch = new DaemonWatch(client, {
       onBack: async () => {
         options.log.info('Docker is back.');
@@ -144,90 +119,32 @@ export class DockerEngine implements Engine {
     options: DockerEngineOptions,
     makeImages: MakeImages = makeDockerImages,
   ): Promise<DockerEngine> {
-    const client = await DockerClient.open(options.address, options.tls);
-    if (options.runtime !== undefined && !client.daemon.runtimes.includes(options.runtime)) {
-      throw failedPrecondition(
-        'ENGINE_UNSUPPORTED',
-        `This Docker has no runtime "${options.runtime}": it knows ${client.daemon.runtimes.join(', ')}.`,
-      );
-    }
-    const names = new Names(await openOwner(options.dataDir), options.runDir);
-    const opened = await openKeeper(options, client, names);
+    const parts = await openParts(options, makeImages);
+    const engine = new DockerEngine(parts);
     try {
-      return await DockerEngine.#openOn(opened, { options, client, names }, makeImages);
+      await engine.#begin();
     } catch (error) {
-      opened.keeper.close();
+      parts.sandboxes.close();
+      await engine.#limits.close();
+      parts.keeper.close();
       throw error;
     }
-  }
-
-  static async #openOn(
-    { keeper, link }: Pick<Parts, 'keeper' | 'link'>,
-    { options, client, names }: Pick<Parts, 'options' | 'client' | 'names'>,
-    makeImages: MakeImages,
-  ): Promise<DockerEngine> {
-    const layers = new Layers(keeper);
-    const inits = new InitFolders(keeper, options.initPath);
-    const network = new PublicNetwork(client, names, options.passThroughEnv ?? {}, () =>
-      importKeeperImage(client, names, keeper.hostInitPath),
-    );
-    const sandboxes = new Sandboxes({
-      client,
-      names,
-      keeper,
-      layers,
-      link,
-      inits,
-      network,
-      runtime: options.runtime,
-      reserveBytes: options.reserveBytes ?? RESERVE_BYTES,
-      endedFolder: join(options.dataDir, 'docker', 'ended'),
-    });
-    const roots = new Roots(client, names);
-    const images = await makeImages({ options, client, keeper, names, network });
-    const engine = new DockerEngine({
-      options,
-      client,
-      names,
-      keeper,
-      link,
-      images,
-      layers,
-      roots,
-      inits,
-      network,
-      sandboxes,
-    });
-    try {
-      await sandboxes.open();
-      await engine.#loadStore();
-      keeper.onBegun = async () => {
-        inits.forget();
-        await sandboxes.prepareStore();
-        await engine.#loadStore();
-      };
-      await engine.#takeUp();
-    } catch (error) {
-      sandboxes.close();
-      await engine.#guard.close();
-      throw error;
-    }
-    client.onAway = () => engine.#watch.away();
+    parts.client.onAway = () => engine.#watch.away();
     return engine;
   }
 
-  async #loadStore(): Promise<void> {
-    const { layers, names, roots } = this.#parts;
-    await layers.load();
-    const there = new Set((await roots.list()).map(({ name }) => name));
-    const wanted = new Set<string>();
-    for (const { layerId, image } of layers.list()) {
-      const name = names.layerImage(layerId);
-      wanted.add(name);
-      // Removed by somebody: what was made of it is made again.
-      if (image !== undefined && !there.has(name)) await layers.delete(layerId);
-    }
-    await roots.sweep(wanted);
+  async #begin(): Promise<void> {
+    const { inits, keeper, maker, sandboxes } = this.#parts;
+    await sandboxes.open();
+    await maker.prepare();
+    await loadStore(this.#parts);
+    keeper.onBegun = async () => {
+      inits.forget();
+      await sandboxes.prepareStore();
+      await maker.prepare();
+      await loadStore(this.#parts);
+    };
+    await this.#takeUp();
   }
 
   /** Sandboxes of an earlier life of the service or the daemon. */
@@ -239,22 +156,19 @@ export class DockerEngine implements Engine {
     for (const found of await sandboxes.list()) {
       // Only one that nobody holds still any more: what is copied just now must not change.
       if (found.paused && !this.#freezer.holds(found.sandboxId)) await this.#stopper.thaw(found.sandboxId);
-      if (found.containerId !== undefined) this.#watchDisk({ ...found, containerId: found.containerId });
+      if (found.container !== undefined) this.#note(found.sandboxId, found.container, found.diskBytes);
     }
   }
 
-  #watchDisk(found: {
-    readonly sandboxId: string;
-    readonly containerId: string;
-    readonly diskBytes: number;
-  }): void {
-    const uppers = this.#usage.note(found.sandboxId, found.containerId);
-    this.#guard.watch({ sandboxId: found.sandboxId, uppers, limitBytes: found.diskBytes });
+  #note(sandboxId: string, container: KnownContainer, diskBytes: number): void {
+    this.#parts.containers.note(sandboxId, container);
+    this.#limits.watch(sandboxId, container.containerId, diskBytes);
   }
 
-  capabilities(): EngineCapabilities {
-    const { client, link, network, options } = this.#parts;
-    return describeDaemon(client.daemon, network, link.mode, options.runtime);
+  capabilities(sandboxId?: string): EngineCapabilities {
+    const { client, containers, links, network, options } = this.#parts;
+    const known = sandboxId === undefined ? undefined : containers.get(sandboxId);
+    return describeDaemon(client.daemon, network, known?.mode ?? links.usual.mode, options.runtime);
   }
 
   async check(environment: Environment): Promise<void> {
@@ -291,7 +205,7 @@ export class DockerEngine implements Engine {
 
   async importLayer(layerId: string, tar: Readable): Promise<LayerInfo> {
     try {
-      await this.#usage.keepReserve(this.#parts.options.reserveBytes ?? RESERVE_BYTES);
+      await this.#usage.keepReserve(this.#parts.reserveBytes);
       return await this.#parts.layers.import(layerId, tar);
     } finally {
       // One that was not read to its end has a file or a process behind it that waits.
@@ -323,7 +237,7 @@ export class DockerEngine implements Engine {
   }
 
   async #createOnce(spec: SandboxSpec, image: string, signal: AbortSignal | undefined): Promise<void> {
-    const { sandboxes } = this.#parts;
+    const { maker, sandboxes } = this.#parts;
     await this.#slots.use(async () => {
       signal?.throwIfAborted();
       try {
@@ -333,8 +247,8 @@ export class DockerEngine implements Engine {
         throw error;
       }
       try {
-        const containerId = await sandboxes.make(spec, image, signal);
-        this.#watchDisk({ sandboxId: spec.sandboxId, containerId, diskBytes: spec.resources.diskBytes });
+        const container = await maker.make(spec, image, signal);
+        this.#note(spec.sandboxId, container, spec.resources.diskBytes);
       } catch (error) {
         await this.destroy(spec.sandboxId).catch(() => undefined);
         signal?.throwIfAborted();
@@ -358,27 +272,8 @@ export class DockerEngine implements Engine {
     );
   }
 
-  async connect(sandboxId: string, received?: (chunk: Buffer) => void): Promise<Duplex> {
-    const { link, sandboxes } = this.#parts;
-    const known = this.#usage.knownId(sandboxId);
-    try {
-      // Never the bare id: Docker takes the beginning of any container's own id for a name.
-      const containerId =
-        known ?? (await this.#usage.containerId(sandboxId)) ?? this.#parts.names.container(sandboxId);
-      return await link.open({ sandboxId, containerId }, received);
-    } catch (error) {
-      const found = await sandboxes.find(sandboxId);
-      if (found?.alive === true) {
-        throw new CodesetError(
-          'unavailable',
-          'ENGINE_FAILED',
-          "The sandbox's init does not answer just now; try again.",
-          { cause: error, retryAfterMs: 1000 },
-        );
-      }
-      const why = await sandboxes.whyEnded(sandboxId);
-      throw new CodesetError('failed-precondition', 'SESSION_LOST', why, { cause: error });
-    }
+  connect(sandboxId: string, received?: (chunk: Buffer) => void): Promise<Duplex> {
+    return this.#connector.connect(sandboxId, received);
   }
 
   async commit(
@@ -389,7 +284,7 @@ export class DockerEngine implements Engine {
     const signal = this.#freezer.signal(sandboxId);
     try {
       return await this.#commits.commit(sandboxId, layers, options?.lasting ?? true, signal, (bytes) =>
-        this.#usage.keepReserve((this.#parts.options.reserveBytes ?? RESERVE_BYTES) + bytes),
+        this.#usage.keepReserve(this.#parts.reserveBytes + bytes),
       );
     } catch (error) {
       if (signal.aborted) throw endedMeanwhile();
@@ -403,20 +298,20 @@ export class DockerEngine implements Engine {
     layerId: string,
     options?: CommitOptions,
   ): Promise<LayerInfo> {
-    await this.#usage.keepReserve(this.#parts.options.reserveBytes ?? RESERVE_BYTES);
+    await this.#usage.keepReserve(this.#parts.reserveBytes);
     return this.#commits.flatten(part, layers, layerId, options?.lasting ?? true);
   }
 
   async usage(sandboxId: string): Promise<SandboxUsage> {
-    return { ...(await this.#usage.counts(sandboxId)), diskBytes: this.#guard.bytes(sandboxId) };
+    return { ...(await this.#usage.counts(sandboxId)), diskBytes: this.#limits.bytes(sandboxId) };
   }
 
   async destroy(sandboxId: string): Promise<void> {
-    this.#guard.forget(sandboxId);
+    this.#limits.forget(sandboxId);
     try {
       await this.#removals.remove(sandboxId);
     } finally {
-      this.#usage.forget(sandboxId);
+      this.#parts.containers.forget(sandboxId);
     }
   }
 
@@ -434,7 +329,7 @@ export class DockerEngine implements Engine {
     client.onAway = () => undefined;
     this.#watch.close();
     sandboxes.close();
-    await this.#guard.close();
+    await this.#limits.close();
     await this.#freezer.idle();
     await this.#removals.close();
     await images.close();
@@ -451,22 +346,4 @@ export class DockerEngine implements Engine {
     }
     keeper.close();
   }
-
-  async #stopForDisk(sandboxId: string, bytes: number, limitBytes: number): Promise<void> {
-    const mib = (count: number): string => `${Math.ceil(count / 1024 ** 2)} MiB`;
-    this.#parts.options.log.warn('A sandbox was stopped for writing more than its disk limit.', {
-      sandboxId,
-      bytes,
-      limitBytes,
-    });
-    await this.#parts.sandboxes.end(
-      sandboxId,
-      `The sandbox was stopped: it wrote ${mib(bytes)}, and its disk limit is ${mib(limitBytes)}.`,
-    );
-  }
-}
-
-function describeError(error: unknown): string {
-  const cause = error instanceof Error && error.cause !== undefined ? `: ${String(error.cause)}` : '';
-  return `${String(error)}${cause}`;
 }

@@ -1,4 +1,4 @@
-import { CodesetError } from '../../core/errors.js';
+import { CodesetError, EngineAway } from '../../core/errors.js';
 import { diskFull } from '../shared/disk-full.js';
 
 const AWAY = new Set([
@@ -31,13 +31,17 @@ export function saidBy(error: unknown): string {
 }
 
 /** The daemon can't be asked. @param why for the log only */
-export function daemonAway(address: string, why: unknown): CodesetError {
-  return new CodesetError(
-    'unavailable',
-    'ENGINE_UNAVAILABLE',
-    `Docker does not answer at ${address}: start it, or try again when it is back.`,
-    { cause: why, retryAfterMs: RETRY_MS },
-  );
+export function daemonAway(address: string, why: unknown): EngineAway {
+  return new EngineAway(`Docker does not answer at ${address}: start it, or try again when it is back.`, {
+    cause: why,
+    retryAfterMs: RETRY_MS,
+  });
+}
+
+/** For the log. */
+export function describeError(error: unknown): string {
+  const cause = error instanceof Error && error.cause !== undefined ? `: ${String(error.cause)}` : '';
+  return `${String(error)}${cause}`;
 }
 
 /**
@@ -49,15 +53,16 @@ export function dockerFailed(error: unknown, doing: string, address: string): Co
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   const status = statusOf(error);
   const said = saidBy(error);
-  if (status === undefined && (code === 'EACCES' || code === 'EPERM')) {
-    return new CodesetError(
-      'unavailable',
-      'ENGINE_UNAVAILABLE',
+  // Of a file of ours, which has a path, the same codes say nothing of the daemon.
+  const isConnection =
+    status === undefined && (error as NodeJS.ErrnoException | undefined)?.path === undefined;
+  if (isConnection && (code === 'EACCES' || code === 'EPERM')) {
+    return new EngineAway(
       `This user may not use Docker at ${address}: add it to the group "docker" and log in again, or start the service as a user who may.`,
       { cause: error, retryAfterMs: 30_000 },
     );
   }
-  if (status === undefined && (AWAY.has(code ?? '') || /socket hang up|other side closed/.test(said)))
+  if (isConnection && (AWAY.has(code ?? '') || /socket hang up|other side closed/.test(said)))
     return daemonAway(address, error);
   if (MOUNTS_FULL.test(said)) {
     return new CodesetError(

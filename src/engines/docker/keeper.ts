@@ -7,8 +7,9 @@ import { diskFull } from '../shared/disk-full.js';
 import { InitClient, type ProgramOptions, type ProgramResult } from '../shared/init-client.js';
 import { Carrier } from './carrier.js';
 import type { DockerClient } from './docker-client.js';
-import { daemonAway, statusOf } from './docker-errors.js';
+import { statusOf } from './docker-errors.js';
 import { importKeeperImage } from './keeper-image.js';
+import { linkLabels } from './container-link.js';
 import { LABEL, type Names, STORE } from './names.js';
 import { OWN_INIT } from './own-init.js';
 import type { Link } from './parts.js';
@@ -17,6 +18,7 @@ export const CGROUPS = '/cgroup';
 export const KEEPER = 'keeper';
 const INIT = '/codeset-init';
 const CONNECT_MS = 10_000;
+const RETRY_MS = 2000;
 const DOING = "The service's own container in Docker could not be started.";
 
 export interface KeeperParts {
@@ -62,7 +64,12 @@ export class Keeper {
     try {
       return await client.run(argv, options);
     } catch (error) {
-      throw daemonAway(this.#parts.client.address, error);
+      throw new CodesetError(
+        'unavailable',
+        'ENGINE_UNAVAILABLE',
+        "The service's own container in Docker went while it was needed: try again.",
+        { cause: error, retryAfterMs: RETRY_MS },
+      );
     }
   }
 
@@ -134,7 +141,7 @@ export class Keeper {
 
   async #connect(): Promise<InitClient> {
     if (await this.#ensureContainer()) this.#begun = false;
-    const { client, link, names } = this.#parts;
+    const { link, names } = this.#parts;
     const deadline = Date.now() + CONNECT_MS;
     for (let pause = 2; ; pause = Math.min(pause * 2, 200)) {
       try {
@@ -143,7 +150,9 @@ export class Keeper {
         return found;
       } catch (error) {
         if (error instanceof CodesetError && error.reason !== 'ENGINE_FAILED') throw error;
-        if (Date.now() > deadline) throw client.failed(error, DOING);
+        // Of a socket of ours, its code would say something else of the daemon's.
+        if (Date.now() > deadline)
+          throw new CodesetError('internal', 'ENGINE_FAILED', DOING, { cause: error });
         await sleep(pause);
       }
     }
@@ -194,17 +203,20 @@ export class Keeper {
   }
 
   #isOurs(found: ContainerInspectInfo, image: string): boolean {
+    const { link, names } = this.#parts;
     return (
       found.State.Running &&
       !found.State.Paused &&
       found.Image === image &&
-      found.Config.Labels['codeset.link'] === this.#parts.link.mode
+      found.Config.Labels[LABEL.link] === link.mode &&
+      (link.mode !== 'socket' || found.Config.Labels[LABEL.linkFolder] === names.socketFolder(KEEPER))
     );
   }
 
   async #settings(image: string): Promise<ContainerCreateOptions> {
     const { link, names } = this.#parts;
-    const { initArguments, env, mounts, tmpfs, openStdin } = await link.prepare(KEEPER);
+    const linked = await link.prepare(KEEPER);
+    const { initArguments, env, mounts, tmpfs, openStdin } = linked;
     return {
       name: names.keeper,
       Image: image,
@@ -216,7 +228,7 @@ export class Keeper {
       StdinOnce: false,
       AttachStdin: false,
       Hostname: 'codeset-keeper',
-      Labels: { [LABEL.owner]: names.owner, [LABEL.role]: KEEPER, 'codeset.link': link.mode },
+      Labels: { [LABEL.owner]: names.owner, [LABEL.role]: KEEPER, ...linkLabels(link.mode, linked) },
       HostConfig: {
         NetworkMode: 'none',
         UsernsMode: 'host',

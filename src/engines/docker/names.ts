@@ -9,6 +9,10 @@ export const LABEL = {
   purpose: 'codeset.purpose',
   /** Bytes that the sandbox may write. */
   disk: 'codeset.disk-bytes',
+  /** How the container's commands are reached. */
+  link: 'codeset.link',
+  /** For that: a folder of the service's machine. */
+  linkFolder: 'codeset.link-folder',
   /** What of ours it is where it is no sandbox: `keeper`, `layer`, … */
   role: 'codeset.role',
 } as const;
@@ -59,6 +63,10 @@ export class Names {
   }
   socketFolder(sandboxId: string): string {
     return join(this.#run, checkedName(sandboxId));
+  }
+  /** Whether a folder can be the sandbox's, made while the run folder was another. */
+  isSocketFolder(sandboxId: string, folder: string): boolean {
+    return folder.endsWith(`/${this.owner}-docker/${checkedName(sandboxId)}`) && !folder.includes('/..');
   }
 }
 

@@ -1,21 +1,22 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { failedPrecondition } from '../../core/errors.js';
+import { EngineAway, failedPrecondition } from '../../core/errors.js';
 import type { DockerClient } from './docker-client.js';
 import { ExecLink } from './exec/exec-mode.js';
 import { Keeper } from './keeper.js';
 import { AttachLink } from './link/attach-mode.js';
+import { Links } from './links.js';
 import { SocketLink } from './link/socket-link.js';
 import type { Names } from './names.js';
 import type { DockerEngineOptions } from './options.js';
 import type { Link } from './parts.js';
 
-/** Starts the keeper, and with it finds the fastest link that works here. */
+/** Starts the keeper, and with it finds the fastest link that works here for new sandboxes. */
 export async function openKeeper(
   options: DockerEngineOptions,
   client: DockerClient,
   names: Names,
-): Promise<{ readonly keeper: Keeper; readonly link: Link }> {
+): Promise<{ readonly keeper: Keeper; readonly links: Links }> {
   const initPath = options.initPath(client.daemon.architecture);
   if (initPath === undefined) {
     throw failedPrecondition(
@@ -26,11 +27,16 @@ export async function openKeeper(
   const { log } = options;
   const folder = join(options.dataDir, 'docker');
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const open = async (way: Link): Promise<{ readonly keeper: Keeper; readonly link: Link }> => {
-    const keeper = new Keeper({ client, names, link: way, initPath, log });
+  const each = {
+    socket: new SocketLink(names),
+    attach: await AttachLink.open(client, folder),
+    exec: new ExecLink(client),
+  };
+  const open = async (link: Link): Promise<Keeper> => {
+    const keeper = new Keeper({ client, names, link, initPath, log });
     try {
       await keeper.open();
-      return { keeper, link: way };
+      return keeper;
     } catch (error) {
       keeper.close();
       throw error;
@@ -39,17 +45,17 @@ export async function openKeeper(
   const foreign = options.runtime !== undefined && options.runtime !== client.daemon.defaultRuntime;
   // The keeper has the daemon's own runtime: that its socket works says nothing of sandboxes with another kernel.
   const wanted = options.link ?? 'auto';
-  const link = wanted === 'auto' && foreign ? 'attach' : wanted;
-  if (link !== 'attach' && link !== 'exec') {
+  const isAuto = wanted === 'auto';
+  const mode = isAuto && foreign ? 'attach' : wanted;
+  if (mode === 'auto' || mode === 'socket') {
     try {
-      return await open(new SocketLink(names));
+      return { keeper: await open(each.socket), links: new Links(each, 'socket', isAuto) };
     } catch (error) {
-      const away = (error as { reason?: unknown }).reason === 'ENGINE_UNAVAILABLE';
-      if (link === 'socket' || away) throw error;
+      if (mode === 'socket' || error instanceof EngineAway) throw error;
       log.info('Docker does not share this machine, or not its files; its sandboxes are reached by attach.');
     }
   }
-  const opened = await open(await AttachLink.open(client, folder));
   // The keeper is of our own making, and init runs in it wherever there is an init.
-  return link === 'exec' ? { ...opened, link: new ExecLink(client) } : opened;
+  const keeper = await open(each.attach);
+  return { keeper, links: new Links(each, mode === 'exec' ? 'exec' : 'attach', isAuto) };
 }

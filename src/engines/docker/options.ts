@@ -24,7 +24,10 @@ export interface DockerEngineOptions {
   readonly address: string;
   /** For `https`; also turns `tcp` into it. */
   readonly tls?: DockerTls;
-  /** Default `auto`: the first of `socket` and `attach` that works, `attach` with a runtime that is not the daemon's own. */
+  /**
+   * Of new sandboxes. Default `auto`: the first of `socket` and `attach` that works, `attach` with a runtime that is not
+   * the daemon's own, and `exec` for each sandbox in which init turns out not to run.
+   */
   readonly link?: LinkMode;
   /** An OCI runtime that the daemon knows: `runsc`, `kata`. Undefined: the daemon's default. */
   readonly runtime?: string;

@@ -1,4 +1,5 @@
 import { failedPrecondition } from '../../core/errors.js';
+import type { Layers } from './layers.js';
 
 /** mount(2) takes a page of options, the last byte a NUL. */
 const PAGE = 4000;
@@ -7,6 +8,16 @@ const MOST_LAYERS = 32;
 
 /** `redirect_dir`: renames of a lower's folder work only so; index and metacopy would tie an upper to this mount. */
 const KIND = 'redirect_dir=on,index=off,metacopy=off';
+
+/** A folder of the store, below what no layer is: an overlay wants a lower. */
+export const EMPTY = 'empty';
+
+/** What of some layers is seen, relative to the store, lowest first: one that shows everything hides the rest. */
+export function lowersOf(layers: Layers, layerIds: readonly string[]): readonly string[] {
+  const whole = layerIds.findLastIndex((layerId) => layers.find(layerId)?.whole === true);
+  const shown = layerIds.slice(Math.max(0, whole)).map((layerId) => layers.tree(layerId));
+  return whole >= 0 ? shown : [EMPTY, ...shown];
+}
 
 export interface WorkspaceStack {
   /** Where the store lies for the daemon. */

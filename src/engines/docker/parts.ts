@@ -30,6 +30,8 @@ export interface LinkedContainer {
   readonly sandboxId: string;
   /** Docker's own, or the name. */
   readonly containerId: string;
+  /** Where a socket of it lies, as LinkSettings said; undefined: where it always does. */
+  readonly socketFolder?: string | undefined;
 }
 
 /** What a container needs so that its init can be reached. */
@@ -40,6 +42,8 @@ export interface LinkSettings {
   readonly mounts: readonly MountSettings[];
   readonly tmpfs: Readonly<Record<string, string>>;
   readonly openStdin: boolean;
+  /** Of this machine: where its socket will lie. */
+  readonly socketFolder?: string;
   /** In place of init, where init can't run. */
   readonly command?: readonly string[];
 }
@@ -55,8 +59,8 @@ export interface Link {
    * @param received may get what comes, in place of `data` events; the chunk is good during the call only.
    */
   open(container: LinkedContainer, received?: (chunk: Buffer) => void): Promise<Duplex>;
-  /** Removes what `prepare` made. */
-  remove(sandboxId: string): Promise<void>;
+  /** Removes what `prepare` made. @param socketFolder as LinkSettings said, where that is known */
+  remove(sandboxId: string, socketFolder?: string): Promise<void>;
   /** Sandboxes that `prepare` made something for. */
   prepared(): Promise<readonly string[]>;
 }

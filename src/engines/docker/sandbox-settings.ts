@@ -4,9 +4,10 @@ import type { SandboxSpec } from '../../core/ports/engine.js';
 import { capabilitiesFor } from '../shared/capabilities.js';
 import { MASKED_PATHS, READ_ONLY_PATHS } from '../shared/kernel-paths.js';
 import { seccompProfile } from '../shared/seccomp.js';
+import { linkLabels } from './container-link.js';
 import { LABEL, type Names } from './names.js';
 import { OWN_INIT } from './own-init.js';
-import type { LinkSettings } from './parts.js';
+import type { Link, LinkSettings } from './parts.js';
 import type { Ulimit } from './ulimits.js';
 
 /** Where sandboxes see init. */
@@ -25,6 +26,7 @@ export interface SandboxPlace {
   readonly overlay: string;
   /** Where the daemon finds a layer's tree. */
   readonly treeOf: (layerId: string) => string;
+  readonly mode: Link['mode'];
   readonly link: LinkSettings;
   readonly runtime: string | undefined;
   readonly ulimits: readonly Ulimit[];
@@ -65,6 +67,7 @@ export function sandboxSettings(spec: SandboxSpec, place: SandboxPlace): Contain
       [LABEL.sandbox]: spec.sandboxId,
       [LABEL.purpose]: spec.purpose,
       [LABEL.disk]: String(spec.resources.diskBytes),
+      ...linkLabels(place.mode, link),
     },
     HostConfig: {
       ...(place.runtime === undefined ? {} : { Runtime: place.runtime }),

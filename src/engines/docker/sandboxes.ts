@@ -2,60 +2,46 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerInfo } from 'dockerode';
-import { workspaceOwner, type NetworkMode } from '../../core/environment.js';
-import { CodesetError, failedPrecondition } from '../../core/errors.js';
+import { workspaceOwner } from '../../core/environment.js';
 import type { SandboxPurpose, SandboxSpec, SandboxStatus } from '../../core/ports/engine.js';
+import { linkOf } from './container-link.js';
 import type { DockerClient } from './docker-client.js';
 import { saidBy, statusOf } from './docker-errors.js';
-import type { InitFolders } from './init-folders.js';
 import { KEEPER, type Keeper, KeeperFailure } from './keeper.js';
+import type { KnownContainer } from './known-containers.js';
 import type { Layers } from './layers.js';
+import type { Links } from './links.js';
 import { BOXES, checkedName, isUsableId, LABEL, type Names, STORE } from './names.js';
-import { overlayOptions } from './overlay.js';
-import type { Link } from './parts.js';
-import type { PublicNetwork } from './public-network.js';
-import { sandboxSettings } from './sandbox-settings.js';
-import { type Ulimit, ulimits } from './ulimits.js';
+import { EMPTY } from './overlay.js';
 
-const MAKING = 'The sandbox could not be made.';
 const REMOVING = 'The sandbox could not be removed.';
-const LISTENS_MS = 20_000;
-/** The exit of init's `network`: init/PROTOCOL.md. */
-const NO_FILTER = 125;
 /** A mount may be busy for a moment after its container has gone. */
 const BUSY_MS = 5000;
 /** Between two attempts at volumes that Docker would not let go. */
 const SWEEP_MS = 30_000;
 const PURPOSES: readonly SandboxPurpose[] = ['session', 'setup', 'prepare', 'verification', 'side'];
 
-/** Below what no layer is: an overlay wants a lower. */
-const EMPTY = 'empty';
-
 export interface SandboxParts {
   readonly client: DockerClient;
   readonly names: Names;
   readonly keeper: Keeper;
   readonly layers: Layers;
-  readonly link: Link;
-  readonly inits: InitFolders;
-  readonly network: PublicNetwork;
-  readonly runtime: string | undefined;
+  readonly links: Links;
   readonly reserveBytes: number;
   /** In the service's data folder: why sandboxes were ended. */
   readonly endedFolder: string;
 }
 
 export interface FoundSandbox extends SandboxStatus {
-  /** Undefined where there is no container. */
-  readonly containerId: string | undefined;
+  /** Undefined where there is none. */
+  readonly container: KnownContainer | undefined;
   readonly paused: boolean;
   readonly diskBytes: number;
 }
 
-/** Makes, finds and removes containers with all that belongs to them. */
+/** Finds and removes what belongs to sandboxes, and puts on record what is made of one first. */
 export class Sandboxes {
   readonly #parts: SandboxParts;
-  #ulimits: readonly Ulimit[] = [];
   #sweep: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -69,8 +55,6 @@ export class Sandboxes {
   }
 
   async prepareStore(): Promise<void> {
-    const [limits = ''] = await this.#parts.keeper.cat('/proc/self/limits');
-    this.#ulimits = ulimits(limits);
     for (const folder of [BOXES, `${STORE}/${EMPTY}`])
       await this.#parts.keeper.init('fs', 'mkdir', '--parents', '--', folder);
   }
@@ -96,90 +80,6 @@ export class Sandboxes {
     );
   }
 
-  /** @returns Docker's id of the container. What it leaves half-made after a failure is the caller's to remove. */
-  async make(spec: SandboxSpec, image: string, signal: AbortSignal | undefined): Promise<string> {
-    const { client, inits, keeper, layers, link, names, network, runtime } = this.#parts;
-    // Also for an image of another: its programs run by an emulator, init and the kernel's filter need not.
-    const { architecture } = client.daemon;
-    const open = spec.network === 'public';
-    if (open) await network.ensure();
-    const settings = sandboxSettings(spec, {
-      names,
-      image,
-      architecture,
-      initFolder: await inits.find(architecture, spec.environment.user),
-      overlay: overlayOptions({
-        mountpoint: keeper.mountpoint,
-        lowers: this.#lowers(spec.workspaceLayers),
-        box: `b/${spec.sandboxId}`,
-        kernel: client.daemon.kernel,
-      }),
-      treeOf: (layerId) => `${keeper.mountpoint}/${layers.tree(layerId)}`,
-      link: await link.prepare(spec.sandboxId),
-      runtime,
-      ulimits: this.#ulimits,
-      network: names.network,
-      filterFlags: open ? await network.filterFlags() : [],
-    });
-    signal?.throwIfAborted();
-    const container = await client.call(MAKING, (api) => api.createContainer(settings));
-    signal?.throwIfAborted();
-    await client.call(MAKING, () => container.start());
-    signal?.throwIfAborted();
-    await this.#listens(spec, container.id, signal);
-    return container.id;
-  }
-
-  /** A layer that shows everything hides the rest. */
-  #lowers(layerIds: readonly string[]): readonly string[] {
-    const { layers } = this.#parts;
-    const whole = layerIds.findLastIndex((layerId) => layers.find(layerId)?.whole === true);
-    const shown = layerIds.slice(Math.max(0, whole)).map((layerId) => layers.tree(layerId));
-    return whole >= 0 ? shown : [EMPTY, ...shown];
-  }
-
-  /** Relative to the store, lowest first. */
-  lowers(layerIds: readonly string[]): readonly string[] {
-    return this.#lowers(layerIds);
-  }
-
-  async #listens(
-    { network, sandboxId }: SandboxSpec,
-    containerId: string,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const { client, link } = this.#parts;
-    const deadline = Date.now() + LISTENS_MS;
-    for (let pause = 1; ; pause = Math.min(pause * 2, 100)) {
-      try {
-        (await link.open({ sandboxId, containerId })).destroy();
-        return;
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (error instanceof CodesetError && error.reason === 'ENGINE_UNAVAILABLE') throw error;
-        if (pause >= 64) await this.#checkRuns(containerId, network, error);
-        if (Date.now() > deadline) throw client.failed(error, MAKING);
-        await sleep(pause);
-      }
-    }
-  }
-
-  async #checkRuns(containerId: string, network: NetworkMode, cause: unknown): Promise<void> {
-    const found = await this.#parts.client.find(MAKING, (api) => api.getContainer(containerId).inspect());
-    if (found?.State.Running === true) return;
-    if (network === 'public' && found?.State.ExitCode === NO_FILTER) {
-      throw failedPrecondition(
-        'ENGINE_UNSUPPORTED',
-        'Network "public" can\'t be given: what Docker runs sandboxes with has no nf_tables filter, which keeps them from the host and private networks.',
-        { cause },
-      );
-    }
-    const said = found === undefined ? 'it is gone' : `exit ${found.State.ExitCode}: ${found.State.Error}`;
-    throw new CodesetError('internal', 'ENGINE_FAILED', MAKING, {
-      cause: new Error(`init ended at once: ${said}`, { cause }),
-    });
-  }
-
   async find(sandboxId: string): Promise<FoundSandbox | undefined> {
     const { client, names } = this.#parts;
     const doing = 'Docker could not say whether the sandbox is there.';
@@ -193,7 +93,10 @@ export class Sandboxes {
       sandboxId,
       purpose: purposeOf(Config.Labels[LABEL.purpose]),
       alive: State.Running,
-      containerId: Id,
+      container: {
+        containerId: Id,
+        ...linkOf(names, sandboxId, Config.Labels, [Config.Entrypoint].flat().join(' ')),
+      },
       paused: State.Paused,
       diskBytes: Number(Config.Labels[LABEL.disk] ?? 0),
     };
@@ -201,7 +104,7 @@ export class Sandboxes {
 
   /** Also what is half-made: whatever has a trace anywhere. */
   async list(): Promise<readonly FoundSandbox[]> {
-    const { client, keeper, link, names } = this.#parts;
+    const { client, keeper, links, names } = this.#parts;
     const label = [`${LABEL.owner}=${names.owner}`, LABEL.sandbox];
     // Not volumes: a sandbox has its box before and as long as it has one.
     const [containers, boxes, prepared] = await Promise.all([
@@ -209,7 +112,7 @@ export class Sandboxes {
         api.listContainers({ all: true, filters: { label }, abortSignal }),
       ),
       keeper.init('store', 'list', BOXES),
-      link.prepared(),
+      links.prepared(),
     ]);
     const found = new Map<string, FoundSandbox>();
     const traces = [
@@ -224,24 +127,24 @@ export class Sandboxes {
         sandboxId,
         purpose: 'side',
         alive: false,
-        containerId: undefined,
+        container: undefined,
         paused: false,
         diskBytes: 0,
       });
     }
     for (const container of containers) {
-      const status = describe(container);
+      const sandboxId = container.Labels[LABEL.sandbox] ?? '';
       // Others carry the label, too: a container has its image's, which are anybody's.
-      if (!isUsableId(status.sandboxId)) continue;
-      if (!container.Names.includes(`/${names.container(status.sandboxId)}`)) continue;
-      found.set(status.sandboxId, status);
+      if (!isUsableId(sandboxId)) continue;
+      if (!container.Names.includes(`/${names.container(sandboxId)}`)) continue;
+      found.set(sandboxId, describe(names, sandboxId, container));
     }
     return [...found.values()];
   }
 
-  /** Everything of it, in whatever state it is. Idempotent. */
-  async remove(sandboxId: string): Promise<void> {
-    const { client, keeper, link, names } = this.#parts;
+  /** Everything of it, in whatever state it is. Idempotent. @param socketFolder as its container has it, where that is known */
+  async remove(sandboxId: string, socketFolder: string | undefined): Promise<void> {
+    const { client, keeper, links, names } = this.#parts;
     await this.#patiently(async () => {
       await client.find(REMOVING, (api) =>
         api.getContainer(names.container(sandboxId)).remove({ force: true, v: true }),
@@ -249,7 +152,7 @@ export class Sandboxes {
     });
     await this.#removeVolume(names.workspace(sandboxId), (work) => this.#patiently(work));
     await keeper.init('store', 'remove', this.box(sandboxId));
-    await link.remove(sandboxId);
+    await links.remove(sandboxId, socketFolder);
     await rm(this.#ended(sandboxId), { force: true });
   }
 
@@ -340,12 +243,16 @@ export function isTaken(error: unknown): boolean {
   return error instanceof KeeperFailure && error.code === 5;
 }
 
-function describe({ Id, Labels, State }: ContainerInfo): FoundSandbox {
+function describe(
+  names: Names,
+  sandboxId: string,
+  { Command, Id, Labels, State }: ContainerInfo,
+): FoundSandbox {
   return {
-    sandboxId: Labels[LABEL.sandbox] ?? '',
+    sandboxId,
     purpose: purposeOf(Labels[LABEL.purpose]),
     alive: State === 'running' || State === 'paused',
-    containerId: Id,
+    container: { containerId: Id, ...linkOf(names, sandboxId, Labels, Command) },
     paused: State === 'paused',
     diskBytes: Number(Labels[LABEL.disk] ?? 0),
   };

@@ -4,6 +4,7 @@ import type { DiskUsage } from '../shared/disk-guard.js';
 import type { ContainerCgroups, Counts } from './cgroups.js';
 import type { DockerClient } from './docker-client.js';
 import type { Keeper } from './keeper.js';
+import type { KnownContainers } from './known-containers.js';
 import { STORE } from './names.js';
 import type { Sandboxes } from './sandboxes.js';
 
@@ -23,8 +24,7 @@ export class Usage {
   readonly #keeper: Keeper;
   readonly #sandboxes: Sandboxes;
   readonly #cgroups: ContainerCgroups;
-  /** Docker's ids of the containers. */
-  readonly #ids = new Map<string, string>();
+  readonly #containers: KnownContainers;
   #free: { readonly bytes: number; readonly at: number } | undefined;
 
   constructor(parts: {
@@ -32,32 +32,17 @@ export class Usage {
     readonly keeper: Keeper;
     readonly sandboxes: Sandboxes;
     readonly cgroups: ContainerCgroups;
+    readonly containers: KnownContainers;
   }) {
     this.#client = parts.client;
     this.#keeper = parts.keeper;
     this.#sandboxes = parts.sandboxes;
     this.#cgroups = parts.cgroups;
+    this.#containers = parts.containers;
   }
 
-  knownId(sandboxId: string): string | undefined {
-    return this.#ids.get(sandboxId);
-  }
-
-  async containerId(sandboxId: string): Promise<string | undefined> {
-    const known = this.#ids.get(sandboxId);
-    if (known !== undefined) return known;
-    const found = (await this.#sandboxes.find(sandboxId))?.containerId;
-    if (found !== undefined) this.#ids.set(sandboxId, found);
-    return found;
-  }
-
-  forget(sandboxId: string): void {
-    this.#ids.delete(sandboxId);
-  }
-
-  /** @returns what the sandbox writes to, by names that `ofUppers` understands */
-  note(sandboxId: string, containerId: string): readonly string[] {
-    this.#ids.set(sandboxId, containerId);
+  /** What the sandbox writes to, by names that `ofUppers` understands. */
+  uppers(sandboxId: string, containerId: string): readonly string[] {
     return [`${BY_DAEMON}${containerId}`, `${this.#sandboxes.box(sandboxId)}/upper`];
   }
 
@@ -82,12 +67,12 @@ export class Usage {
 
   /** Undefined where the container's cgroup is not found. */
   async cpuTimeUs(sandboxId: string): Promise<number | undefined> {
-    const id = this.#ids.get(sandboxId);
+    const id = this.#containers.get(sandboxId)?.containerId;
     return (id === undefined ? undefined : await this.#cgroups.counts(id))?.cpuTimeUs;
   }
 
   async counts(sandboxId: string): Promise<Counts> {
-    const id = await this.containerId(sandboxId);
+    const id = (await this.#containers.find(sandboxId))?.containerId;
     const none = { cpuTimeUs: 0, memoryBytes: 0, memoryPeakBytes: 0, outOfMemoryKills: -1 };
     if (id === undefined) return none;
     const counted = await this.#cgroups.counts(id);

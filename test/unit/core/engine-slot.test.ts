@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { EngineRouter } from '../../../src/core/engine-router.js';
 import { EngineSlot } from '../../../src/core/engine-slot.js';
-import { CodesetError, failedPrecondition } from '../../../src/core/errors.js';
+import { CodesetError, EngineAway, failedPrecondition } from '../../../src/core/errors.js';
 import type { Engine } from '../../../src/core/ports/engine.js';
 import { memoryLog, type Logged } from '../../rpc/scripted.js';
 import { anEnvironment } from '../../support/entities.js';
@@ -30,7 +30,7 @@ class Daemon {
 
   #ask(): void {
     if (this.isThere) return;
-    throw new CodesetError('unavailable', 'ENGINE_UNAVAILABLE', 'The daemon does not answer: start it.');
+    throw new EngineAway('The daemon does not answer: start it.');
   }
 }
 
@@ -104,6 +104,22 @@ test('an open engine that goes is found away by the next call or look, and back 
   expect(await slot.hasLayer('a')).toBe(true);
   expect(changes).toEqual([false, true, false, true]);
   expect(daemon.opened).toBe(1);
+});
+
+test('what fails for now, and is not the engine itself, leaves it there for others', async () => {
+  const daemon = new Daemon();
+  const { slot } = await slotOf(daemon);
+  const changes: boolean[] = [];
+  slot.onChange(() => changes.push(slot.away === undefined));
+  daemon.refuses = new CodesetError('unavailable', 'ENGINE_UNAVAILABLE', 'A part of it was restarted.');
+  await expect(slot.check(anEnvironment({}))).rejects.toMatchObject({
+    reason: 'ENGINE_UNAVAILABLE',
+    message: 'A part of it was restarted.',
+    metadata: { engine: 'docker' },
+  });
+  expect(slot.away).toBeUndefined();
+  expect(await slot.hasLayer('a')).toBe(true);
+  expect(changes).toEqual([]);
 });
 
 test('who waits for an engine goes on when it is back, or when aborted', async () => {

@@ -37,11 +37,23 @@ export class SocketLink implements Link {
       mounts: [{ Type: 'bind', Source: mounted, Target: INSIDE, BindOptions: { Propagation: 'rprivate' } }],
       tmpfs: { [CLOSED]: 'rw,nosuid,nodev,noexec,mode=0700,size=16k' },
       openStdin: false,
+      socketFolder: folder,
     };
   }
 
-  async open({ sandboxId }: LinkedContainer, received?: (chunk: Buffer) => void): Promise<Duplex> {
-    return connectToInit(await this.#closedOff(this.#names.socketFolder(sandboxId)), received);
+  /** @throws SocketGone where no init can listen any more */
+  async open(
+    { sandboxId, socketFolder }: LinkedContainer,
+    received?: (chunk: Buffer) => void,
+  ): Promise<Duplex> {
+    const socket = await this.#closedOff(socketFolder ?? this.#names.socketFolder(sandboxId));
+    try {
+      return await connectToInit(socket, received);
+    } catch (error) {
+      // It listens as long as it lives.
+      if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') throw new SocketGone(socket, error);
+      throw error;
+    }
   }
 
   /** The socket's path, once the sandbox can't reach it. Whoever was killed in the middle of it left it to be gone on with. */
@@ -53,18 +65,33 @@ export class SocketLink implements Link {
         await rename(join(mounted, SOCKET), socket).catch(unlessMissing);
       }
       // Also when another call moved it meanwhile.
-      if (!(await isSocket(socket))) throw new Error(`init does not listen at ${socket}`);
+      if (!(await isSocket(socket))) {
+        await lstat(folder).catch((error: unknown) => {
+          throw new SocketGone(folder, error);
+        });
+        throw new Error(`init does not listen at ${socket}`);
+      }
     }
     await rmdir(mounted).catch(unlessMissing);
     return socket;
   }
 
-  async remove(sandboxId: string): Promise<void> {
-    await rm(this.#names.socketFolder(sandboxId), { recursive: true, force: true });
+  async remove(sandboxId: string, socketFolder = this.#names.socketFolder(sandboxId)): Promise<void> {
+    for (const folder of new Set([this.#names.socketFolder(sandboxId), socketFolder]))
+      await rm(folder, { recursive: true, force: true });
   }
 
   async prepared(): Promise<readonly string[]> {
     return readdir(this.#names.run).catch(() => []);
+  }
+}
+
+/** No init listens at a sandbox's socket, or ever will: it has ended, or is not on this machine any more. */
+export class SocketGone extends Error {
+  override readonly name = 'SocketGone';
+
+  constructor(path: string, cause: unknown) {
+    super(`nothing listens at ${path}`, { cause });
   }
 }
 

@@ -31,6 +31,16 @@ describe('what an error of the daemon means', () => {
     expect(failed(500, 'containerd: connection refused').reason).toBe('ENGINE_UNAVAILABLE');
   });
 
+  test('what fails in a file of ours says nothing of the daemon', () => {
+    const ofFile = (code: string) =>
+      dockerFailed(
+        Object.assign(new Error('it failed'), { code, path: '/run/codeset/f', syscall: 'open' }),
+        'It failed.',
+        'unix:///d',
+      );
+    for (const code of ['ENOENT', 'EACCES', 'EPERM']) expect(ofFile(code).reason, code).toBe('ENGINE_FAILED');
+  });
+
   test('one whom the daemon’s socket refuses is told who may use it', () => {
     expect(failed(undefined, 'connect', 'EACCES').message).toContain('group "docker"');
   });
