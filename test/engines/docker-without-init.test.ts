@@ -89,7 +89,11 @@ describe('docker: where init can’t run', () => {
     const events = (await daemon.api.getEvents({
       since,
       until: Math.ceil(Date.now() / 1000),
-      filters: { type: ['container'], event: ['create'], label: [`codeset.sandbox=${sandboxId}`] },
+      filters: {
+        type: ['container'],
+        event: ['create'],
+        label: [`codeset.sandbox=${sandboxId}`, `codeset.owner=${ownerOf(folder.path)}`],
+      },
     })) as Readable;
     return (await text(events)).split('\n').filter((line) => line !== '').length;
   }

@@ -15,6 +15,7 @@ import { lowersOf, overlayOptions } from './overlay.js';
 import type { Link } from './parts.js';
 import type { PublicNetwork } from './public-network.js';
 import { CODESET_RUN, sandboxSettings } from './sandbox-settings.js';
+import type { Sandboxes } from './sandboxes.js';
 import { type Ulimit, ulimits } from './ulimits.js';
 
 const MAKING = 'The sandbox could not be made.';
@@ -32,6 +33,7 @@ export interface MakerParts {
   readonly keeper: Keeper;
   readonly layers: Layers;
   readonly links: Links;
+  readonly sandboxes: Sandboxes;
   readonly inits: InitFolders;
   readonly network: PublicNetwork;
   readonly runtime: string | undefined;
@@ -55,9 +57,10 @@ export class SandboxMaker {
     this.#ulimits = ulimits(limits);
   }
 
-  /** Returns when it is reached. What it leaves half-made after a failure is the caller's to remove. */
+  /** Of a sandbox on record; returns when it is reached. What it leaves half-made after a failure is the caller's to remove. */
   async make(spec: SandboxSpec, image: string, signal: AbortSignal | undefined): Promise<KnownContainer> {
-    const { fallback, usual } = this.#parts.links;
+    const { links, sandboxes } = this.#parts;
+    const { fallback, usual } = links;
     if (fallback === undefined) return this.#begin(spec, image, usual, signal);
     for (let attempt = 1; !this.#withoutInit.has(image); attempt++) {
       try {
@@ -66,7 +69,9 @@ export class SandboxMaker {
         if (!(error instanceof CannotRun)) throw error;
         // One that ended may do better the next time; who may not be executed won't.
         if (error.isCertain || attempt > 1) this.#withoutInit.set(image, error.why);
-        await this.#removeContainer(spec.sandboxId);
+        // All of it: an overlay that was mounted once is not mounted again.
+        await sandboxes.remove(spec.sandboxId, undefined);
+        await sandboxes.record(spec);
       }
     }
     return this.#fallBack(spec, image, fallback, signal);
@@ -193,13 +198,6 @@ export class SandboxMaker {
     throw byItself
       ? new CannotRun(false, why)
       : new CodesetError('internal', 'ENGINE_FAILED', MAKING, { cause: new Error(why, { cause }) });
-  }
-
-  async #removeContainer(sandboxId: string): Promise<void> {
-    const { client, names } = this.#parts;
-    await client.find(MAKING, (api) =>
-      api.getContainer(names.container(sandboxId)).remove({ force: true, v: true }),
-    );
   }
 }
 

@@ -84,7 +84,18 @@ export async function openParts(options: DockerEngineOptions, makeImages: MakeIm
       network,
       sandboxes,
       containers: new KnownContainers(async (sandboxId) => (await sandboxes.find(sandboxId))?.container),
-      maker: new SandboxMaker({ client, names, keeper, layers, links, inits, network, runtime, log }),
+      maker: new SandboxMaker({
+        client,
+        names,
+        keeper,
+        layers,
+        links,
+        sandboxes,
+        inits,
+        network,
+        runtime,
+        log,
+      }),
     };
   } catch (error) {
     keeper.close();
