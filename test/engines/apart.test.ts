@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LocalEngine } from '../../src/engines/local/local-engine.js';
-import { inSandbox, sandboxSpec, tarOf } from './contract.js';
+import { inSandbox, sandboxSpec } from './contract/sandbox.js';
+import { tarOf } from './contract/tar.js';
 
 // What the code under test may not do to the script that judges it, tried from inside, whoever the service is: root,
 // or an ordinary user whose sandboxes have one id for both.

@@ -7,7 +7,7 @@ import type { ExitReport, KnownExec, LinkTarget } from '../../src/exec/link-targ
 import { SandboxLink } from '../../src/exec/sandbox-link.js';
 import { OUTPUT_WINDOW, type SpawnRequest } from '../../src/exec/spawn-frame.js';
 import { DOCKER_START_MS, sharedDocker } from '../support/docker.js';
-import { failure } from './contract.js';
+import { failure } from './contract/failure.js';
 import { InitClient } from './init-client.js';
 import { linkContainer, Reader, spawnOf, type LinkContainer } from './link-container.js';
 

@@ -12,7 +12,7 @@ import { openingMark, packetHeader } from '../../src/engines/docker/link/packets
 import { encodeHeader, FrameParser, Receive, Send } from '../../src/exec/frames.js';
 import { SandboxLink } from '../../src/exec/sandbox-link.js';
 import { DOCKER_START_MS, sharedDocker } from '../support/docker.js';
-import { failure } from './contract.js';
+import { failure } from './contract/failure.js';
 import { InitClient } from './init-client.js';
 import { cuttingProxy, linkContainer, Reader, spawnOf, type LinkContainer } from './link-container.js';
 

@@ -12,7 +12,8 @@ import {
   sharedDocker,
   TEST_IMAGE,
 } from '../support/docker.js';
-import { HOST_ENVIRONMENT, sandboxSpec, sh, tarOf } from './contract.js';
+import { HOST_ENVIRONMENT, sandboxSpec, sh } from './contract/sandbox.js';
+import { tarOf } from './contract/tar.js';
 
 const initPath = new URL('../../init/build/codeset-init', import.meta.url).pathname;
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };

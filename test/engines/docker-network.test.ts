@@ -8,7 +8,8 @@ import type { Environment } from '../../src/core/environment.js';
 import { DockerEngine } from '../../src/engines/docker/docker-engine.js';
 import { DOCKER_START_MS, type Dockerd, startDockerd, TEST_IMAGE } from '../support/docker.js';
 import { tempFolder, type TempFolder } from '../support/temp-folder.js';
-import { failure, HOST_ENVIRONMENT, inSandbox, sandboxSpec } from './contract.js';
+import { failure } from './contract/failure.js';
+import { HOST_ENVIRONMENT, inSandbox, sandboxSpec } from './contract/sandbox.js';
 
 const initPath = new URL('../../init/build/codeset-init', import.meta.url).pathname;
 const log = { debug() {}, info() {}, warn() {}, error() {} };

@@ -14,7 +14,8 @@ import {
 } from '../support/docker.js';
 import { layerTar } from '../support/registry.js';
 import { tempFolder, type TempFolder } from '../support/temp-folder.js';
-import { HOST_ENVIRONMENT, inSandbox, sandboxSpec, sh, tarOf } from './contract.js';
+import { HOST_ENVIRONMENT, inSandbox, sandboxSpec, sh } from './contract/sandbox.js';
+import { tarOf } from './contract/tar.js';
 
 const initPath = new URL('../../init/build/codeset-init', import.meta.url).pathname;
 const log = { debug() {}, info() {}, warn() {}, error() {} };

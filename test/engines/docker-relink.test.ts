@@ -8,7 +8,8 @@ import { startChild } from '../support/child.js';
 import { compiledScript, type CompiledScript } from '../support/compiled-script.js';
 import { DOCKER_START_MS, ownerOf, startDockerd, TEST_IMAGE, type Dockerd } from '../support/docker.js';
 import { tempFolder, type TempFolder } from '../support/temp-folder.js';
-import { failure, HOST_ENVIRONMENT, sandboxSpec, sh } from './contract.js';
+import { failure } from './contract/failure.js';
+import { HOST_ENVIRONMENT, sandboxSpec, sh } from './contract/sandbox.js';
 
 const init = new URL('../../init/build/codeset-init', import.meta.url).pathname;
 const SLOW_MS = 180_000;

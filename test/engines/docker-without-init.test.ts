@@ -9,7 +9,8 @@ import type { DockerEngineOptions } from '../../src/engines/docker/options.js';
 import { DOCKER_START_MS, ownerOf, startDockerd, TEST_IMAGE, type Dockerd } from '../support/docker.js';
 import { layerTar } from '../support/registry.js';
 import { tempFolder, type TempFolder } from '../support/temp-folder.js';
-import { failure, HOST_ENVIRONMENT, sandboxSpec, sh } from './contract.js';
+import { failure } from './contract/failure.js';
+import { HOST_ENVIRONMENT, sandboxSpec, sh } from './contract/sandbox.js';
 
 const initPath = new URL('../../init/build/codeset-init', import.meta.url).pathname;
 const SLOW_MS = 120_000;

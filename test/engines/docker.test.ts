@@ -16,7 +16,10 @@ import {
   TEST_IMAGE,
   type Dockerd,
 } from '../support/docker.js';
-import { engineContract, failure, HOST_ENVIRONMENT, sandboxSpec, sh, tarOf } from './contract.js';
+import { engineContract } from './contract/contract.js';
+import { failure } from './contract/failure.js';
+import { HOST_ENVIRONMENT, sandboxSpec, sh } from './contract/sandbox.js';
+import { tarOf } from './contract/tar.js';
 
 const initPath = new URL('../../init/build/codeset-init', import.meta.url).pathname;
 const SLOW_MS = 120_000;

@@ -10,7 +10,10 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest
 import { DEFAULT_RESOURCES } from '../../src/core/environment.js';
 import { LocalEngine } from '../../src/engines/local/local-engine.js';
 import type { LocalEngineOptions } from '../../src/engines/local/options.js';
-import { engineContract, failure, HOST_ENVIRONMENT, inSandbox, sandboxSpec, sh, tarOf } from './contract.js';
+import { engineContract } from './contract/contract.js';
+import { failure } from './contract/failure.js';
+import { HOST_ENVIRONMENT, inSandbox, sandboxSpec, sh } from './contract/sandbox.js';
+import { tarOf } from './contract/tar.js';
 
 const repository = new URL('../..', import.meta.url).pathname;
 const initPath = join(repository, 'init/build/codeset-init');
