@@ -13,9 +13,10 @@ import { Followers, type Follower } from './exec-followers.js';
 import { ExecLimits, type StopReason } from './exec-limits.js';
 import { ExecRecorder } from './exec-recorder.js';
 import type { Readable } from './exec-reader.js';
-import { exitOfFailedStart, exitOfReport } from './exit.js';
+import { ExecTermination } from './exec-termination.js';
+import { exitOfFailedStart } from './exit.js';
 import type { Journal } from './journal.js';
-import { SIGKILL, signalNumber } from './linux.js';
+import { signalNumber } from './linux.js';
 import type { OutputRecord } from './output-record.js';
 import type { ExitReport, KnownExec, LinkTarget } from './link-target.js';
 import type { Expendable } from './retention.js';
@@ -41,8 +42,6 @@ export interface ExecContext {
   settled(exec: Exec): void;
 }
 
-const KILL_WAIT_MS = 5000;
-
 /** One command: its state, its record and its followers. */
 export class Exec implements LinkTarget, Readable, Expendable {
   readonly key: number;
@@ -53,15 +52,12 @@ export class Exec implements LinkTarget, Readable, Expendable {
   readonly #createTime: number;
   readonly #limits: ExecLimits;
   readonly #recorder: ExecRecorder;
+  readonly #termination: ExecTermination;
   #spawnFrame: Buffer | undefined;
   #startTime: number | undefined;
   #endTime: number | undefined;
   #state: ExecState = 'STARTING';
   #exit: ExecExit | undefined;
-  #report: ExitReport | undefined;
-  #shellReset = false;
-  #ending = false;
-  #stopReason: StopReason | undefined;
   readonly #followers = new Followers();
   /** What a resize has made of the terminal. */
   #terminal: TerminalSize | undefined;
@@ -89,6 +85,15 @@ export class Exec implements LinkTarget, Readable, Expendable {
     this.#recorder = new ExecRecorder(context.link, context.journal, key, records, () =>
       context.settled(this),
     );
+    this.#termination = new ExecTermination({
+      link: context.link,
+      key,
+      spec,
+      records,
+      limits: this.#limits,
+      outOfMemory: () => context.outOfMemory(),
+      finish: (exit) => this.#finish(exit),
+    });
   }
 
   get exit(): ExecExit | undefined {
@@ -189,7 +194,7 @@ export class Exec implements LinkTarget, Readable, Expendable {
     this.#context.due(this);
     this.#followers.wake();
     this.#limits.wrote(this.records[0].end + this.records[1].end);
-    if (this.#report !== undefined) this.#settle();
+    this.#termination.settle();
   }
 
   outputEnd(stream: 0 | 1): void {
@@ -205,10 +210,9 @@ export class Exec implements LinkTarget, Readable, Expendable {
     }
     // One that ended before its turn came was never started.
     if (report.shell !== undefined) this.started();
-    this.#report = report;
-    this.#shellReset = this.#context.shells.ended(this.spec, report.shell);
+    this.#termination.reported(report, this.#context.shells.ended(this.spec, report.shell));
     for (const stream of [0, 1] as const) this.acknowledge(stream);
-    this.#settle();
+    this.#termination.settle();
   }
 
   stdinCredit(offset: number): void {
@@ -244,16 +248,7 @@ export class Exec implements LinkTarget, Readable, Expendable {
   /** The sandbox is gone, or the session has ended before the exit was told. */
   lost(message: string): void {
     if (this.#exit !== undefined) return;
-    const ended = this.#stopReason === 'SESSION_ENDED';
-    this.#finish({
-      reason: ended ? 'SESSION_ENDED' : 'LOST',
-      code: undefined,
-      signal: undefined,
-      message: ended ? '' : message,
-      cpuTimeUs: 0,
-      peakMemoryBytes: 0,
-      shellReset: this.spec.shellName !== '',
-    });
+    this.#termination.lost(message);
   }
 
   async signal(name: SignalName): Promise<boolean> {
@@ -269,26 +264,14 @@ export class Exec implements LinkTarget, Readable, Expendable {
     this.#context.link.resize(this.key, size);
   }
 
-  /**
-   * Stop signal, grace, then SIGKILL to all that it started. The first reason stays. What writes too much could
-   * write on during its grace, so it gets none.
-   */
+  /** As its spec says how; the first reason stays. */
   stop(reason: StopReason): void {
-    if (this.#exit !== undefined || this.#stopReason !== undefined) return;
-    this.#stopReason = reason;
-    const atOnce = reason === 'OUTPUT_LIMIT' || this.spec.stopSignal === 'SIGKILL';
-    const grace = atOnce ? 0 : this.spec.killGraceMs;
-    if (grace === 0) {
-      void this.#kill();
-      return;
-    }
-    this.#context.link.signal(this.key, signalNumber(this.spec.stopSignal)).catch(() => undefined);
-    this.#limits.startGrace(grace, () => void this.#kill());
+    if (this.#exit === undefined) this.#termination.stop(reason);
   }
 
   /** Its end is on its way by other means (the whole sandbox was killed). */
   expectEnd(reason: StopReason): void {
-    this.#stopReason ??= reason;
+    this.#termination.expect(reason);
   }
 
   async wait(signal?: AbortSignal): Promise<ExecInfo> {
@@ -354,7 +337,7 @@ export class Exec implements LinkTarget, Readable, Expendable {
    * nothing left to slow in one that has ended but has not delivered all: its end must not wait for a reader.
    */
   acknowledge(stream: 0 | 1): void {
-    const delivering = this.#report !== undefined && this.#exit === undefined;
+    const delivering = this.#termination.isReported && this.#exit === undefined;
     this.#recorder.acknowledge(stream, delivering ? undefined : this.#followers.taken(stream));
   }
 
@@ -374,40 +357,6 @@ export class Exec implements LinkTarget, Readable, Expendable {
 
   // ------------------------------------------------------------ its end
 
-  /** SIGKILL for all of it, but not for ever. */
-  async #kill(): Promise<void> {
-    this.#limits.stopGrace();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, KILL_WAIT_MS)));
-    const done = this.#context.link.killTree(this.key, this.spec.execId, SIGKILL).catch(() => undefined);
-    await Promise.race([done, late]);
-    clearTimeout(timer);
-  }
-
-  /** The exit is told; it is over when the output from before it is here too. */
-  #settle(): void {
-    const report = this.#report;
-    if (report === undefined || this.#ending) return;
-    if (this.records[0].end < report.outputEnds[0] || this.records[1].end < report.outputEnds[1]) return;
-    this.#ending = true;
-    const killed = report.signal === SIGKILL || report.code === 128 + SIGKILL;
-    if (this.#stopReason !== undefined || killed) void this.#endSlowly(report, killed);
-    else this.#finish(exitOfReport(report, undefined, this.#shellReset));
-  }
-
-  async #endSlowly(report: ExitReport, killed: boolean): Promise<void> {
-    if (this.#stopReason === 'SESSION_ENDED') {
-      this.#finish(exitOfReport(report, this.#stopReason, this.#shellReset));
-    } else if (this.#stopReason !== undefined) {
-      // What it started must be gone when its end is told.
-      await this.#kill();
-      this.#finish(exitOfReport(report, this.#stopReason, this.#shellReset));
-    } else if (killed) {
-      const outOfMemory = await this.#context.outOfMemory().catch(() => false);
-      this.#finish(exitOfReport(report, outOfMemory ? 'OUT_OF_MEMORY' : undefined, this.#shellReset));
-    }
-  }
-
   #finish(exit: ExecExit): void {
     if (this.#exit !== undefined) return;
     this.#limits.end();
@@ -416,7 +365,7 @@ export class Exec implements LinkTarget, Readable, Expendable {
     this.#endTime = Date.now();
     this.#state = exit.reason === 'LOST' ? 'LOST' : 'EXITED';
     this.stdin.close();
-    if (exit.reason === 'LOST' || this.#report === undefined) {
+    if (exit.reason === 'LOST' || !this.#termination.isReported) {
       if (exit.reason !== 'START_FAILED') for (const record of this.records) record.finish();
     }
     this.#context.due(this);

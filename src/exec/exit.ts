@@ -24,6 +24,19 @@ export function exitOfReport(
   };
 }
 
+/** Of a command that nothing is known of any more. */
+export function exitOfLost(message: string, shellReset = false): ExecExit {
+  return {
+    reason: 'LOST',
+    code: undefined,
+    signal: undefined,
+    message,
+    cpuTimeUs: 0,
+    peakMemoryBytes: 0,
+    shellReset,
+  };
+}
+
 /** 127 for a program that is not there, 126 for everything else, as shells have it. */
 export function exitOfFailedStart(
   spec: Pick<ExecSpec, 'argv' | 'cwd' | 'user'>,

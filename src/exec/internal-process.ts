@@ -1,6 +1,6 @@
 import type { ExecExit } from '../core/exec.js';
 import type { InternalProcess, InternalSpec } from '../core/ports/execs.js';
-import { exitOfFailedStart, exitOfReport } from './exit.js';
+import { exitOfFailedStart, exitOfLost, exitOfReport } from './exit.js';
 import { SIGKILL } from './linux.js';
 import type { ExitReport, KnownExec, LinkTarget } from './link-target.js';
 import type { SandboxLink } from './sandbox-link.js';
@@ -169,15 +169,7 @@ export class DirectProcess implements InternalProcess, LinkTarget {
   }
 
   lost(message: string): void {
-    this.#finish({
-      reason: 'LOST',
-      code: undefined,
-      signal: undefined,
-      message,
-      cpuTimeUs: 0,
-      peakMemoryBytes: 0,
-      shellReset: false,
-    });
+    this.#finish(exitOfLost(message));
     this.#gone();
   }
 
