@@ -1,5 +1,4 @@
-import { mkdir, readFile, readdir, statfs, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { statfs } from 'node:fs/promises';
 import type { Duplex, Readable } from 'node:stream';
 import type { Environment, Ground, NetworkMode } from '../../core/environment.js';
 import { CodesetError, failedPrecondition } from '../../core/errors.js';
@@ -14,46 +13,25 @@ import type {
   SandboxStatus,
   SandboxUsage,
 } from '../../core/ports/engine.js';
-import { Cgroups } from './cgroups.js';
-import { Copier, endedMeanwhile } from '../shared/copier.js';
-import { runProgram } from './run-program.js';
+import { endedMeanwhile } from '../shared/copier.js';
 import { diskFull } from '../shared/disk-full.js';
 import { DiskGuard } from '../shared/disk-guard.js';
-import { checkEnvironment } from './environment-check.js';
 import { Freezer } from '../shared/freezer.js';
-import { HostRoot } from './host-root.js';
 import { connectToInit } from '../shared/init-socket.js';
-import { findIds, type Ids } from './ids.js';
-import { Layers } from './layers.js';
-import { DEFAULT_HOST_ID_BASE, type LocalEngineOptions } from './options.js';
-import { Paths } from './paths.js';
-import { describeMachine, type MachineReport, probeMachine } from './machine.js';
-import type { ProcessGroups } from './process-groups.js';
-import { runs } from './process-identity.js';
-import { ProcessTrees } from './process-trees.js';
 import { Removals } from '../shared/removals.js';
-import { takeRunFolder } from '../shared/run-folder.js';
-import { SandboxMaker } from './sandbox-maker.js';
-import { initProcess, removeSandbox } from './sandbox-remover.js';
 import { Slots } from '../shared/slots.js';
+import { engineFailed } from './engine-failed.js';
+import { checkEnvironment } from './environment-check.js';
+import { describeMachine, type MachineReport } from './machine.js';
+import type { LocalEngineOptions } from './options.js';
+import { openParts, type Parts } from './parts.js';
+import { removeSandbox } from './sandbox-remover.js';
+import { Sandboxes } from './sandboxes.js';
 import { diskUsage, eachUsage, removeTree } from './trees-on-disk.js';
-import { unpackInside } from './unpack.js';
 
 const CREATES_AT_ONCE = 4;
 const REMOVAL_RETRY_MS = 30_000;
 const PARTS: readonly SandboxPart[] = ['root', 'workspace'];
-
-interface Parts {
-  readonly options: LocalEngineOptions;
-  readonly paths: Paths;
-  readonly ids: Ids;
-  readonly groups: ProcessGroups;
-  readonly hostRoot: HostRoot;
-  readonly machine: MachineReport;
-  readonly layers: Layers;
-  readonly maker: SandboxMaker;
-  readonly fingerprint: string;
-}
 
 /** Sandboxes straight from an OCI runtime on this machine, no daemon. */
 export class LocalEngine implements Engine {
@@ -64,6 +42,7 @@ export class LocalEngine implements Engine {
    */
   readonly maxLayers = 32;
   readonly #parts: Parts;
+  readonly #sandboxes: Sandboxes;
   readonly #guard: DiskGuard;
   readonly #slots = new Slots(CREATES_AT_ONCE);
   readonly #freezer: Freezer;
@@ -72,7 +51,8 @@ export class LocalEngine implements Engine {
   private constructor(parts: Parts) {
     this.#parts = parts;
     const { groups, ids, options, paths } = parts;
-    this.#freezer = new Freezer(groups, (sandboxId) => this.#isAlive(sandboxId));
+    this.#sandboxes = new Sandboxes(paths, groups);
+    this.#freezer = new Freezer(groups, (sandboxId) => this.#sandboxes.isAlive(sandboxId));
     this.#removals = new Removals({
       remove: async (sandboxId) => {
         await this.#freezer.stop(sandboxId);
@@ -97,62 +77,17 @@ export class LocalEngine implements Engine {
 
   /** Probes the machine and takes up what an earlier life left. Throws ENGINE_UNSUPPORTED. */
   static async open(options: LocalEngineOptions): Promise<LocalEngine> {
-    await mkdir(options.dataDir, { recursive: true });
-    const ids = await findIds(options.initPath, options.hostIdBase ?? DEFAULT_HOST_ID_BASE);
-    const paths = new Paths(options.dataDir, options.runDir ?? '/run/codeset');
-    await takeRunFolder(options.runDir ?? '/run/codeset');
-    await mkdir(join(paths.run, 'boxes'), { recursive: true, mode: 0o711 });
-    await mkdir(paths.state, { recursive: true, mode: 0o700 });
-    await mkdir(paths.sandboxes, { recursive: true, mode: 0o700 });
-    const groups = ids.root ? new Cgroups(`/codeset/${paths.owner}`) : new ProcessTrees(paths);
-    const hostRoot = new HostRoot(ids, options.toolchainPaths ?? []);
-    const { machine, bare } = await probeMachine({ options, paths, groups, hostRoot, ids });
-    const fingerprint = await hostRoot.fingerprint();
-    const skeleton = `host-root/${fingerprint}`;
-    await mkdir(join(paths.dataDir, skeleton, 'empty'), { recursive: true });
-    await hostRoot.build(join(paths.dataDir, skeleton, 'tree'));
-    const layers = new Layers({
-      paths,
-      ids,
-      unpack: (target, tar) =>
-        unpackInside(target, tar, { paths, groups, ids, bare, runtime: machine.runtime }),
-      copier: new Copier(options.initPath, (argv, how) => runProgram(ids.command(argv), how)),
-    });
-    await layers.open();
-    const maker = new SandboxMaker({
-      paths,
-      hostRoot,
-      skeleton,
-      layers,
-      groups,
-      runtime: machine.runtime,
-      overlay: machine.overlay,
-      ids,
-      initPath: options.initPath,
-      passThroughEnv: options.passThroughEnv ?? {},
-    });
-    await maker.prepareInit();
-    const engine = new LocalEngine({
-      options,
-      paths,
-      ids,
-      groups,
-      hostRoot,
-      machine,
-      layers,
-      maker,
-      fingerprint,
-    });
+    const engine = new LocalEngine(await openParts(options));
     await engine.#takeUp();
     return engine;
   }
 
   async #takeUp(): Promise<void> {
     const { groups, ids, paths } = this.#parts;
-    for (const tool of groups.owners().filter(isTool)) await removeSandbox(tool, { paths, groups, ids });
+    for (const tool of this.#sandboxes.tools()) await removeSandbox(tool, { paths, groups, ids });
     for (const { sandboxId } of await this.list()) {
       await groups.thaw(sandboxId);
-      const spec = await this.#spec(sandboxId);
+      const spec = await this.#sandboxes.spec(sandboxId);
       if (spec !== undefined) this.#watch(spec);
     }
   }
@@ -262,7 +197,7 @@ export class LocalEngine implements Engine {
     try {
       return await connectToInit(at.socket, received);
     } catch (error) {
-      if (await this.#isAlive(sandboxId)) {
+      if (await this.#sandboxes.isAlive(sandboxId)) {
         throw new CodesetError(
           'unavailable',
           'ENGINE_FAILED',
@@ -270,7 +205,7 @@ export class LocalEngine implements Engine {
           { cause: error, retryAfterMs: 1000 },
         );
       }
-      const why = await readFile(at.ended, 'utf8').catch(() => 'The sandbox is gone.');
+      const why = await this.#sandboxes.whyGone(sandboxId);
       throw new CodesetError('failed-precondition', 'SESSION_LOST', why, { cause: error });
     }
   }
@@ -288,7 +223,7 @@ export class LocalEngine implements Engine {
     });
     const existing = await Promise.all(copies.map(({ layerId }) => store.find(layerId)));
     if (existing.every((layer) => layer !== undefined)) return existing;
-    if ((await this.#spec(sandboxId)) === undefined) {
+    if ((await this.#sandboxes.spec(sandboxId)) === undefined) {
       throw new CodesetError('failed-precondition', 'SESSION_LOST', 'The sandbox is gone.');
     }
     const bytes = await diskUsage(
@@ -332,20 +267,8 @@ export class LocalEngine implements Engine {
     });
   }
 
-  async list(): Promise<readonly SandboxStatus[]> {
-    const { groups, paths } = this.#parts;
-    const found = new Set([
-      ...(await readdir(paths.sandboxes)),
-      ...(await readdir(join(paths.run, 'boxes')).catch(() => [])),
-      ...groups.owners().filter((id) => !isTool(id)),
-    ]);
-    return Promise.all(
-      [...found].map(async (sandboxId) => ({
-        sandboxId,
-        purpose: (await this.#spec(sandboxId))?.purpose ?? 'side',
-        alive: await this.#isAlive(sandboxId),
-      })),
-    );
+  list(): Promise<readonly SandboxStatus[]> {
+    return this.#sandboxes.list();
   }
 
   /** Sandboxes go on; the run folder goes when there are none. */
@@ -358,35 +281,15 @@ export class LocalEngine implements Engine {
     await removeTree(this.#parts.ids, this.#parts.paths.run);
   }
 
-  async #isAlive(sandboxId: string): Promise<boolean> {
-    const init = await initProcess(this.#parts.paths, sandboxId);
-    return init !== undefined && (await runs(init));
-  }
-
-  async #spec(sandboxId: string): Promise<SandboxSpec | undefined> {
-    const text = await readFile(this.#parts.paths.sandbox(sandboxId).spec, 'utf8').catch(() => '');
-    try {
-      return JSON.parse(text) as SandboxSpec;
-    } catch {
-      // Killed while it was written: there is nothing of the sandbox yet but its folder.
-      return undefined;
-    }
-  }
-
   async #stopForDisk(sandboxId: string, bytes: number, limitBytes: number): Promise<void> {
-    const at = this.#parts.paths.sandbox(sandboxId);
     const mib = (count: number): string => `${Math.ceil(count / 1024 ** 2)} MiB`;
-    await writeFile(
-      at.ended,
-      `The sandbox was stopped: it wrote ${mib(bytes)}, and its disk limit is ${mib(limitBytes)}.`,
-    );
     this.#parts.options.log.warn('A sandbox was stopped for writing more than its disk limit.', {
       sandboxId,
       bytes,
       limitBytes,
     });
-    const init = await initProcess(this.#parts.paths, sandboxId);
-    if (init !== undefined && (await runs(init))) process.kill(init.pid, 'SIGKILL');
+    const why = `The sandbox was stopped: it wrote ${mib(bytes)}, and its disk limit is ${mib(limitBytes)}.`;
+    await this.#sandboxes.stop(sandboxId, why);
   }
 
   /** The database needs room when sandboxes have taken the rest. @param wanted bytes that are about to be written */
@@ -394,17 +297,4 @@ export class LocalEngine implements Engine {
     const { bavail, bsize } = await statfs(this.#parts.paths.dataDir);
     if (bavail * bsize - wanted < (this.#parts.options.reserveBytes ?? 512 * 1024 ** 2)) throw diskFull();
   }
-}
-
-/** Containers of a moment for our own tools; core knows nothing of them. */
-function isTool(id: string): boolean {
-  return id.startsWith('unpack-') || id.startsWith('probe-');
-}
-
-function engineFailed(message: string, cause: unknown): CodesetError {
-  if (cause instanceof CodesetError) return cause;
-  const code = (cause as NodeJS.ErrnoException).code;
-  if (code === 'ENOSPC' || code === 'EDQUOT' || /No space left on device/.test(String(cause)))
-    return diskFull();
-  return new CodesetError('internal', 'ENGINE_FAILED', message, { cause });
 }
