@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TEST_IMAGE } from '../support/docker.js';
 import { startApp, type RunningApp } from '../rpc/running-app.js';
 import { tempFolder, type TempFolder } from '../support/temp-folder.js';
 import { cli } from './run-cli.js';
@@ -68,7 +69,7 @@ test('instances are imported and judged; bad ones are told with their line and d
   const lost = { ...entry, instance_id: 'lost-2', base_commit: '0'.repeat(40) };
   await writeFile(file, [JSON.stringify(lost), '{oops', JSON.stringify(entry), ''].join('\n'));
   const environment = join(folder.path, 'environment.yaml');
-  await writeFile(environment, 'host: {requires: [python3]}\n');
+  await writeFile(environment, `host: {requires: [python3]}\nimage: ${TEST_IMAGE}\n`);
   const common = ['--address', app.app.address, '--api-key', app.adminKey];
   const imported = await cli([
     ...common,

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CodesetClient } from '../../src/client/index.js';
 import { packFolder } from '../../src/samples/pack.js';
+import { programHere } from '../support/engine-here.js';
 import { startService, type TestService } from '../support/service.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -29,7 +30,11 @@ const programs: Program[] = [];
 async function programsOf(page: string): Promise<Program[]> {
   const text = await readFile(join(ROOT, page), 'utf8');
   const blocks = [...text.matchAll(/^```ts\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?/gms)];
-  return blocks.map(([, program = '', prints], i) => ({ name: `${page} ${i + 1}`, text: program, prints }));
+  return blocks.map(([, program = '', prints], i) => ({
+    name: `${page} ${i + 1}`,
+    text: programHere(program),
+    prints,
+  }));
 }
 
 const fileOf = ({ name }: Program): string => name.replaceAll(/[^a-z0-9]+/gi, '-').toLowerCase();

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { compiledScript } from '../support/compiled-script.js';
+import { programHere } from '../support/engine-here.js';
 import { startService } from '../support/service.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -11,7 +12,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 test('the program of docs/dynamic-client.md runs as it stands', async () => {
   await using service = await startService();
   const text = await readFile(join(ROOT, 'docs/dynamic-client.md'), 'utf8');
-  const program = /^```js\n(.*?)^```/ms.exec(text)?.[1] ?? '';
+  const program = programHere(/^```js\n(.*?)^```/ms.exec(text)?.[1] ?? '');
   // In the project, so that packages are found.
   const file = join(ROOT, `documents-${process.pid}.tmp.mjs`);
   await writeFile(file, program);
@@ -20,13 +21,13 @@ test('the program of docs/dynamic-client.md runs as it stands', async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [file], {
       cwd: ROOT,
       env,
-      timeout: 30_000,
+      timeout: 60_000,
     });
     expect(stdout).toBe('hello\n');
   } finally {
     await rm(file, { force: true });
   }
-});
+}, 120_000);
 
 test("the README's first session on the command line runs as it stands", async () => {
   await using service = await startService();

@@ -14,40 +14,44 @@ async function exists(check: Promise<unknown>): Promise<boolean> {
   return (await check) !== undefined;
 }
 
-test('a writer killed at any moment leaves all that it stored, and nothing half-written', async () => {
-  await using script = await compiledScript('test/storage/children/writer.ts');
-  await using folder = await tempFolder();
-  const stored: string[] = [];
-  for (let round = 0; round < 4; round++) {
-    const child = startChild(script.path, [folder.path]);
-    const first = await child.lines.next();
-    expect(first.done).toBeFalsy();
-    stored.push(first.value as string);
-    await delay(randomInt(50, 300)); // the moment of the kill is the point of the test
-    await child.kill();
-    for (let line = await child.lines.next(); !line.done; line = await child.lines.next())
-      stored.push(line.value);
+test(
+  'a writer killed at any moment leaves all that it stored, and nothing half-written',
+  { timeout: 300_000 },
+  async () => {
+    await using script = await compiledScript('test/storage/children/writer.ts');
+    await using folder = await tempFolder();
+    const stored: string[] = [];
+    for (let round = 0; round < 4; round++) {
+      const child = startChild(script.path, [folder.path]);
+      const first = await child.lines.next();
+      expect(first.done).toBeFalsy();
+      stored.push(first.value as string);
+      await delay(randomInt(50, 300)); // the moment of the kill is the point of the test
+      await child.kill();
+      for (let line = await child.lines.next(); !line.done; line = await child.lines.next())
+        stored.push(line.value);
 
-    const blobs = await openBlobStore(join(folder.path, 'blobs'));
-    await using storage = await openStorage({ dataDir: folder.path });
-    expect(await readdir(join(folder.path, 'blobs', 'tmp'))).toEqual([]);
-    const found = new Set<string>();
-    for await (const { digest } of blobs.list()) {
-      expect(await blobs.verify(digest)).toBe(true);
-      found.add(digest);
+      const blobs = await openBlobStore(join(folder.path, 'blobs'));
+      await using storage = await openStorage({ dataDir: folder.path });
+      expect(await readdir(join(folder.path, 'blobs', 'tmp'))).toEqual([]);
+      const found = new Set<string>();
+      for await (const { digest } of blobs.list()) {
+        expect(await blobs.verify(digest)).toBe(true);
+        found.add(digest);
+      }
+      for (const line of stored) {
+        const [kind, id = ''] = line.split(' ');
+        if (kind === 'blob') expect(found).toContain(id);
+        else expect((await storage.sessions.find(id))?.state).toBe('CLOSED');
+      }
+      // A row is there with its labels or not at all.
+      const labels = { a: '1', b: '2' };
+      expect(await storage.sessions.count({ labels })).toBe(await storage.sessions.count({}));
     }
-    for (const line of stored) {
-      const [kind, id = ''] = line.split(' ');
-      if (kind === 'blob') expect(found).toContain(id);
-      else expect((await storage.sessions.find(id))?.state).toBe('CLOSED');
-    }
-    // A row is there with its labels or not at all.
-    const labels = { a: '1', b: '2' };
-    expect(await storage.sessions.count({ labels })).toBe(await storage.sessions.count({}));
-  }
-  expect(stored.filter((line) => line.startsWith('blob')).length).toBeGreaterThan(3);
-  expect(stored.filter((line) => line.startsWith('row')).length).toBeGreaterThan(3);
-});
+    expect(stored.filter((line) => line.startsWith('blob')).length).toBeGreaterThan(3);
+    expect(stored.filter((line) => line.startsWith('row')).length).toBeGreaterThan(3);
+  },
+);
 
 test('a second service on a data folder is refused by name until the first is gone, even killed', async () => {
   await using script = await compiledScript('test/storage/children/lock-holder.ts');

@@ -38,3 +38,12 @@ export function environmentHere(...requires: readonly string[]): {
 } {
   return { host: { requires: [...requires] }, image: TEST_IMAGE };
 }
+
+/**
+ * A program of a document: where there is only Docker, what it does on the host's toolchain is done on an image that
+ * has the same.
+ */
+export function programHere(program: string): string {
+  if (engineHere() === 'local') return program;
+  return program.replaceAll('environment: { host: ', `environment: { image: '${TEST_IMAGE}', host: `);
+}
