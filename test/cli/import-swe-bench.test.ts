@@ -63,30 +63,34 @@ async function instance(name: string): Promise<{ repo: string; entry: Record<str
   };
 }
 
-test('instances are imported and judged; bad ones are told with their line and do not stop the rest', async () => {
-  const { repo, entry } = await instance('repo');
-  const file = join(folder.path, 'Some File.jsonl');
-  const lost = { ...entry, instance_id: 'lost-2', base_commit: '0'.repeat(40) };
-  await writeFile(file, [JSON.stringify(lost), '{oops', JSON.stringify(entry), ''].join('\n'));
-  const environment = join(folder.path, 'environment.yaml');
-  await writeFile(environment, `host: {requires: [python3]}\nimage: ${TEST_IMAGE}\n`);
-  const common = ['--address', app.app.address, '--api-key', app.adminKey];
-  const imported = await cli([
-    ...common,
-    ...['sample', 'import', 'swe-bench', file, '--repo', repo, '--environment', environment],
-    ...['--test-command', 'python3 tests/test_value.py > "$CODESET_REPORT_DIR/report.xml"'],
-  ]);
-  expect(imported.status).toBe(1);
-  expect(imported.stdout).toBe('owner__name-1@1  READY\n1 imported, 2 failed\n');
-  expect(imported.stderr).toMatch(/^line 1 \(lost-2\): .*base_commit/m);
-  expect(imported.stderr).toMatch(/^line 2: .*JSON/m);
+test(
+  'instances are imported and judged; bad ones are told with their line and do not stop the rest',
+  { timeout: 240_000 },
+  async () => {
+    const { repo, entry } = await instance('repo');
+    const file = join(folder.path, 'Some File.jsonl');
+    const lost = { ...entry, instance_id: 'lost-2', base_commit: '0'.repeat(40) };
+    await writeFile(file, [JSON.stringify(lost), '{oops', JSON.stringify(entry), ''].join('\n'));
+    const environment = join(folder.path, 'environment.yaml');
+    await writeFile(environment, `host: {requires: [python3]}\nimage: ${TEST_IMAGE}\n`);
+    const common = ['--address', app.app.address, '--api-key', app.adminKey];
+    const imported = await cli([
+      ...common,
+      ...['sample', 'import', 'swe-bench', file, '--repo', repo, '--environment', environment],
+      ...['--test-command', 'python3 tests/test_value.py > "$CODESET_REPORT_DIR/report.xml"'],
+    ]);
+    expect(imported.status).toBe(1);
+    expect(imported.stdout).toBe('owner__name-1@1  READY\n1 imported, 2 failed\n');
+    expect(imported.stderr).toMatch(/^line 1 \(lost-2\): .*base_commit/m);
+    expect(imported.stderr).toMatch(/^line 2: .*JSON/m);
 
-  const shown = await cli([...common, 'sample', 'show', 'Owner__Name-1', '--json']);
-  expect(JSON.parse(shown.stdout)).toMatchObject({ dataset: 'some-file', sourceId: 'Owner__Name-1' });
-  const judged = ['verify', '--sample', 'owner__name-1', '--patch', '-'];
-  expect((await cli([...common, ...judged], { stdin: '' })).status).toBe(1);
-  expect((await cli([...common, ...judged], { stdin: String(entry['patch']) })).status).toBe(0);
-});
+    const shown = await cli([...common, 'sample', 'show', 'Owner__Name-1', '--json']);
+    expect(JSON.parse(shown.stdout)).toMatchObject({ dataset: 'some-file', sourceId: 'Owner__Name-1' });
+    const judged = ['verify', '--sample', 'owner__name-1', '--patch', '-'];
+    expect((await cli([...common, ...judged], { stdin: '' })).status).toBe(1);
+    expect((await cli([...common, ...judged], { stdin: String(entry['patch']) })).status).toBe(0);
+  },
+);
 
 test('a repository that is none is told before anything is sent', async () => {
   const { entry } = await instance('other');

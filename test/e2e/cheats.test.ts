@@ -5,7 +5,14 @@ import type { MemoryFile } from '../../src/samples/pack.js';
 import { packFiles } from '../../src/samples/pack.js';
 import { TEST_IMAGE } from '../support/docker.js';
 import { judge } from '../support/judging.js';
-import { register, session, sh, startService, type TestService } from '../support/service.js';
+import {
+  needsMemoryLimit,
+  register,
+  session,
+  sh,
+  startService,
+  type TestService,
+} from '../support/service.js';
 
 let service: TestService;
 let admin: TestClient;
@@ -106,7 +113,11 @@ describe('an agent cannot bring about ERROR', () => {
     'by printing without end': 'timeout 3 yes; exit 1',
   };
   for (const [name, subject] of Object.entries(subjects)) {
-    test(`${name}`, async () => {
+    test(`${name}`, async ({ skip }) => {
+      if (name === 'by taking all memory') {
+        const { id } = await session(admin, 'plain');
+        await needsMemoryLimit(admin, id, skip);
+      }
       expect(verdictOf(await judged('plain', `cat > subject.sh <<'END'\n${subject}\nEND\n`))).toMatch(BLAMED);
     }, 90_000);
   }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ExitReason } from '../../gen/codeset/v1/exec.js';
 import { SessionState } from '../../gen/codeset/v1/session.js';
-import { hostSession, sh, startService, type TestService } from '../support/service.js';
+import { hostSession, needsMemoryLimit, sh, startService, type TestService } from '../support/service.js';
 
 let service: TestService;
 
@@ -13,9 +13,10 @@ afterAll(async () => {
   await service?.[Symbol.asyncDispose]();
 });
 
-test('a command that takes all the memory dies of it, and its session goes on', async () => {
+test('a command that takes all the memory dies of it, and its session goes on', async ({ skip }) => {
   const { sessions } = service.admin;
   const sessionId = await hostSession(service.admin);
+  await needsMemoryLimit(service.admin, sessionId, skip);
   const { exec } = await sessions.runCommand({
     sessionId,
     spec: {

@@ -3,12 +3,12 @@ import { dirname, join } from 'node:path';
 import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ExecState, ExitReason, type Exec } from '../../gen/codeset/v1/exec.js';
-import { LimitEnforcement, SessionState } from '../../gen/codeset/v1/session.js';
+import { SessionState } from '../../gen/codeset/v1/session.js';
 import { refusal, type TestClient } from '../rpc/client.js';
 import { extent } from '../support/extent.js';
 import { keptSandboxes, killSandbox } from '../support/engine-parts.js';
 import { engineHere, environmentHere } from '../support/engine-here.js';
-import { hostSession, sh, startService, type TestService } from '../support/service.js';
+import { hostSession, needsMemoryLimit, sh, startService, type TestService } from '../support/service.js';
 
 /*
  * Failures that other services had with their processes, each in a real sandbox:
@@ -109,9 +109,7 @@ describe('a time-out', () => {
 test('a command that the kernel killed for want of memory is told from one that ran out of time, or was killed', async ({
   skip,
 }) => {
-  const { engineCapabilities } = await admin.sessions.getSession({ sessionId });
-  const held = engineCapabilities?.memory === LimitEnforcement.ENFORCED;
-  skip(!held, 'memory is not limited here: the service is an ordinary user, and cgroups are root’s');
+  await needsMemoryLimit(admin, sessionId, skip);
   const reason = async (value: string): Promise<ExitReason | undefined> => {
     const spec = { command: line(value), timeout: { seconds: 120n } };
     return (await admin.sessions.runCommand({ sessionId, spec })).exec?.result?.reason;

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ROOT_ONLY } from '../support/root-only.js';
+import { MEMORY_LIMITED, ROOT_ONLY } from '../support/root-only.js';
 
 const root = join(import.meta.dirname, '..', '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -74,8 +74,8 @@ test('the set-up scripts import nothing that has to be installed', () => {
 });
 
 test('tests that skip themselves for want of root are named at the start and end of a run', () => {
-  const skipping = files('test')
-    .filter((path) => path.endsWith('.test.ts'))
-    .filter((path) => /\b(skipIf|runIf)\([^)]*(isRoot|getuid)/.test(read(path)));
-  expect(skipping.sort()).toEqual(Object.keys(ROOT_ONLY).sort());
+  const tests = files('test').filter((path) => path.endsWith('.test.ts'));
+  const saying = (what: RegExp): readonly string[] => tests.filter((path) => what.test(read(path))).sort();
+  expect(saying(/\b(skipIf|runIf)\([^)]*(isRoot|getuid)/)).toEqual(Object.keys(ROOT_ONLY).sort());
+  expect(saying(/\bneedsMemoryLimit\(/)).toEqual(Object.keys(MEMORY_LIMITED).sort());
 });

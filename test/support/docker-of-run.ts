@@ -9,7 +9,7 @@ import { dockerAt } from './docker-host.js';
 import { dockerSource, leftOut, type DockerSource } from './docker-source.js';
 import { engineHere } from './engine-name.js';
 import { startDockerd, type Dockerd } from './dockerd.js';
-import { isRoot, ROOT_ONLY } from './root-only.js';
+import { isRoot, MEMORY_LIMITED, ROOT_ONLY } from './root-only.js';
 import { ensureTestImage } from './test-image.js';
 
 declare module 'vitest' {
@@ -108,7 +108,9 @@ async function onDocker(api: Docker): Promise<readonly string[]> {
 /** What does not run here, with the reasons. */
 async function words(source: DockerSource): Promise<readonly string[]> {
   const left = await leftOut(source);
-  const parts = isRoot ? [] : Object.entries(ROOT_ONLY).filter(([file]) => !left.has(file));
+  const limited = engineHere() === 'local' ? Object.entries(MEMORY_LIMITED) : [];
+  const needRoot = [...Object.entries(ROOT_ONLY), ...limited];
+  const parts = isRoot ? [] : needRoot.filter(([file]) => !left.has(file));
   const files = [
     ...[...left].map(([file, why]) => `  ${file} ${why}`),
     ...parts.map(([file, about]) => `  ${file} needs root for some or all of it: ${about}`),

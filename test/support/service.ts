@@ -5,6 +5,7 @@ import { loadServerConfig } from '../../src/config.js';
 import type { Log } from '../../src/core/ports/log.js';
 import { packFiles, type MemoryFile } from '../../src/samples/pack.js';
 import type { Sample } from '../../gen/codeset/v1/sample.js';
+import { LimitEnforcement } from '../../gen/codeset/v1/session.js';
 import { SampleState } from '../../gen/codeset/v1/sample.js';
 import { connect, type TestClient } from '../rpc/client.js';
 import { dockerAt, ownerOf, removeBelongings } from './docker.js';
@@ -162,6 +163,17 @@ export async function session(
     source: { $case: 'sample', value: { sampleId } },
   });
   return { id: made?.sessionId ?? '', agentToken };
+}
+
+/** Skips a test, with the reason, where the engine does not hold the limit on memory. The file is in MEMORY_LIMITED. */
+export async function needsMemoryLimit(
+  client: TestClient,
+  sessionId: string,
+  skip: (condition: boolean, note: string) => void,
+): Promise<void> {
+  const { engineCapabilities } = await client.sessions.getSession({ sessionId });
+  const held = engineCapabilities?.memory === LimitEnforcement.ENFORCED;
+  skip(!held, 'memory is not limited here: the service is an ordinary user, and cgroups are root’s');
 }
 
 /** A session on the host's toolchain, or on the test image. */
