@@ -8,12 +8,14 @@ import {
   type ExecResponse,
 } from '../../gen/codeset/v1/session_service.js';
 import { encodeExecRequest } from './exec-request-codec.js';
-import { ExecResponseCodec } from './exec-response-codec.js';
+import { decodeExecResponse } from './exec-response-codec.js';
+import { takeInPieces } from './message-pieces.js';
 
 const PATH = `/${SessionServiceDefinition.fullName}/${SessionServiceDefinition.methods.exec.name}`;
 const METHOD = { path: PATH, requestStream: true, responseStream: true, options: {} } as const;
 
-type Call = ClientDuplexStream<DeepPartial<ExecRequest>, ExecResponse>;
+type Decoded = ReturnType<typeof decodeExecResponse>;
+type Call = ClientDuplexStream<DeepPartial<ExecRequest>, Decoded>;
 type Result = IteratorResult<ExecResponse, undefined>;
 
 export interface ExecWireOptions {
@@ -36,6 +38,8 @@ export class ExecWire implements AsyncIterableIterator<ExecResponse, undefined> 
   readonly #options: ExecWireOptions;
   readonly #call: Call;
   readonly #requests: AsyncIterator<DeepPartial<ExecRequest>>;
+  /** Of the message that was read last, what was not handed out yet, in reverse. */
+  #rest: ExecResponse[] = [];
   #wake: (() => void) | undefined;
   #ended = false;
   #failure: { readonly error: unknown } | undefined;
@@ -48,9 +52,12 @@ export class ExecWire implements AsyncIterableIterator<ExecResponse, undefined> 
     const metadata = new Metadata();
     if (apiKey !== undefined) metadata.set('authorization', `Bearer ${apiKey}`);
     const client = new Client('', credentials.createInsecure(), { channelOverride: channel });
-    this.#call = client.makeBidiStreamRequest(PATH, encodeExecRequest, decodeResponse, metadata);
+    this.#call = client.makeBidiStreamRequest(PATH, encodeExecRequest, decode, metadata);
     this.#requests = requests[Symbol.asyncIterator]();
-    this.#call.on('metadata', options.onHeader);
+    this.#call.on('metadata', () => {
+      takeInPieces(this.#call);
+      options.onHeader();
+    });
     this.#call.on('readable', () => this.#wake?.());
     this.#call.on('end', () => this.#finish());
     this.#call.on('close', () => this.#finish());
@@ -71,13 +78,14 @@ export class ExecWire implements AsyncIterableIterator<ExecResponse, undefined> 
 
   /** Ends it with CANCELLED. */
   abort(): void {
+    this.#rest = [];
     this.#call.cancel();
   }
 
   async next(): Promise<Result> {
     for (;;) {
-      const message = this.#call.destroyed ? null : (this.#call.read() as ExecResponse | null);
-      if (message !== null) return { done: false, value: message };
+      const response = this.#rest.pop() ?? this.#read();
+      if (response !== undefined) return { done: false, value: response };
       if (this.#failure !== undefined) throw await this.#told(this.#failure.error);
       if (this.#ended) {
         this.#release();
@@ -92,6 +100,14 @@ export class ExecWire implements AsyncIterableIterator<ExecResponse, undefined> 
     this.#release();
     this.#call.cancel();
     return Promise.resolve({ done: true, value: undefined });
+  }
+
+  #read(): ExecResponse | undefined {
+    const decoded = this.#call.destroyed ? null : (this.#call.read() as Decoded | null);
+    if (decoded === null) return undefined;
+    if ('frame' in decoded) return decoded;
+    this.#rest = [...decoded].reverse();
+    return this.#rest.pop();
   }
 
   #finish(): void {
@@ -137,7 +153,7 @@ export class ExecWire implements AsyncIterableIterator<ExecResponse, undefined> 
   }
 }
 
-const decodeResponse = (bytes: Buffer): ExecResponse => ExecResponseCodec.decode(bytes);
+const decode = (bytes: Buffer): Decoded => decodeExecResponse(bytes);
 
 interface StatusError {
   readonly code: number;

@@ -1,9 +1,9 @@
 import type { Lent } from '../core/exec.js';
 
-/** What a reader hands on at a time, bytes. */
-export const PIECE_BYTES = 64 * 1024;
-/** In front of it, for whoever sends it on and has something to say before. */
+/** In front of a piece, for whoever sends it on and has something to say before. */
 const FRONT_BYTES = 64;
+/** What a reader hands on at a time, bytes: with what is said before it, four frames of HTTP/2 and not a bit of a fifth. */
+export const PIECE_BYTES = 64 * 1024 - FRONT_BYTES;
 /** Memories that wait for their next use, at most. */
 const SPARE = 128;
 
