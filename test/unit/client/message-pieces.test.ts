@@ -130,7 +130,7 @@ it('an output in pieces is the same output in several frames, and none of its by
         const { value } = response.frame;
         expect([value.stream, value.offset]).toEqual([of, at]);
         expect(value.data.length).toBeGreaterThan(0);
-        expect(value.data.buffer).toBe(wire.buffer);
+        expect(value.data.buffer === wire.buffer).toBe(true);
         at += BigInt(value.data.length);
         parts.push(value.data);
       }
