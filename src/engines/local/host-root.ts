@@ -11,7 +11,6 @@ import {
   readlink,
   realpath,
   rename,
-  rm,
   stat,
   symlink,
   writeFile,
@@ -21,6 +20,7 @@ import { AGENT_UID } from '../../core/environment.js';
 import type { Bind } from './bundle.js';
 import type { Ids } from './ids.js';
 import type { ToolchainPath } from './options.js';
+import { removeTree } from './trees-on-disk.js';
 
 // The root that every sandbox starts from: a small tree of our own, the host's /usr bound into it, and no more of
 // the host. It has two folders, which one overlay covers: `root` becomes /, `local` becomes /usr/local (a folder
@@ -159,8 +159,9 @@ export class HostRoot {
   /** Makes the tree at `target` unless it is there. */
   async build(target: string): Promise<void> {
     if (await isFolder(target)) return;
-    const temporary = `${target}.tmp-${process.pid}`;
-    await rm(temporary, { recursive: true, force: true });
+    const temporary = `${target}.tmp`;
+    // A life that was killed in the middle of this left it.
+    await removeTree(this.#ids, temporary);
     const root = join(temporary, 'root');
     await mkdir(join(temporary, 'local'), { recursive: true });
     await this.#buildRoot(root);

@@ -1,4 +1,5 @@
-import { statfs } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import type { Environment, Ground, NetworkMode } from '../../core/environment.js';
 import { CodesetError, failedPrecondition } from '../../core/errors.js';
@@ -84,7 +85,10 @@ export class LocalEngine implements Engine {
 
   async #takeUp(): Promise<void> {
     const { groups, ids, paths } = this.#parts;
-    for (const tool of this.#sandboxes.tools()) await removeSandbox(tool, { paths, groups, ids });
+    for (const tool of await this.#sandboxes.tools()) {
+      await removeSandbox(tool, { paths, groups, ids });
+      await rm(join(paths.bare, tool), { recursive: true, force: true });
+    }
     for (const { sandboxId } of await this.list()) {
       await groups.thaw(sandboxId);
       const spec = await this.#sandboxes.spec(sandboxId);

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { EngineCapabilities } from '../../core/ports/engine.js';
 import type { HostRoot } from './host-root.js';
 import type { Ids } from './ids.js';
@@ -59,7 +58,7 @@ export async function probeMachine(given: {
   readonly ids: Ids;
 }): Promise<{ machine: MachineReport; bare: BareRoot }> {
   const { groups, hostRoot, ids, options, paths } = given;
-  const bare = new BareRoot(join(paths.run, 'bare'), ids);
+  const bare = new BareRoot(paths.bare, ids);
   await bare.build();
   const probes = [
     probeOverlay(paths.dataDir, ids),

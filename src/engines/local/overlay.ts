@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failedPrecondition } from '../../core/errors.js';
 import { type Ids, runInside } from './ids.js';
@@ -59,6 +59,8 @@ export function readOnlyOverlay(lowers: readonly string[], userMarks: boolean): 
   );
 }
 
+const PROBE_FOLDER = '.probe-';
+
 // The number of a folder tells a rename from the copy that mv makes where there is none.
 const PROBE = `
 mount -t overlay -o "$1" overlay merged || exit 1
@@ -78,7 +80,15 @@ export async function probeOverlay(dataDir: string, ids: Ids): Promise<OverlayFe
       `The data folder lies on ${kind === NFS ? 'NFS' : 'an overlay file system (as in a container)'}, where sandboxes can't keep what they write: name one on a local disk with --data-dir.`,
     );
   }
-  const folder = await mkdtemp(join(dataDir, '.probe-'));
+  // A life that was killed in the middle of this left its own.
+  for (const name of await readdir(dataDir)) {
+    if (!name.startsWith(PROBE_FOLDER)) continue;
+    const left = join(dataDir, name);
+    for (const mount of [...(await mountsBelow(left))].reverse())
+      await runInside(ids, ['umount', '-l', mount]);
+    await removeTree(ids, left);
+  }
+  const folder = await mkdtemp(join(dataDir, PROBE_FOLDER));
   try {
     for (const name of ['lower/d', 'lower/g/h', 'upper', 'work', 'merged'])
       await mkdir(join(folder, name), { recursive: true });

@@ -13,6 +13,8 @@ export class Paths {
   readonly run: string;
   /** The runtime's `--root`. */
   readonly state: string;
+  /** The root and the bundles of single tools of ours. */
+  readonly bare: string;
   /** Tells apart the services on one machine; also names the cgroups. */
   readonly owner: string;
 
@@ -23,6 +25,7 @@ export class Paths {
     this.sandboxes = join(this.dataDir, 'sandboxes');
     this.run = join(runDir, this.owner);
     this.state = join(this.run, 'runtime');
+    this.bare = join(this.run, 'bare');
   }
 
   layer(layerId: string): string {

@@ -32,9 +32,11 @@ export class Sandboxes {
     );
   }
 
-  /** Containers of our own tools that an earlier life was killed over. */
-  tools(): readonly string[] {
-    return this.#groups.owners().filter(isTool);
+  /** Containers of our own tools that an earlier life was killed over, wherever there is a trace of one. */
+  async tools(): Promise<readonly string[]> {
+    const { bare, state } = this.#paths;
+    const traces = [...this.#groups.owners(), ...(await readdir(bare)), ...(await readdir(state))];
+    return [...new Set(traces.filter(isTool))];
   }
 
   /** What it was made as; undefined when it is gone. */
