@@ -45,14 +45,16 @@ export class Commits {
     await keepReserve(bytes);
     let image: Filled | undefined;
     try {
-      return await layers.make(ids, lasting, async (trees) => {
-        const tree = workspace === undefined ? undefined : trees.at(-1);
-        image = await this.#fill({ sandboxId, root, upper, tree, bytes, signal });
-        return [
-          ...(root === undefined ? [] : [image ?? {}]),
-          ...(tree === undefined ? [] : [{ copied: true }]),
-        ];
-      });
+      const make = (): Promise<readonly LayerInfo[]> =>
+        layers.make(ids, lasting, async (trees) => {
+          const tree = workspace === undefined ? undefined : trees.at(-1);
+          image = await this.#fill({ sandboxId, root, upper, tree, bytes, signal });
+          return [
+            ...(root === undefined ? [] : [image ?? {}]),
+            ...(tree === undefined ? [] : [{ copied: true }]),
+          ];
+        });
+      return await (root === undefined ? make() : this.#parts.roots.during(make));
     } catch (error) {
       // Its name may be there although the answer was lost.
       if (root !== undefined && layers.find(root) === undefined)
@@ -95,7 +97,17 @@ export class Commits {
     return image;
   }
 
-  async flatten(
+  flatten(
+    part: SandboxPart,
+    layerIds: readonly string[],
+    layerId: string,
+    lasting: boolean,
+  ): Promise<LayerInfo> {
+    const make = (): Promise<LayerInfo> => this.#flatten(part, layerIds, layerId, lasting);
+    return part === 'root' ? this.#parts.roots.during(make) : make();
+  }
+
+  async #flatten(
     part: SandboxPart,
     layerIds: readonly string[],
     layerId: string,

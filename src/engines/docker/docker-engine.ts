@@ -149,9 +149,11 @@ export class DockerEngine implements Engine {
 
   /** Sandboxes of an earlier life of the service or the daemon. */
   async #takeUp(): Promise<void> {
-    const { keeper, network, sandboxes } = this.#parts;
+    const { images, keeper, network, roots, sandboxes } = this.#parts;
     await network.forget();
     await keeper.open();
+    await roots.sweep();
+    await images.sweep();
     await sandboxes.sweepVolumes();
     for (const found of await sandboxes.list()) {
       // Only one that nobody holds still any more: what is copied just now must not change.

@@ -8,12 +8,9 @@ export async function loadStore({
 }: Pick<DockerParts, 'layers' | 'names' | 'roots'>): Promise<void> {
   await layers.load();
   const there = new Set((await roots.list()).map(({ name }) => name));
-  const wanted = new Set<string>();
   for (const { layerId, image } of layers.list()) {
-    const name = names.layerImage(layerId);
-    wanted.add(name);
     // Removed by somebody: what was made of it is made again.
-    if (image !== undefined && !there.has(name)) await layers.delete(layerId);
+    if (image !== undefined && !there.has(names.layerImage(layerId))) await layers.delete(layerId);
   }
-  await roots.sweep(wanted);
+  await roots.sweep();
 }

@@ -43,6 +43,5 @@ export const makeDockerImages: MakeImages = async ({ options, client, keeper, na
     ...(options.passThroughEnv === undefined ? {} : { passThroughEnv: options.passThroughEnv }),
     ...(options.imagePolicy === undefined ? {} : { policy: options.imagePolicy }),
   });
-  await images.start();
   return images;
 };

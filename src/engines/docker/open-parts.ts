@@ -79,7 +79,7 @@ export async function openParts(options: DockerEngineOptions, makeImages: MakeIm
       links,
       images: await makeImages({ options, client, keeper, names, network }),
       layers,
-      roots: new Roots(client, names),
+      roots: new Roots(client, names, layers, options.log),
       inits,
       network,
       sandboxes,

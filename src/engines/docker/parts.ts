@@ -21,6 +21,8 @@ export interface Images {
   usage(): Promise<{ readonly bytes: number; readonly maxBytes: number }>;
   /** Removes what the policy lets go. @param inUse ids (GroundImage.id) that something on record refers to */
   collect(inUse: ReadonlySet<string>): Promise<void>;
+  /** Removes what was left half-made, of a life of the service or the daemon that was killed. Never throws. */
+  sweep(): Promise<void>;
   /** Ends what runs by itself. */
   close(): Promise<void>;
 }

@@ -1,7 +1,12 @@
 import type { Readable } from 'node:stream';
+import type { Log } from '../../core/ports/log.js';
 import type { DockerClient } from './docker-client.js';
 import { statusOf } from './docker-errors.js';
+import { unlessGone } from './images/leftovers.js';
+import { KEEPER } from './keeper.js';
+import type { Layers } from './layers.js';
 import { hasOwnName, LABEL, type Names } from './names.js';
+import { QuietSweep } from './quiet-sweep.js';
 
 /** Images deeper than this are made one: Docker's storage takes about 125 layers. */
 const DEEP = 64;
@@ -18,10 +23,21 @@ export interface RootImage {
 export class Roots {
   readonly #client: DockerClient;
   readonly #names: Names;
+  readonly #quiet: QuietSweep;
 
-  constructor(client: DockerClient, names: Names) {
+  /** @param layers those that are known */
+  constructor(client: DockerClient, names: Names, layers: Pick<Layers, 'list'>, log: Log) {
     this.#client = client;
     this.#names = names;
+    this.#quiet = new QuietSweep(
+      () => this.#sweep(new Set(layers.list().map(({ layerId }) => names.layerImage(layerId)))),
+      (error) => log.warn('images that are no layers any more are not removed yet', { error }),
+    );
+  }
+
+  /** Around all that `commit` and `flatten` are for: no image of it is left over before its layer is known. */
+  during<T>(work: () => Promise<T>): Promise<T> {
+    return this.#quiet.during(work);
   }
 
   /** What a container wrote outside its volumes. The caller holds it still. */
@@ -92,8 +108,12 @@ export class Roots {
     );
   }
 
-  /** Removes those that no layer is, and what a killed life left of making one. */
-  async sweep(known: ReadonlySet<string>): Promise<void> {
+  /** Removes those that no layer is, and what a life of the service or the daemon that was killed left of making one. */
+  sweep(): Promise<void> {
+    return this.#quiet.sweep();
+  }
+
+  async #sweep(known: ReadonlySet<string>): Promise<void> {
     for (const { name } of await this.list()) if (!known.has(name)) await this.#removeName(name);
     const left = await this.#client.call('Docker could not list its containers.', (api) =>
       api.listContainers({
@@ -108,6 +128,18 @@ export class Roots {
         api.getContainer(Id).remove({ force: true, v: true }),
       );
     }
+    await this.#sweepNameless();
+  }
+
+  /** An image gets its name after it was made, also from the daemon itself. */
+  async #sweepNameless(): Promise<void> {
+    await this.#client.call('Images without a name could not be removed.', async (api) => {
+      for (const role of [ROLE, KEEPER]) {
+        const label = [`${LABEL.owner}=${this.#names.owner}`, `${LABEL.role}=${role}`];
+        for (const { Id } of await api.listImages({ filters: { label, dangling: ['true'] } }))
+          await unlessGone(api.getImage(Id).remove({ noprune: true }));
+      }
+    });
   }
 
   async #removeName(name: string): Promise<void> {

@@ -85,8 +85,7 @@ export class DockerImages implements Images {
     this.#collector = new Collector(client, owner);
   }
 
-  /** Removes what an earlier process of ours left half-made. To be called once, before anything else. */
-  async start(): Promise<void> {
+  async sweep(): Promise<void> {
     await this.#leftovers.sweep();
   }
 

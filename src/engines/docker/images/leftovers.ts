@@ -2,6 +2,7 @@ import type { Log } from '../../../core/ports/log.js';
 import type { DockerClient } from '../docker-client.js';
 import { statusOf } from '../docker-errors.js';
 import { hasOwnName } from '../names.js';
+import { QuietSweep } from '../quiet-sweep.js';
 import { ownLabels } from './names.js';
 
 /**
@@ -11,39 +12,25 @@ import { ownLabels } from './names.js';
 export class Leftovers {
   readonly #client: DockerClient;
   readonly #owner: string;
-  readonly #log: Log;
-  #making = 0;
-  #sweeping: Promise<void> | undefined;
+  readonly #quiet: QuietSweep;
 
   constructor(client: DockerClient, owner: string, log: Log) {
     this.#client = client;
     this.#owner = owner;
-    this.#log = log;
+    this.#quiet = new QuietSweep(
+      () => this.#sweep(),
+      (error) => log.warn('what the making of images left is not removed yet', { error }),
+    );
   }
 
   /** What the work makes on its way is left alone until its end. */
-  async during<T>(work: () => Promise<T>): Promise<T> {
-    while (this.#sweeping !== undefined) await this.#sweeping;
-    this.#making++;
-    try {
-      return await work();
-    } finally {
-      this.#making--;
-    }
+  during<T>(work: () => Promise<T>): Promise<T> {
+    return this.#quiet.during(work);
   }
 
-  /** Never throws: what is not removed now is looked at the next time. Does nothing while something is made. */
-  async sweep(): Promise<void> {
-    while (this.#sweeping !== undefined) await this.#sweeping;
-    if (this.#making > 0) return;
-    this.#sweeping = this.#sweep()
-      .catch((error: unknown) =>
-        this.#log.warn('what the making of images left is not removed yet', { error }),
-      )
-      .finally(() => {
-        this.#sweeping = undefined;
-      });
-    await this.#sweeping;
+  /** Never throws: what is not removed now is looked at the next time, and when what is made meanwhile is done. */
+  sweep(): Promise<void> {
+    return this.#quiet.sweep();
   }
 
   async #sweep(): Promise<void> {
@@ -66,7 +53,7 @@ export class Leftovers {
 }
 
 /** @returns false where it is gone already, or something stands on it */
-async function unlessGone(removal: Promise<unknown>): Promise<boolean> {
+export async function unlessGone(removal: Promise<unknown>): Promise<boolean> {
   try {
     await removal;
     return true;
