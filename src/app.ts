@@ -178,7 +178,7 @@ export class App implements AsyncDisposable {
     const taker = new SnapshotTaker({ storage, engine, keeper, sessions, sandboxes, now });
     const forks = new SessionForks({ storage, sessions, closer, snapshots, taker, keys, log });
 
-    const garbage = new Garbage({ storage, secrets, blobs, engine, execHost, keeper, log, now });
+    const garbage = new Garbage({ storage, secrets, blobs, engine, execHost, keeper, keys, log, now });
     const prefetch = new SamplePrefetch({ catalog, engine, garbage, log, now });
     const found = await garbage.sandboxes();
     await garbage.records();

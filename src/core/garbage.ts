@@ -1,6 +1,7 @@
 import { bareId } from './engine-ids.js';
 import type { EngineRouter } from './engine-router.js';
 import { isUnavailable } from './engine-slot.js';
+import type { KeyRing } from './key-ring.js';
 import type { LayerKeeper } from './layer-keeper.js';
 import type { BlobStore } from './ports/blobs.js';
 import type { ExecHost } from './ports/execs.js';
@@ -29,6 +30,7 @@ export class Garbage {
   readonly #engine: EngineRouter;
   readonly #execHost: ExecHost;
   readonly #keeper: LayerKeeper;
+  readonly #keys: KeyRing;
   readonly #log: Log;
   readonly #now: () => number;
 
@@ -39,6 +41,7 @@ export class Garbage {
     engine: EngineRouter;
     execHost: ExecHost;
     keeper: LayerKeeper;
+    keys: KeyRing;
     log: Log;
     now: () => number;
   }) {
@@ -48,6 +51,7 @@ export class Garbage {
     this.#engine = parts.engine;
     this.#execHost = parts.execHost;
     this.#keeper = parts.keeper;
+    this.#keys = parts.keys;
     this.#log = parts.log;
     this.#now = parts.now;
   }
@@ -77,8 +81,10 @@ export class Garbage {
     return { alive, away: new Set(away) };
   }
 
-  /** At the start, before anything runs: records of commands, and secrets, of sessions that have ended. */
+  /** At the start, before anything runs: records of commands, secrets and tokens of sessions that have ended. */
   async records(): Promise<void> {
+    await this.#keys.revokeOfEnded();
+    await this.#storage.execs.endLeft(new Date(this.#now()));
     const known = new Set((await this.#storage.sessions.open()).map(({ sessionId }) => sessionId));
     for (const owner of await this.#execHost.owners()) {
       if (!known.has(owner)) await this.#execHost.forget(owner);

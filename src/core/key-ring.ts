@@ -98,6 +98,11 @@ export class KeyRing {
     await this.#revoking(() => this.#keys.revokeForSession(sessionId, new Date(this.#clock())));
   }
 
+  /** Ends the tokens of sessions that a life which was killed had just ended. */
+  async revokeOfEnded(): Promise<void> {
+    await this.#revoking(() => this.#keys.revokeOfEnded(new Date(this.#clock())));
+  }
+
   async #create(
     role: Role,
     name: string,

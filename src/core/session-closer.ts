@@ -95,6 +95,10 @@ export class SessionCloser {
       await this.#sandboxes.end(session).catch((error: unknown) => {
         this.#log.warn('the sandbox of a session that ended could not be removed', { sessionId, error });
       });
+      // Those of a sandbox that was lost have nobody who saw their end.
+      await this.#storage.execs.endLeft(new Date(this.#now()), sessionId).catch((error: unknown) => {
+        this.#log.warn('commands of a session that ended could not be recorded', { sessionId, error });
+      });
       this.#open.remove(sessionId);
       // What else it stood on is its sample's, which outlives it.
       if (session.snapshotId !== undefined) {

@@ -2,12 +2,23 @@ import type { CompiledQuery, Kysely } from 'kysely';
 import { notFound } from '../core/errors.js';
 import { completeSpec, type ExecExit, type ExecInfo, type ExecState } from '../core/exec.js';
 import type { ExecRepository } from '../core/ports/storage.js';
+import type { SessionState } from '../core/session.js';
 import { encodeRow, jsonIn, optionalTimeIn, optionalTimeOut, timeIn, timeOut } from './columns.js';
 import type { Encoders } from './columns.js';
 import type { ExecRow, Schema } from './schema.js';
 import { ForeignKeyViolation } from './violations.js';
 
 const ENDED: readonly ExecState[] = ['EXITED', 'LOST'];
+const FINAL: readonly SessionState[] = ['CLOSED', 'EXPIRED'];
+const WITH_SESSION: ExecExit = {
+  reason: 'SESSION_ENDED',
+  code: undefined,
+  signal: undefined,
+  message: '',
+  cpuTimeUs: 0,
+  peakMemoryBytes: 0,
+  shellReset: false,
+};
 
 interface Save {
   readonly exec: ExecInfo;
@@ -82,6 +93,16 @@ export class SqlExecRepository implements ExecRepository {
       .orderBy('exec_id')
       .execute();
     return rows.map(execIn);
+  }
+
+  async endLeft(time: Date, sessionId?: string): Promise<void> {
+    const ended = this.#db.selectFrom('sessions').select('session_id').where('state', 'in', FINAL);
+    await this.#db
+      .updateTable('execs')
+      .set({ state: 'EXITED', exit_status: JSON.stringify(WITH_SESSION), end_time: timeOut(time) })
+      .where('state', 'not in', ENDED)
+      .where('session_id', 'in', sessionId === undefined ? ended : ended.where('session_id', '=', sessionId))
+      .execute();
   }
 
   async deleteForSession(sessionId: string): Promise<void> {

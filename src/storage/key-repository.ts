@@ -61,6 +61,19 @@ export class SqlKeyRepository implements KeyRepository {
       .where('revoke_time', 'is', null)
       .execute();
   }
+
+  async revokeOfEnded(time: Date): Promise<void> {
+    const ended = this.#db
+      .selectFrom('sessions')
+      .select('session_id')
+      .where('state', 'in', ['CLOSED', 'EXPIRED']);
+    await this.#db
+      .updateTable('api_keys')
+      .set({ revoke_time: timeOut(time) })
+      .where('revoke_time', 'is', null)
+      .where('session_id', 'in', ended)
+      .execute();
+  }
 }
 
 const ENCODERS: Encoders<Key, KeyRow> = {

@@ -56,6 +56,34 @@ describe('execs', () => {
     expect(await execs.forSession(session.sessionId)).toStrictEqual([corrected]);
   });
 
+  test('what runs on record in sessions that have ended ended with them, and nothing else', async () => {
+    await using open = await freshStorage();
+    const { sessions, execs } = open.storage;
+    for (const [sessionId, state] of [
+      ['ses_a', 'CLOSED'],
+      ['ses_b', 'EXPIRED'],
+      ['ses_c', 'READY'],
+    ] as const) {
+      await sessions.insert(aSession({ sessionId, state }));
+      await execs.save(anExec(sessionId, { execId: 'runs' }));
+      await execs.save(anExec(sessionId, { execId: 'ended', state: 'EXITED', exit: EXIT, endTime: NOON }));
+    }
+    const now = new Date(NOON.getTime() + 5);
+    const states = async (sessionId: string): Promise<readonly unknown[]> =>
+      (await execs.forSession(sessionId)).map(({ state, exit, endTime }) => [state, exit?.reason, endTime]);
+    await execs.endLeft(now, 'ses_a');
+    const over = [
+      ['EXITED', 'EXITED', NOON],
+      ['EXITED', 'SESSION_ENDED', now],
+    ];
+    const runs = [['EXITED', 'EXITED', NOON], expect.arrayContaining(['RUNNING'])];
+    expect(await states('ses_a')).toEqual(over);
+    expect(await states('ses_b')).toEqual(runs);
+    await execs.endLeft(now);
+    expect(await states('ses_b')).toEqual(over);
+    expect(await states('ses_c')).toEqual(runs);
+  });
+
   test('saves at one time are all stored, and one that is refused spoils no other', async () => {
     await using open = await freshStorage();
     const { sessions, execs } = open.storage;

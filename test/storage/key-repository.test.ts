@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { aKey, NOON } from '../support/entities.js';
+import { aKey, aSession, NOON } from '../support/entities.js';
 import { freshStorage } from './storage-fixture.js';
 
 describe('keys', () => {
@@ -36,5 +36,28 @@ describe('keys', () => {
     expect((await keys.findByHash(runner.secretHash))?.revokeTime).toEqual(NOON);
     const times = await Promise.all(agents.map((key) => keys.findByHash(key.secretHash)));
     expect(times.map((key) => key?.revokeTime)).toEqual([NOON, undefined]);
+  });
+
+  test('tokens of sessions that have ended are revoked together, and nothing else', async () => {
+    await using open = await freshStorage();
+    const { keys, sessions } = open.storage;
+    const tokens = [];
+    for (const [sessionId, state] of [
+      ['ses_a', 'CLOSED'],
+      ['ses_b', 'EXPIRED'],
+      ['ses_c', 'ERROR'],
+    ] as const) {
+      await sessions.insert(aSession({ sessionId, state }));
+      const keyId = `key_${sessionId}`;
+      const token = aKey({ keyId, role: 'AGENT', sessionId });
+      await keys.insert(token);
+      tokens.push(token);
+    }
+    const admin = aKey();
+    await keys.insert(admin);
+    await keys.revokeOfEnded(NOON);
+    await keys.revokeOfEnded(new Date(0));
+    const found = await Promise.all([...tokens, admin].map((key) => keys.findByHash(key.secretHash)));
+    expect(found.map((key) => key?.revokeTime)).toEqual([NOON, NOON, undefined, undefined]);
   });
 });

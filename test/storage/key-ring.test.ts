@@ -164,5 +164,6 @@ function counting(
     list: () => keys.list(),
     revoke: (keyId, time) => keys.revoke(keyId, time),
     revokeForSession: (sessionId, time) => keys.revokeForSession(sessionId, time),
+    revokeOfEnded: (time) => keys.revokeOfEnded(time),
   };
 }

@@ -89,6 +89,11 @@ export interface ExecRepository {
   /** Inserts or replaces. Called off the fast path. */
   save(exec: ExecInfo): Promise<void>;
   forSession(sessionId: string): Promise<readonly ExecInfo[]>;
+  /**
+   * What is on record as not ended though its session has ended, whose life saw neither, ended with it.
+   * @param sessionId only of this one
+   */
+  endLeft(time: Date, sessionId?: string): Promise<void>;
   deleteForSession(sessionId: string): Promise<void>;
 }
 
@@ -115,6 +120,8 @@ export interface KeyRepository {
   /** False when there is no such key; a key that is revoked already keeps its time. */
   revoke(keyId: string, time: Date): Promise<boolean>;
   revokeForSession(sessionId: string, time: Date): Promise<void>;
+  /** Of all sessions that have ended. */
+  revokeOfEnded(time: Date): Promise<void>;
 }
 
 /**

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { EngineRouter } from '../../../src/core/engine-router.js';
 import { Garbage } from '../../../src/core/garbage.js';
+import { KeyRing } from '../../../src/core/key-ring.js';
 import { LayerKeeper } from '../../../src/core/layer-keeper.js';
 import type { LayerInfo } from '../../../src/core/ports/engine.js';
 import type { ExecHost } from '../../../src/core/ports/execs.js';
@@ -41,6 +42,7 @@ test('a set-up stays a week without use, whichever engine made it, and other lay
     engine,
     execHost: {} as ExecHost,
     keeper: new LayerKeeper({ storage, engine, log: quiet }),
+    keys: new KeyRing(storage.keys, () => now),
     log: quiet,
     now: () => now,
   });
