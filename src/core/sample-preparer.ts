@@ -15,6 +15,9 @@ import type { Storage } from './ports/storage.js';
 import { countOf, environmentOf, type SampleVersion, type StageEvent, type TellStage } from './sample.js';
 import type { Trees } from './trees.js';
 
+/** Runs of one preparation before the engine's faults become the sample's error. */
+const MAX_ATTEMPTS = 3;
+
 interface Preparation {
   readonly events: EventLog<StageEvent>;
   readonly abort: AbortController;
@@ -139,7 +142,7 @@ export class SamplePreparer {
     // Until it is on record what it stands on; some of them are shared with other samples, which may be removed.
     using layers = this.#keeper.hold([]);
     try {
-      await this.#makeLayers(sample, layers, tell, signal);
+      await this.#makePatiently(sample, layers, tell, signal);
     } catch (error) {
       this.#keeper.release(layers.held);
       throw error;
@@ -166,6 +169,26 @@ export class SamplePreparer {
     // Brought again, the same image may have another id.
     await this.#storage.samples.update(sampleId, version, { ground });
     return { ...sample, ground };
+  }
+
+  /** A sandbox that was lost under the work, as when Docker was restarted, is no fault of the sample's. */
+  async #makePatiently(
+    sample: SampleVersion & { readonly ground: Ground },
+    layers: LayerHold,
+    tell: TellStage,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#makeLayers(sample, layers, tell, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isLoss(error) || attempt === MAX_ATTEMPTS) throw error;
+        const { sampleId, version } = sample;
+        this.#log.warn('a preparation is run again', { sampleId, version, attempt, error });
+        tell('QUEUED', `${error.message} It is tried again.`);
+      }
+    }
   }
 
   async #makeLayers(
@@ -254,4 +277,11 @@ export class SamplePreparer {
       });
     }
   }
+}
+
+/** The engine is there and did not do its part. Where it is away, the preparation waits for it instead. */
+function isLoss(error: unknown): error is CodesetError {
+  return (
+    error instanceof CodesetError && (error.reason === 'ENGINE_FAILED' || error.reason === 'SESSION_LOST')
+  );
 }
