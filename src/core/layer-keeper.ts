@@ -6,9 +6,15 @@ import type { Storage } from './ports/storage.js';
 
 /** Layers of this kind belong to snapshots, and go with the last that stands on them. */
 export const SNAPSHOT_LAYER = 'snap-';
+/** Of this kind is what a verification judges, until its verdict. */
+export const KEPT_LAYER = 'kept-';
+/** Layers of this kind are somebody's for a moment, and on no record. */
+const COPY_LAYER = 'lay_';
 
 /** What goes with its last use. A set-up is expensive and may be wanted by the next sample: it stays a while. */
-const GOES = new RegExp(`^(${SNAPSHOT_LAYER}|codebase-|prepare-|baseline-|hidden-)`);
+const GOES = new RegExp(
+  `^(${SNAPSHOT_LAYER}|${KEPT_LAYER}|${COPY_LAYER}|codebase-|prepare-|baseline-|hidden-)`,
+);
 
 /** Keeps layers from going. */
 export interface LayerHold extends Disposable {

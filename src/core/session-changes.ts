@@ -47,7 +47,7 @@ export class SessionChanges {
     await this.#sessions.execs(sessionId);
     const session = await this.#sessions.get(sessionId);
     const layer = idAt(session.engine, newId('lay'));
-    using _ = this.#keeper.hold(session.layers.workspace);
+    using _ = this.#keeper.hold([...session.layers.workspace, layer]);
     let patch: Uint8Array;
     try {
       await this.#sandboxes.keep(session, { workspace: layer }, { lasting: false });
@@ -90,7 +90,7 @@ export class SessionChanges {
       );
     }
     const layer = idAt(session.engine, newId('lay'));
-    using _ = this.#keeper.hold(session.layers.workspace);
+    using _ = this.#keeper.hold([...session.layers.workspace, layer]);
     let patched: PatchedCopy;
     try {
       await this.#sandboxes.keep(session, { workspace: layer }, { lasting: false });

@@ -83,7 +83,8 @@ export class SnapshotTaker {
       root: idAt(ground.engine, `${SNAPSHOT_LAYER}${snapshotId.slice(4)}-root`),
       workspace: idAt(ground.engine, `${SNAPSHOT_LAYER}${snapshotId.slice(4)}-workspace`),
     };
-    using _ = this.#keeper.hold([...layersOf(session.layers), made.root, made.workspace]);
+    const making = Object.values(made).flatMap((layer) => [layer, upperOf(layer)]);
+    using _ = this.#keeper.hold([...layersOf(session.layers), ...making]);
     try {
       // What only a fork stands on is of no use after a power cut, which ends its sessions.
       const sizeBytes = await this.#copy(session, made, { lasting: !title.transient });
@@ -127,7 +128,7 @@ export class SnapshotTaker {
   ): Promise<number> {
     const parts = ['root', 'workspace'] as const;
     const flat = parts.filter((part) => session.layers[part].length >= this.#engine.maxLayers);
-    const upper = (part: SandboxPart): string => (flat.includes(part) ? `${made[part]}-upper` : made[part]);
+    const upper = (part: SandboxPart): string => (flat.includes(part) ? upperOf(made[part]) : made[part]);
     const uppers = { root: upper('root'), workspace: upper('workspace') };
     try {
       const copied = await this.#sandboxes.keep(session, uppers, options);
@@ -151,4 +152,9 @@ export class SnapshotTaker {
     if (!sessionEnded(state)) return error;
     return failedPrecondition('SESSION_ENDED', `The session was ${state} while it was copied.`);
   }
+}
+
+/** What a layer that is made one with those below it is copied to first. */
+function upperOf(layer: string): string {
+  return `${layer}-upper`;
 }

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { idAt } from './engine-ids.js';
 import { CodesetError, failedPrecondition } from './errors.js';
-import type { LayerKeeper } from './layer-keeper.js';
+import { KEPT_LAYER, type LayerKeeper } from './layer-keeper.js';
 import type { BlobStore } from './ports/blobs.js';
 import type { Engine } from './ports/engine.js';
 import type { Log } from './ports/log.js';
@@ -101,9 +101,10 @@ export class SubjectKeeper {
       version: session.source.version,
     });
     // Closed meanwhile, what it stands on lasts until the verification that needs it is on record.
-    const hold = this.#keeper.hold(session.layers.workspace);
+    const layer = idAt(session.engine, `${KEPT_LAYER}${verificationId}`);
+    const hold = this.#keeper.hold([...session.layers.workspace, layer]);
     try {
-      const kept = await this.#commit(session, verificationId);
+      const kept = await this.#commit(session, layer);
       return { sample, subject, kept, [Symbol.dispose]: () => hold[Symbol.dispose]() };
     } catch (error) {
       hold[Symbol.dispose]();
@@ -111,8 +112,7 @@ export class SubjectKeeper {
     }
   }
 
-  async #commit(session: Session, verificationId: string): Promise<KeptSubject> {
-    const layer = idAt(session.engine, `kept-${verificationId}`);
+  async #commit(session: Session, layer: string): Promise<KeptSubject> {
     try {
       await this.#sandboxes.keep(session, { workspace: layer });
       const below = session.snapshotId === undefined ? undefined : session.layers.workspace;
