@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type Docker from 'dockerode';
 import { expect } from 'vitest';
+import { SampleState } from '../../gen/codeset/v1/sample.js';
 import { SessionState } from '../../gen/codeset/v1/session.js';
 import { VerificationState } from '../../gen/codeset/v1/verification.js';
 import type { TestClient } from '../rpc/client.js';
 import { belongings, mountsBelow, ownerOf, processesNaming } from '../support/docker.js';
-import { sh } from '../support/service.js';
+import { session, sh } from '../support/service.js';
 import type { TempFolder } from '../support/temp-folder.js';
+import { busyRun, REGISTERED } from './busy-run.js';
+import { wrongRows } from './rows.js';
 
 const SETTLE = { timeout: 120_000, interval: 250 };
 
@@ -19,24 +22,71 @@ export type Traces = Readonly<Record<string, readonly string[]>>;
 /** @param api its Docker, where it has one */
 export async function traces(folder: TempFolder, api?: Docker): Promise<Traces> {
   const data = join(folder.path, 'data');
-  const list = async (path: string): Promise<readonly string[]> => {
-    const names: string[] = await readdir(path).catch(() => []);
-    return names.sort();
-  };
   const run = join(folder.path, 'run');
-  // As the local engine has it.
-  const owner = createHash('sha256').update(realpathSync(data)).digest('hex').slice(0, 12);
+  const owner = localOwner(data);
   return {
-    layers: await list(join(data, 'layers')),
-    sandboxes: await list(join(data, 'sandboxes')),
-    execs: await list(join(data, 'execs')),
-    reading: await list(join(data, 'run/samples')),
-    mounts: await mountsBelow(run),
+    ...(await inData(data)),
+    run: await below(run),
+    mounts: await mountsBelow(folder.path),
     // The service itself names them too.
-    processes: (await processesNaming(`${run}/${owner}`)).map((line) => line.replace(/^\d+ /, '')),
+    processes: (await processesNaming(folder.path)).map((line) => line.replace(/^\d+ /, '')).sort(),
     cgroups: await cgroupsOf(owner),
     ...(api === undefined ? {} : await onDocker(api, ownerOf(data))),
   };
+}
+
+/** As the local engine has it. */
+function localOwner(data: string): string {
+  return createHash('sha256').update(realpathSync(data)).digest('hex').slice(0, 12);
+}
+
+/** Traces of a service without what tells it from another, for a comparison of both. */
+export async function anonymous(folder: TempFolder, api?: Docker): Promise<Traces> {
+  const data = join(folder.path, 'data');
+  const names = [folder.path, localOwner(data), ...(api === undefined ? [] : [ownerOf(data)])];
+  const plain = (text: string): string => names.reduce((left, name) => left.replaceAll(name, 'NAME'), text);
+  const found = Object.entries(await traces(folder, api));
+  return Object.fromEntries(found.map(([what, list]) => [what, list.map(plain).sort()]));
+}
+
+/** Folders whose content is told by name; of the others each entry. */
+async function inData(data: string): Promise<Traces> {
+  const found: Record<string, readonly string[]> = {};
+  // What is in the database's folder of WAL files comes and goes; blobs are the rows' to tell.
+  found['data'] = (await list(data)).filter((name) => !name.startsWith('codeset.db'));
+  for (const name of [
+    'layers',
+    'sandboxes',
+    'execs',
+    'secrets',
+    'run',
+    'run/samples',
+    'docker',
+    'docker/ended',
+  ])
+    found[name] = await list(join(data, name));
+  found['blobs'] = [...(await list(join(data, 'blobs'))), ...(await list(join(data, 'blobs/tmp')))];
+  return found;
+}
+
+async function list(path: string): Promise<readonly string[]> {
+  const names: string[] = await readdir(path).catch(() => []);
+  return names.sort();
+}
+
+/** All that is in a folder, but what is mounted there. */
+async function below(path: string): Promise<readonly string[]> {
+  const mounts = await mountsBelow(path);
+  const found: string[] = [];
+  const look = async (folder: string): Promise<void> => {
+    for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+      const at = join(folder, entry.name);
+      found.push(at);
+      if (entry.isDirectory() && !mounts.includes(at)) await look(at);
+    }
+  };
+  await look(path);
+  return found.sort();
 }
 
 async function onDocker(api: Docker, owner: string): Promise<Traces> {
@@ -48,7 +98,20 @@ async function onDocker(api: Docker, owner: string): Promise<Traces> {
     for (const entry of await readdir(join(point ?? '', name)).catch(() => []))
       stored.push(`${name}/${entry}`);
   }
-  return { containers, volumes, networks, images, stored: stored.sort() };
+  // Also what carries no label of ours, only a name.
+  const tagged = (await api.listImages()).flatMap(({ RepoTags }) => RepoTags ?? []);
+  return {
+    containers,
+    volumes,
+    networks,
+    images,
+    named: tagged.filter((tag) => tag.startsWith(`codeset/${owner}:`)).sort(),
+    stored: stored.sort(),
+    volumeMounts:
+      point === undefined
+        ? []
+        : (await mountsBelow(dirname(dirname(point)))).filter((at) => at.includes(`codeset-${owner}-`)),
+  };
 }
 
 async function cgroupsOf(owner: string): Promise<readonly string[]> {
@@ -63,33 +126,68 @@ async function cgroupsOf(owner: string): Promise<readonly string[]> {
 }
 
 /**
- * After a fault: nothing stays half-made. Sessions are READY and answer, or say why not; verifications end; and once
- * all sessions are closed there is what there was before any.
+ * After a fault: nothing stays half-made. Sessions are READY and answer, or say why not; verifications end with the
+ * verdict that they would have had; what is made anew works; and once all that the run made is put away there is what
+ * there was before any.
  * @param before the traces with no session
  */
 export async function expectWhole(
   client: TestClient,
+  folder: TempFolder,
   before: Traces,
   now: () => Promise<Traces>,
   seed: string,
 ): Promise<void> {
+  const { samples, sessions, verifications } = client;
+  const settled = { ...SETTLE, message: seed };
   const half = [SessionState.CREATING];
   await expect
-    .poll(async () => (await client.sessions.listSessions({ states: half })).sessions, SETTLE)
+    .poll(async () => (await sessions.listSessions({ states: half })).sessions, settled)
     .toEqual([]);
-  const { sessions } = await client.sessions.listSessions({ states: [SessionState.READY] });
-  for (const { sessionId } of sessions) {
+  const ready = await sessions.listSessions({ states: [SessionState.READY], pageSize: 1000 });
+  for (const { sessionId } of ready.sessions) {
     expect(await sh(client, sessionId, 'echo alive'), seed).toMatchObject({ code: 0, stdout: 'alive\n' });
   }
+  const { sessions: broken } = await sessions.listSessions({ states: [SessionState.ERROR], pageSize: 1000 });
+  for (const { error } of broken) expect(error, seed).not.toBe('');
+  const { id } = await session(client);
+  expect(await sh(client, id, 'cat m.py'), seed).toMatchObject({ code: 0 });
+  await verifications.startVerification({ subject: { $case: 'sessionId', value: id } });
+  await expect
+    .poll(async () => {
+      const all = (await samples.listSamples({ pageSize: 1000 })).samples;
+      return all.filter(({ state }) => state === SampleState.PREPARING);
+    }, settled)
+    .toEqual([]);
+  for (const { sampleId, state, error } of (await samples.listSamples({ pageSize: 1000 })).samples)
+    expect({ sampleId, state, error }, seed).toEqual({ sampleId, state: SampleState.READY, error: '' });
+  await putAway(client);
+  await expect.poll(now, settled).toEqual(before);
+  // Transient snapshots go a moment after the last session that began as one.
+  await expect.poll(() => wrongRows(join(folder.path, 'data')), settled).toEqual([]);
+}
+
+/** A run that nothing disturbs, and that leaves nothing that anybody asked for. */
+export async function runOnce(client: TestClient): Promise<void> {
+  const over = new AbortController();
+  const busy = busyRun(client, over.signal);
+  over.abort();
+  expect(await busy).toEqual([]);
+  await putAway(client);
+}
+
+/** Removes what a busy run made and left, of a service that has nothing more to do. */
+async function putAway({ samples, sessions, verifications }: TestClient): Promise<void> {
   const open = [VerificationState.PENDING, VerificationState.RUNNING];
   await expect
     .poll(async () => {
-      const { verifications } = await client.verifications.listVerifications({ pageSize: 1000 });
-      return verifications.filter(({ state }) => open.includes(state));
+      const all = await verifications.listVerifications({ pageSize: 1000 });
+      return all.verifications.filter(({ state }) => open.includes(state));
     }, SETTLE)
     .toEqual([]);
-  await client.sessions.closeSessions({ all: true });
-  const live = [SessionState.CREATING, SessionState.READY, SessionState.ERROR];
-  expect((await client.sessions.listSessions({ states: live })).sessions, seed).toEqual([]);
-  await expect.poll(now, { ...SETTLE, message: seed }).toEqual(before);
+  await sessions.closeSessions({ all: true });
+  for (const { snapshotId } of (await sessions.listSnapshots({ pageSize: 1000 })).snapshots)
+    await sessions.deleteSnapshot({ snapshotId });
+  for (const { sampleId } of (await samples.listSamples({ pageSize: 1000 })).samples)
+    if (sampleId.startsWith(REGISTERED)) await samples.deleteSample({ sample: { sampleId } });
 }
