@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TEST_IMAGE } from '../support/docker.js';
-import { startApp, type RunningApp } from '../rpc/running-app.js';
+import { startApp, type RunningApp } from '../support/running-app.js';
 import { tempFolder, type TempFolder } from '../support/temp-folder.js';
 import { cli } from './run-cli.js';
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startApp, type RunningApp } from '../rpc/running-app.js';
+import { startApp, type RunningApp } from '../support/running-app.js';
 import { tempFolder, type TempFolder } from '../support/temp-folder.js';
 import { TEST_IMAGE } from '../support/docker.js';
 import { cli, type CliInput, type CliRun } from './run-cli.js';
@@ -290,7 +290,7 @@ test('who has no key is told where the command line looks for one', async () => 
 
 test('a command goes on over a restart of the server, not a byte lost or twice', async () => {
   await using place = await tempFolder();
-  await using own = await startApp({ listen: `unix:${join(place.path, 'socket')}` });
+  await using own = await startApp({ flags: { listen: `unix:${join(place.path, 'socket')}` } });
   const common = ['--address', own.app.address, '--api-key', own.adminKey];
   const id = (await cli([...common, 'session', 'create', ...onEither])).stdout.trim();
   let restarted: Promise<void> | undefined;

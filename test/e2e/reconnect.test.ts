@@ -3,7 +3,7 @@ import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ExitReason } from '../../gen/codeset/v1/exec.js';
 import type { ExecResponse } from '../../gen/codeset/v1/session_service.js';
-import { startApp, type RunningApp } from '../rpc/running-app.js';
+import { startApp, type RunningApp } from '../support/running-app.js';
 import { refusal, type TestClient } from '../rpc/client.js';
 import { extent } from '../support/extent.js';
 import { hostSession, sh } from '../support/service.js';

@@ -6,7 +6,7 @@ import { PrefetchOutcome } from '../../gen/codeset/v1/sample_service.js';
 import { RootFiles, SessionState } from '../../gen/codeset/v1/session.js';
 import { VerificationState } from '../../gen/codeset/v1/verification.js';
 import { refusal, type TestClient } from '../rpc/client.js';
-import { startApp, type RunningApp } from '../rpc/running-app.js';
+import { startApp, type RunningApp } from '../support/running-app.js';
 import { SecondEngine } from '../support/second-engine.js';
 import { addSample, hostSession, register, session, settled, sh } from '../support/service.js';
 
@@ -25,7 +25,7 @@ let second: SecondEngine;
 
 async function start(engine: 'auto' | 'docker' = 'auto'): Promise<RunningApp> {
   second = new SecondEngine();
-  running = await startApp({ engine }, second.openers);
+  running = await startApp({ flags: { engine }, openers: second.openers });
   return running;
 }
 
@@ -160,7 +160,7 @@ test('images are brought before anybody waits for them, as far as there is room'
 });
 
 test('where no engine fits, the refusal names what is missing', async () => {
-  running = await startApp({ engine: 'local' });
+  running = await startApp({ flags: { engine: 'local' } });
   const client = running.client();
   second = new SecondEngine();
   const refused = await refusal(
@@ -264,7 +264,7 @@ test('a sandbox that does not answer keeps the service neither from starting nor
 test('a service whose only engine is away starts, tells its health, and works when the engine comes', async () => {
   second = new SecondEngine();
   second.leave();
-  const app = await startApp({ engine: 'docker' }, second.openers);
+  const app = await startApp({ flags: { engine: 'docker' }, openers: second.openers });
   running = app;
   expect(await health(app, 'codeset.v1.SessionService')).toBe(NOT_SERVING);
   expect(await health(app, 'codeset.v1.SampleService')).toBe(SERVING);

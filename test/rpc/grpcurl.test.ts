@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startApp, type RunningApp } from './running-app.js';
+import { startApp, type RunningApp } from '../support/running-app.js';
 
 // The way of those who have no proto file at hand. grpcurl is nothing that the project installs:
 // go install github.com/fullstorydev/grpcurl/cmd/grpcurl@latest

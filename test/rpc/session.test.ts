@@ -6,7 +6,7 @@ import { FileType } from '../../gen/codeset/v1/file.js';
 import { SessionState } from '../../gen/codeset/v1/session.js';
 import type { DeepPartial, ExecRequest } from '../../gen/codeset/v1/session_service.js';
 import { refusal, type TestClient } from './client.js';
-import { startApp, type RunningApp } from './running-app.js';
+import { startApp, type RunningApp } from '../support/running-app.js';
 import { engineHere, environmentHere } from '../support/engine-here.js';
 
 let running: RunningApp;

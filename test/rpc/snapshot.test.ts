@@ -1,7 +1,7 @@
 import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { refusal, type TestClient } from './client.js';
-import { startApp, type RunningApp } from './running-app.js';
+import { startApp, type RunningApp } from '../support/running-app.js';
 import { environmentHere } from '../support/engine-here.js';
 
 let running: RunningApp;

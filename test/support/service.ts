@@ -1,21 +1,17 @@
-import { chmod, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { App } from '../../src/app.js';
-import { loadServerConfig } from '../../src/config.js';
 import type { Log } from '../../src/core/ports/log.js';
 import { packFiles, type MemoryFile } from '../../src/samples/pack.js';
 import type { Sample } from '../../gen/codeset/v1/sample.js';
 import { LimitEnforcement } from '../../gen/codeset/v1/session.js';
 import { SampleState } from '../../gen/codeset/v1/sample.js';
-import { connect, type TestClient } from '../rpc/client.js';
-import { dockerAt, ownerOf, removeBelongings } from './docker.js';
-import { engineFlags, environmentHere } from './engine-here.js';
+import type { TestClient } from '../rpc/client.js';
+import { environmentHere } from './engine-here.js';
+import { startApp } from './running-app.js';
 import { TEST_IMAGE } from './test-image.js';
-import { tempFolder, type TempFolder } from './temp-folder.js';
+import type { TempFolder } from './temp-folder.js';
 
 export const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: console.error };
 
-/** The real service in this process: real database, real sandboxes on the engine of this run, a port of its own. */
+/** A running service with a client, for tests of what it does for clients; it sees nothing of the machine's environment. */
 export interface TestService extends AsyncDisposable {
   readonly dataDir: string;
   readonly address: string;
@@ -29,34 +25,13 @@ export async function startService(
   /** What of the machine's own environment the service sees: for set-up that reaches the world. */
   env: Readonly<Record<string, string | undefined>> = {},
 ): Promise<TestService> {
-  const own = folder ?? (await tempFolder());
-  // The sandboxes' root is an ordinary user on the host, and has to get through to its mounts.
-  await chmod(own.path, 0o711);
-  const dataDir = join(own.path, 'data');
-  const runDir = join(own.path, 'run');
-  const engine: Record<string, string> = flags['engine'] === undefined ? await engineFlags() : {};
-  const all: Record<string, string> = { dataDir, runDir, listen: '127.0.0.1:0', ...engine, ...flags };
-  const docker = all['engine'] === 'docker' ? all['dockerHost'] : undefined;
-  const config = loadServerConfig({ flags: all, env });
-  const app = await App.start(config, quiet);
-  const adminKey = (await readFile(app.adminKey.path, 'utf8')).trim();
-  const admin = connect(app.address, adminKey);
+  const running = await startApp({ flags, folder, env, log: quiet });
   return {
-    dataDir,
-    address: app.address,
-    adminKey,
-    admin,
-    [Symbol.asyncDispose]: async () => {
-      // Sandboxes outlive their service, so a test ends its own.
-      await admin.sessions.closeSessions({ all: true });
-      admin[Symbol.dispose]();
-      await app.stop(2000);
-      // What outlives a service is for its next life, which a test that gave the folder may begin.
-      if (folder === undefined && docker !== undefined) {
-        await removeBelongings(dockerAt(docker), ownerOf(dataDir));
-      }
-      if (folder === undefined) await own[Symbol.asyncDispose]();
-    },
+    dataDir: running.dataDir,
+    address: running.app.address,
+    adminKey: running.adminKey,
+    admin: running.client(),
+    [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   };
 }
 
