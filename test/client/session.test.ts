@@ -142,7 +142,8 @@ describe('sessions', () => {
   });
 });
 
-describe('forks and snapshots', () => {
+// Sandboxes by the handful: a busy machine takes its time over them.
+describe('forks and snapshots', { timeout: 240_000 }, () => {
   test('forks have the files of that moment, an own key each, and are closed together', async () => {
     await using own = await client.createSession({ environment: environmentHere(), env: { A: '1' } });
     await own.writeFile('f', 'x');

@@ -159,42 +159,47 @@ describe('a verification', () => {
     expect(listed.verifications[0]?.result?.tests).toEqual([]);
   });
 
-  it('of a session changes with what the session holds; its diff is what a patch would be', async () => {
-    const { session } = await admin.sessions.createSession({
-      source: { $case: 'sample', value: { sampleId: 'add' } },
-    });
-    const sessionId = session?.sessionId ?? '';
-    const verify = async () => {
-      const started = await admin.verifications.startVerification({
-        subject: { $case: 'sessionId', value: sessionId },
+  // Two verifications and two differences, each in sandboxes of its own: a busy machine takes its time over them.
+  it(
+    'of a session changes with what the session holds; its diff is what a patch would be',
+    { timeout: 240_000 },
+    async () => {
+      const { session } = await admin.sessions.createSession({
+        source: { $case: 'sample', value: { sampleId: 'add' } },
       });
-      let state = VerificationState.UNSPECIFIED;
-      const watched = admin.verifications.watchVerification({
-        verificationId: started.verification?.verificationId ?? '',
+      const sessionId = session?.sessionId ?? '';
+      const verify = async () => {
+        const started = await admin.verifications.startVerification({
+          subject: { $case: 'sessionId', value: sessionId },
+        });
+        let state = VerificationState.UNSPECIFIED;
+        const watched = admin.verifications.watchVerification({
+          verificationId: started.verification?.verificationId ?? '',
+        });
+        for await (const { event } of watched) if (event?.$case === 'verification') state = event.value.state;
+        return state;
+      };
+      const diff = async () => {
+        let text = '';
+        for await (const { data } of admin.sessions.getDiff({ sessionId })) text += data.toString();
+        return text;
+      };
+      expect(await diff()).toBe('');
+      expect(await verify()).toBe(VerificationState.FAILED);
+      const applied = await admin.sessions.applyPatch({ sessionId, diff: SOLUTION });
+      expect(applied.changedPaths).toEqual(['m.py']);
+      expect(await diff()).toContain('+    return a + b');
+      expect(await verify()).toBe(VerificationState.PASSED);
+      expect(await refusal(admin.sessions.applyPatch({ sessionId, diff: SOLUTION }))).toMatchObject({
+        reason: 'PATCH_REJECTED',
       });
-      for await (const { event } of watched) if (event?.$case === 'verification') state = event.value.state;
-      return state;
-    };
-    const diff = async () => {
-      let text = '';
-      for await (const { data } of admin.sessions.getDiff({ sessionId })) text += data.toString();
-      return text;
-    };
-    expect(await diff()).toBe('');
-    expect(await verify()).toBe(VerificationState.FAILED);
-    const applied = await admin.sessions.applyPatch({ sessionId, diff: SOLUTION });
-    expect(applied.changedPaths).toEqual(['m.py']);
-    expect(await diff()).toContain('+    return a + b');
-    expect(await verify()).toBe(VerificationState.PASSED);
-    expect(await refusal(admin.sessions.applyPatch({ sessionId, diff: SOLUTION }))).toMatchObject({
-      reason: 'PATCH_REJECTED',
-    });
-    expect(await refusal(admin.samples.deleteSample({ sample: { sampleId: 'add' } }))).toMatchObject({
-      code: Status.FAILED_PRECONDITION,
-      reason: 'SAMPLE_IN_USE',
-    });
-    await admin.sessions.closeSession({ sessionId });
-  });
+      expect(await refusal(admin.samples.deleteSample({ sample: { sampleId: 'add' } }))).toMatchObject({
+        code: Status.FAILED_PRECONDITION,
+        reason: 'SAMPLE_IN_USE',
+      });
+      await admin.sessions.closeSession({ sessionId });
+    },
+  );
 
   it('needs a sample, and is unknown under an id that never was', async () => {
     const { session } = await admin.sessions.createSession({
