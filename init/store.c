@@ -295,12 +295,13 @@ static int list(int argc, char **argv) {
 
 /* ---- flat: what a stack of layers shows, as one folder ---- */
 
-/* ROOT LOWERDIR SHOWN TO: the lowers relative to ROOT; in a mount namespace of its own, so that the mount ends with
- * the copying whatever happens. */
+/* ROOT LOWERDIR SHOWN TO [MARKS]: the lowers relative to ROOT; in a mount namespace of its own, so that the mount ends
+ * with the copying whatever happens. MARKS is `userxattr` where the layers were written so. */
 static int flat(int argc, char **argv) {
-  if (argc != 4) return 2;
+  if (argc != 4 && argc != 5) return 2;
   char options[4096];
-  if (snprintf(options, sizeof options, "lowerdir=%s,redirect_dir=follow,index=off,metacopy=off", argv[1]) >=
+  const char *marks = argc == 5 ? argv[4] : "redirect_dir=follow";
+  if (snprintf(options, sizeof options, "lowerdir=%s,%s,index=off,metacopy=off", argv[1], marks) >=
       (int)sizeof options) {
     errno = E2BIG;
     fail("layers");

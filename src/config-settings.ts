@@ -206,7 +206,7 @@ export const SERVER_SETTINGS: readonly ServerSetting[] = [
     'ADDRESS',
     "`DOCKER_HOST`; else `/var/run/docker.sock` or a rootless Docker's `$XDG_RUNTIME_DIR/docker.sock`",
     () => dockerAddress,
-    'The Docker daemon: `unix:///PATH`, `tcp://HOST:PORT` or `https://HOST:PORT`. Whoever may ask it may do anything on its machine.',
+    'The Docker daemon: `unix:///PATH`, `tcp://HOST:PORT` or `https://HOST:PORT`. Whoever may ask it may do anything on its machine. [docker.md](docker.md) has which were tried, TLS and SSH.',
   ),
   setting(
     'dockerCertPath',

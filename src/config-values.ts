@@ -129,7 +129,7 @@ export const dockerAddress = z
   .string({ error: 'expected unix:///PATH, tcp://HOST:PORT or https://HOST:PORT' })
   .regex(/^(unix:\/\/\/.+|\/.+|(tcp|http|https):\/\/.+)$/, {
     error:
-      'expected unix:///PATH, tcp://HOST:PORT or https://HOST:PORT; an ssh:// address needs a tunnel to a socket',
+      'expected unix:///PATH, tcp://HOST:PORT or https://HOST:PORT; for ssh://HOST open a tunnel, as by `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock HOST`, and name its unix:///tmp/docker.sock',
   });
 
 /** `HOST:PORT` on loopback, or `unix:PATH`. */

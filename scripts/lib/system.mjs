@@ -24,6 +24,7 @@ const BUILD_NEEDS = [
 const TEST_NEEDS = [
   { any: ['dockerd'], debian: 'docker.io', why: "the tests' own Docker" },
   { any: ['mmdebstrap'], debian: 'mmdebstrap', why: 'the image of the Docker tests' },
+  { any: ['openssl'], debian: 'openssl', why: 'the test of a Docker that speaks TLS' },
   { any: ['newuidmap'], debian: 'uidmap', why: 'the tests of the local engine as an ordinary user' },
 ];
 

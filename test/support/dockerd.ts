@@ -1,7 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -13,6 +13,8 @@ const run = promisify(execFile);
 
 const READY_MS = 120_000;
 const STOP_MS = 40_000;
+/** Everybody may go through the folders above it: a daemon whose root is nobody insists on that. */
+const REMAPPED_ROOT = '/mnt';
 
 export interface DockerdOptions {
   /** Containers go on while the daemon is away. */
@@ -24,6 +26,10 @@ export interface DockerdOptions {
   readonly ownNetwork?: boolean;
   /** OCI runtimes beside its own: paths of programs, by name. */
   readonly runtimes?: Readonly<Record<string, string>>;
+  /** userns-remap: the first of the 65,536 ids of this machine that its containers' are mapped to. */
+  readonly remapTo?: number;
+  /** Asked over TLS as well, at a port of loopback: a folder with ca.pem, server.pem and server-key.pem. */
+  readonly tls?: string;
 }
 
 /** A Docker daemon of the tests' own, as root, with the test image. It ends with all that it made. */
@@ -35,6 +41,8 @@ export interface Dockerd extends AsyncDisposable {
   /** Changes with each start. */
   readonly pid: number;
   readonly dataRoot: string;
+  /** Where it speaks TLS. @throws Error where it was not told to */
+  tlsPort(): Promise<number>;
   /** Again after stop or kill, over the same data. Resolves when it answers. */
   start(): Promise<void>;
   /** SIGTERM: the daemon ends its containers, unless it has live-restore. */
@@ -90,7 +98,7 @@ class OwnDockerd implements Dockerd {
 
   async start(): Promise<void> {
     const args = [
-      ['--data-root', this.#data.path],
+      ['--data-root', this.#options.remapTo === undefined ? this.#data.path : REMAPPED_ROOT],
       ['--exec-root', join(this.#folder, 'exec')],
       ['--pidfile', join(this.#folder, 'pid')],
       ['-H', this.host],
@@ -101,6 +109,9 @@ class OwnDockerd implements Dockerd {
         ? []
         : ['--iptables=false', '--ip6tables=false', '--ip-masq=false', '--ip-forward=false'],
       this.#options.liveRestore === true ? ['--live-restore'] : [],
+      // Whom Debian has for the oldest of daemons, and nothing else needs.
+      this.#options.remapTo === undefined ? [] : ['--userns-remap', 'daemon'],
+      tlsFlags(this.#options.tls),
       ['--shutdown-timeout', '5'],
       ...Object.entries(this.#options.runtimes ?? {}).map(([name, path]) => [
         '--add-runtime',
@@ -113,10 +124,14 @@ class OwnDockerd implements Dockerd {
     const log = openSync(this.#logPath, 'w');
     // Its end comes with ours, however that is; and a Ctrl-C ends it only after what stands on it.
     const command = ['setpriv', '--pdeathsig', 'TERM', 'dockerd', ...args];
-    const line =
+    const inNetwork =
       this.#options.ownNetwork === true
         ? ['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...command]
         : command;
+    const line =
+      this.#options.remapTo === undefined
+        ? inNetwork
+        : [...(await this.#withSubordinates(this.#options.remapTo)), ...inNetwork];
     const child = spawn(line[0] ?? '', line.slice(1), { stdio: ['ignore', log, log], detached: true });
     closeSync(log);
     let failed: Error | undefined;
@@ -129,6 +144,22 @@ class OwnDockerd implements Dockerd {
       const words = failed?.message ?? (await this.#lastWords());
       throw new Error(`The tests' Docker daemon does not start here: ${words}`);
     }
+  }
+
+  /** Sees other subordinate ids than this machine has, and its data where those ids get through, without a change to it. */
+  async #withSubordinates(first: number): Promise<readonly string[]> {
+    const file = join(this.#folder, 'subid');
+    await writeFile(file, `daemon:${first}:65536\n`);
+    const bind =
+      'mount --bind "$1" "$2" && for f in /etc/subuid /etc/subgid; do mount --bind "$0" $f || exit; done; ' +
+      'shift 2; exec "$@"';
+    return ['unshare', '--mount', 'sh', '-c', bind, file, this.#data.path, REMAPPED_ROOT];
+  }
+
+  async tlsPort(): Promise<number> {
+    const [, port] = /API listen on 127\.0\.0\.1:(\d+)/.exec(await readFile(this.#logPath, 'utf8')) ?? [];
+    if (port === undefined) throw new Error(`The tests' Docker daemon listens on no port.`);
+    return Number(port);
   }
 
   get #logPath(): string {
@@ -204,7 +235,20 @@ class OwnDockerd implements Dockerd {
     const left = await remains(this.#data.path, this.#folder);
     if (left.length > 0) console.error(['A Docker daemon of the tests left behind:', ...left].join('\n  '));
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+    // A daemon that maps ids makes itself another beside it.
+    const { remapTo } = this.#options;
+    if (remapTo !== undefined)
+      await rm(`${this.#folder}.${remapTo}.${remapTo}`, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+function tlsFlags(folder: string | undefined): readonly string[] {
+  if (folder === undefined) return [];
+  const files = { tlscacert: 'ca.pem', tlscert: 'server.pem', tlskey: 'server-key.pem' };
+  return [
+    ...['--tlsverify', '-H', 'tcp://127.0.0.1:0'],
+    ...Object.entries(files).flatMap(([flag, name]) => [`--${flag}`, join(folder, name)]),
+  ];
 }
 
 async function answers(api: Docker): Promise<boolean> {

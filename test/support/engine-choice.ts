@@ -38,6 +38,7 @@ export const DOCKER_ONLY: Readonly<Record<string, string>> = {
 /** Tests that start a daemon themselves, which takes root, with the reason. */
 export const OWN_DOCKER: Readonly<Record<string, string>> = {
   'test/engines/docker.test.ts': 'stops and kills it',
+  'test/engines/docker-kinds.test.ts': 'starts it with flags of its own',
   'test/engines/docker-build-network.test.ts': 'gives it a network of its own',
   'test/engines/docker-network.test.ts': 'gives it a network of its own',
   'test/unit/support/dockerd.test.ts': 'is about it',

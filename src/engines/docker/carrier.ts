@@ -37,7 +37,6 @@ export class Carrier {
           Labels: { [LABEL.owner]: this.#names.owner, [LABEL.role]: ROLE },
           HostConfig: {
             NetworkMode: 'none',
-            UsernsMode: 'host',
             LogConfig: { Type: 'none', Config: {} },
             RestartPolicy: { Name: 'no' },
             Mounts: [

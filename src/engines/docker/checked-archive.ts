@@ -27,6 +27,8 @@ export class CheckedArchive {
    */
   constructor(source: Readable, below = '') {
     this.#below = below === '' ? '' : `${below}/`;
+    // Root's inside, whom a daemon may map to another id outside; what the archive says of its top comes after that.
+    if (this.#below !== '') this.#pack.entry({ name: this.#below, type: 'directory', mode: 0o755 }, '');
     this.stream = Readable.from(this.#pack as AsyncIterable<Buffer>);
     this.done = this.#copy(source);
     this.done.catch(() => this.#pack.destroy());

@@ -16,6 +16,8 @@ export interface CommitParts {
   readonly freezer: Freezer;
   readonly copier: Copier;
   readonly keeper: Keeper;
+  /** Marks of overlays are kept in attributes of the users'. */
+  readonly userMarks: boolean;
 }
 
 /** Makes layers of what sandboxes wrote: of a workspace a tree in the store, of a root an image. */
@@ -133,6 +135,7 @@ export class Commits {
           [...lowers].reverse().join(':'),
           shown,
           tree,
+          ...(this.#parts.userMarks ? ['userxattr'] : []),
         ];
         await copier.still(command, '/');
         await keeper.init('store', 'remove', shown);

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { Stopper } from '../shared/freezer.js';
 import type { DockerClient } from './docker-client.js';
-import { statusOf } from './docker-errors.js';
+import { saidBy, statusOf } from './docker-errors.js';
 import type { Names } from './names.js';
+
+const TRIES = 5;
 
 /** Holds containers still. */
 export class ContainerStopper implements Stopper {
@@ -25,9 +27,17 @@ export class ContainerStopper implements Stopper {
   }
 
   async freeze(sandboxId: string): Promise<void> {
-    await this.#client.call('The sandbox could not be held still.', (api) =>
-      api.getContainer(this.#names.container(sandboxId)).pause(),
-    );
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#client.call('The sandbox could not be held still.', (api) =>
+          api.getContainer(this.#names.container(sandboxId)).pause(),
+        );
+        return;
+      } catch (error) {
+        // On a busy machine with cgroup v1 runc gives up early where processes are being started all the time.
+        if (tries === TRIES || !/unable to freeze/.test(saidBy((error as Error).cause))) throw error;
+      }
+    }
   }
 
   async thaw(sandboxId: string): Promise<void> {

@@ -29,14 +29,9 @@ export function describeDaemon(
   }
   if (!daemon.seccomp)
     warnings.push('System calls are not filtered: this Docker was built without seccomp; use one with it.');
-  if (!daemon.rootless) {
+  if (!daemon.userNamespace) {
     warnings.push(
       'Sandboxes have no user namespace of their own: their root is held by capabilities and seccomp only; set docker_runtime to runsc or kata for a stronger wall, or use the local engine.',
-    );
-  }
-  if (daemon.userNamespace && !daemon.rootless) {
-    warnings.push(
-      "Docker's userns-remap is set aside for sandboxes: the files of layers belong to the ids that they show.",
     );
   }
   if (link === 'exec') {
@@ -52,9 +47,9 @@ export function describeDaemon(
   return {
     engine: 'docker',
     runtime: `${runtime ?? daemon.defaultRuntime} of Docker ${daemon.version}`,
-    userNamespace: daemon.rootless,
+    userNamespace: daemon.userNamespace,
     separateUsers: true,
-    renamesFolders: true,
+    renamesFolders: !daemon.rootless,
     seccomp: daemon.seccomp,
     memory: daemon.limits.memory ? 'enforced' : 'none',
     processes: daemon.limits.processes ? 'enforced' : 'none',

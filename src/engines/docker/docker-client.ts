@@ -2,6 +2,7 @@ import Docker from 'dockerode';
 import { CodesetError, failedPrecondition } from '../../core/errors.js';
 import { dockerFailed, statusOf } from './docker-errors.js';
 import type { DockerTls } from './options.js';
+import { type FitnessWords, unfit } from './unfit-daemon.js';
 
 /** Docker 20.10, of 2020; newer daemons still speak it or are asked in the oldest that they speak. */
 const OLDEST_API = '1.41';
@@ -21,6 +22,8 @@ export interface Daemon {
   readonly runtimes: readonly string[];
   readonly defaultRuntime: string;
   readonly userNamespace: boolean;
+  /** What is added to an id inside a container for the one on its machine; undefined where they are the same. */
+  readonly remap: { readonly uid: number; readonly gid: number } | undefined;
   readonly seccomp: boolean;
   readonly rootless: boolean;
   readonly cgroupVersion: string;
@@ -60,12 +63,8 @@ export class DockerClient {
       const apiVersion = commonVersion(version);
       const api = connectTo(address, tls, apiVersion);
       const info = (await within(api.info(), signal, address)) as InfoAnswer;
-      if (info.OSType !== 'linux') {
-        throw failedPrecondition(
-          'ENGINE_UNSUPPORTED',
-          `The Docker at ${address} runs containers for ${info.OSType ?? 'another system'}: switch it to Linux containers.`,
-        );
-      }
+      const why = unfit(fitnessWords(version, info), address);
+      if (why !== undefined) throw failedPrecondition('ENGINE_UNSUPPORTED', why);
       return new DockerClient(address, api, describe(version, info, apiVersion));
     } catch (error) {
       throw dockerFailed(error, `Docker at ${address} did not say what it is.`, address);
@@ -118,14 +117,17 @@ interface VersionAnswer {
   readonly MinAPIVersion?: string;
   readonly Arch?: string;
   readonly KernelVersion?: string;
+  readonly Components?: readonly { readonly Name?: string }[] | null;
 }
 
 interface InfoAnswer {
   readonly OSType?: string;
+  readonly DockerRootDir?: string;
   readonly Runtimes?: Readonly<Record<string, unknown>>;
   readonly DefaultRuntime?: string;
   readonly SecurityOptions?: readonly string[] | null;
   readonly CgroupVersion?: string;
+  readonly CgroupDriver?: string;
   readonly MemoryLimit?: boolean;
   readonly SwapLimit?: boolean;
   readonly PidsLimit?: boolean;
@@ -134,9 +136,23 @@ interface InfoAnswer {
   readonly Plugins?: { readonly Network?: readonly string[] | null };
 }
 
+function fitnessWords(version: VersionAnswer, info: InfoAnswer): FitnessWords {
+  return {
+    system: info.OSType,
+    components: (version.Components ?? []).map(({ Name }) => Name ?? ''),
+    rootless: secured(info, 'rootless'),
+    cgroupDriver: info.CgroupDriver,
+    kernel: version.KernelVersion ?? 'unknown',
+  };
+}
+
+/** Whether a daemon names one of its kinds of walls. */
+function secured({ SecurityOptions }: InfoAnswer, name: string): boolean {
+  return (SecurityOptions ?? []).some((option) => option.startsWith(`name=${name}`));
+}
+
 function describe(version: VersionAnswer, info: InfoAnswer, apiVersion: string): Daemon {
-  const security = info.SecurityOptions ?? [];
-  const has = (name: string): boolean => security.some((option) => option.startsWith(`name=${name}`));
+  const has = (name: string): boolean => secured(info, name);
   return {
     version: version.Version ?? 'unknown',
     apiVersion,
@@ -146,6 +162,7 @@ function describe(version: VersionAnswer, info: InfoAnswer, apiVersion: string):
     defaultRuntime: info.DefaultRuntime ?? 'runc',
     userNamespace: has('userns') || has('rootless'),
     seccomp: has('seccomp'),
+    remap: has('userns') && !has('rootless') ? remapOf(info.DockerRootDir ?? '') : undefined,
     rootless: has('rootless'),
     cgroupVersion: info.CgroupVersion ?? '1',
     limits: {
@@ -157,6 +174,19 @@ function describe(version: VersionAnswer, info: InfoAnswer, apiVersion: string):
     liveRestore: info.LiveRestoreEnabled === true,
     networks: info.Plugins?.Network ?? [],
   };
+}
+
+/**
+ * With userns-remap a daemon keeps its data below a folder that is called by the ids that root is mapped to.
+ * @throws ENGINE_UNSUPPORTED
+ */
+function remapOf(root: string): Daemon['remap'] {
+  const [, uid, gid] = /\/(\d+)\.(\d+)\/?$/.exec(root) ?? [];
+  if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };
+  throw failedPrecondition(
+    'ENGINE_UNSUPPORTED',
+    `This Docker has userns-remap and does not say which ids it maps to (its data folder is ${JSON.stringify(root)}): start it without userns-remap.`,
+  );
 }
 
 /** The newest that both speak. */

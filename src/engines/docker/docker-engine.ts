@@ -85,6 +85,7 @@ export class DockerEngine implements Engine {
       freezer: this.#freezer,
       copier: new Copier(keeper.initPath, (argv, more) => keeper.run(argv, more)),
       keeper,
+      userMarks: client.daemon.rootless,
     });
     this.#removals = new Removals({
       remove: async (sandboxId) => {

@@ -1,5 +1,6 @@
 import { CodesetError, EngineAway } from '../../core/errors.js';
 import { diskFull } from '../shared/disk-full.js';
+import { tlsFailure } from './tls-failure.js';
 
 const AWAY = new Set([
   'ECONNREFUSED',
@@ -62,6 +63,8 @@ export function dockerFailed(error: unknown, doing: string, address: string): Co
       { cause: error, retryAfterMs: 30_000 },
     );
   }
+  const tls = status === undefined || status === 400 ? tlsFailure(code ?? '', said, address) : undefined;
+  if (tls !== undefined) return new EngineAway(tls, { cause: error, retryAfterMs: 30_000 });
   if (isConnection && (AWAY.has(code ?? '') || /socket hang up|other side closed/.test(said)))
     return daemonAway(address, error);
   if (MOUNTS_FULL.test(said)) {

@@ -133,6 +133,7 @@ export class SandboxMaker {
         lowers: lowersOf(layers, spec.workspaceLayers),
         box: `b/${spec.sandboxId}`,
         kernel: client.daemon.kernel,
+        userMarks: client.daemon.rootless,
       }),
       treeOf: (layerId) => `${keeper.mountpoint}/${layers.tree(layerId)}`,
       mode: link.mode,

@@ -43,10 +43,12 @@ export async function openKeeper(
     }
   };
   const foreign = options.runtime !== undefined && options.runtime !== client.daemon.defaultRuntime;
-  // The keeper has the daemon's own runtime: that its socket works says nothing of sandboxes with another kernel.
+  // The keeper has the daemon's own runtime and no user namespace: that its socket works says nothing of sandboxes
+  // with another kernel, or whose root may not open what is this service's.
+  const unlike = foreign || client.daemon.remap !== undefined;
   const wanted = options.link ?? 'auto';
   const isAuto = wanted === 'auto';
-  const mode = isAuto && foreign ? 'attach' : wanted;
+  const mode = isAuto && unlike ? 'attach' : wanted;
   if (mode === 'auto' || mode === 'socket') {
     try {
       return { keeper: await open(each.socket), links: new Links(each, 'socket', isAuto) };

@@ -8,6 +8,8 @@ const MOST_LAYERS = 32;
 
 /** `redirect_dir`: renames of a lower's folder work only so; index and metacopy would tie an upper to this mount. */
 const KIND = 'redirect_dir=on,index=off,metacopy=off';
+/** A rootless daemon's kernel lets nobody write the other kind of marks, and folders of a lower can't be renamed. */
+const USER_KIND = 'userxattr,index=off,metacopy=off';
 
 /** A folder of the store, below what no layer is: an overlay wants a lower. */
 export const EMPTY = 'empty';
@@ -28,10 +30,12 @@ export interface WorkspaceStack {
   readonly box: string;
   /** The daemon's kernel: `6.1.0-18-amd64`. */
   readonly kernel: string;
+  /** Marks of overlays are kept in attributes of the users': the daemon's. */
+  readonly userMarks: boolean;
 }
 
 /** What the daemon mounts as a workspace. */
-export function overlayOptions({ mountpoint, lowers, box, kernel }: WorkspaceStack): string {
+export function overlayOptions({ mountpoint, lowers, box, kernel, userMarks }: WorkspaceStack): string {
   if (/[,:\\]/.test(mountpoint)) {
     throw failedPrecondition(
       'ENGINE_UNSUPPORTED',
@@ -44,7 +48,7 @@ export function overlayOptions({ mountpoint, lowers, box, kernel }: WorkspaceSta
     `lowerdir=${[...lowers].reverse().map(at).join(':')}`,
     `upperdir=${at(`${box}/upper`)}`,
     `workdir=${at(`${box}/work`)}`,
-    KIND,
+    userMarks ? USER_KIND : KIND,
     // An upper never outlives its mount, so there is nothing to bring to the disk at its end.
     ...(knowsVolatile(kernel) ? ['volatile'] : []),
   ].join(',');

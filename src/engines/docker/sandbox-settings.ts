@@ -72,8 +72,6 @@ export function sandboxSettings(spec: SandboxSpec, place: SandboxPlace): Contain
     HostConfig: {
       ...(place.runtime === undefined ? {} : { Runtime: place.runtime }),
       NetworkMode: open ? place.network : 'none',
-      // Layers belong to the ids that they show; a map of the daemon's own would change whose they are.
-      UsernsMode: 'host',
       IpcMode: 'private',
       ...OWN_INIT,
       CapDrop: ['ALL'],

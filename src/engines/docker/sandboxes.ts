@@ -65,10 +65,10 @@ export class Sandboxes {
 
   /** What is made first, so that whatever follows can be found and removed after a crash. @throws EEXIST as KeeperFailure 5 */
   async record(spec: SandboxSpec): Promise<void> {
-    const { keeper, layers, reserveBytes } = this.#parts;
+    const { client, keeper, layers, reserveBytes } = this.#parts;
     const top = spec.workspaceLayers.at(-1);
     const stored = top === undefined ? undefined : layers.find(top);
-    const owner = workspaceOwner(spec.environment);
+    const owner = workspaceOwner(spec.environment) + (client.daemon.remap?.uid ?? 0);
     await keeper.init(
       'store',
       'box',

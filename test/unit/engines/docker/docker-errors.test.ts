@@ -41,6 +41,19 @@ describe('what an error of the daemon means', () => {
     for (const code of ['ENOENT', 'EACCES', 'EPERM']) expect(ofFile(code).reason, code).toBe('ENGINE_FAILED');
   });
 
+  test.each([
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'self-signed certificate', /ca\.pem of that daemon/],
+    ['CERT_HAS_EXPIRED', 'certificate has expired', /clocks/],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'not in the altnames', /another name/],
+    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'alert number 116', /put such a cert\.pem/],
+    ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'alert number 48', /put such a cert\.pem/],
+    ['EPROTO', 'ssl3_get_record:wrong version number', /speaks no TLS/],
+  ])('%s is told with what to do about certificates', (code, said, words) => {
+    const failure = failed(undefined, said, code);
+    expect(failure.reason).toBe('ENGINE_UNAVAILABLE');
+    expect(failure.message).toMatch(words);
+  });
+
   test('one whom the daemon’s socket refuses is told who may use it', () => {
     expect(failed(undefined, 'connect', 'EACCES').message).toContain('group "docker"');
   });

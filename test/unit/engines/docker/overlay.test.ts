@@ -6,6 +6,7 @@ const stack = {
   lowers: ['empty', 'l/one/tree', 'l/two/tree'],
   box: 'b/box',
   kernel: '6.1.0-18-amd64',
+  userMarks: false,
 };
 
 describe('what the daemon mounts as a workspace', () => {
@@ -20,6 +21,13 @@ describe('what the daemon mounts as a workspace', () => {
     const options = (kernel: string): readonly string[] => overlayOptions({ ...stack, kernel }).split(',');
     for (const kernel of ['5.10.0', '6.1.0-18-amd64']) expect(options(kernel)).toContain('volatile');
     for (const kernel of ['5.4.0', '4.19.0', 'unknown']) expect(options(kernel)).not.toContain('volatile');
+  });
+
+  test('keeps its marks where a daemon without root may write them', () => {
+    expect(overlayOptions(stack)).toMatch(/,redirect_dir=on,/);
+    const options = overlayOptions({ ...stack, userMarks: true });
+    expect(options).toMatch(/,userxattr,/);
+    expect(options).not.toContain('redirect_dir');
   });
 
   test.each([',', ':', '\\'])('can’t be where the daemon’s folder has a %s in its name', (character) => {
