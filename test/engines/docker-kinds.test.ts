@@ -8,7 +8,9 @@ import { DockerEngine } from '../../src/engines/docker/docker-engine.js';
 import { dockerOptions } from '../../src/open-engines.js';
 import { Authority } from '../support/certificates.js';
 import { DOCKER_START_MS, startDockerd, TEST_IMAGE, type Dockerd } from '../support/docker.js';
-import { failure, HOST_ENVIRONMENT, sandboxSpec, sh, tarOf } from './contract.js';
+import { failure } from './contract/failure.js';
+import { HOST_ENVIRONMENT, sandboxSpec, sh } from './contract/sandbox.js';
+import { tarOf } from './contract/tar.js';
 
 const initPath = new URL('../../init/build/codeset-init', import.meta.url).pathname;
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
