@@ -32,7 +32,8 @@ export async function sharedDocker(): Promise<SharedDocker> {
 
 function ask(socketPath: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const call = request({ socketPath, path: '/', method: 'POST' }, (response) => {
+    // A connection of its own: one that is kept for the next question may be closed just as that is asked.
+    const call = request({ socketPath, path: '/', method: 'POST', agent: false }, (response) => {
       let body = '';
       response.on('data', (chunk: Buffer) => (body += chunk.toString()));
       response.on('end', () => (response.statusCode === 200 ? resolve(body) : reject(new Error(body))));
@@ -80,6 +81,20 @@ export async function removeBelongings(api: Docker, owner: string): Promise<void
   for (const name of volumes) await api.getVolume(name).remove();
   for (const name of networks) await api.getNetwork(name).remove();
   for (const name of images) await api.getImage(name).remove({ force: true });
+}
+
+/** Takes a pulled image from a daemon, and what was made of it for sandboxes. @param repository without tag */
+export async function removePulled(api: Docker, repository: string): Promise<void> {
+  const all = await api.listImages();
+  // Once it was pulled by its digest it has no tag.
+  const found = all.find(({ RepoTags, RepoDigests }) =>
+    [...(RepoTags ?? []), ...(RepoDigests ?? [])].some((name) =>
+      [`${repository}:`, `${repository}@`].some((start) => name.startsWith(start)),
+    ),
+  );
+  if (found === undefined) return;
+  const made = all.filter(({ Labels }) => Labels?.['codeset.ground'] === found.Id);
+  for (const { Id } of [...made, found]) await api.getImage(Id).remove({ force: true });
 }
 
 /** Mount points of this machine at or below a path. */

@@ -443,12 +443,10 @@ test('a thousand commands leave no process, no folder and no state behind', asyn
     await Promise.all(Array.from({ length: 50 }, () => run(execs, command(['true']))));
   }
   expect(execs.list().length).toBe(1000);
-  await expect
-    .poll(async () => (await readdir(join(init.folder, 'execs/ses_test'))).length, { timeout: 5000 })
-    .toBe(1);
+  await expect.poll(async () => (await readdir(join(init.folder, 'execs/ses_test'))).length).toBe(1);
   const alive = await run(execs, sh('ls -d /proc/[0-9]* | wc -l'));
   // init, this shell, ls and wc.
   expect(Number(alive.stdout.toString())).toBeLessThanOrEqual(4);
   await init.host().forget('ses_test');
   await rm(join(init.folder, 'execs/ses_test'), { recursive: true, force: true });
-}, 30_000);
+}, 120_000);

@@ -29,24 +29,26 @@ async function hold(spec: ExecSpec): Promise<void> {
 }
 
 test('a command without output or input for its idle time-out is ended, with what it wrote', async () => {
-  const seen = await run(execs, sh('echo first; sleep 300', { idleTimeoutMs: 200 }));
+  const seen = await run(execs, sh('echo first; sleep 300', { idleTimeoutMs: 3000 }));
   expect(seen.exited.exit).toMatchObject({ reason: 'IDLE_TIMEOUT', signal: 'SIGTERM' });
   expect(seen.stdout.toString()).toBe('first\n');
 });
 
 test('output on either stream keeps a command from being idle', async () => {
-  const line = 'for i in 1 2 3 4; do sleep 0.35; echo $i >&2; sleep 0.35; echo $i; done';
-  const seen = await run(execs, sh(line, { idleTimeoutMs: 2000 }));
+  const line = 'for i in 1 2 3 4; do sleep 0.7; echo $i >&2; sleep 0.7; echo $i; done';
+  const seen = await run(execs, sh(line, { idleTimeoutMs: 5000 }));
   expect(seen.exited.exit).toMatchObject({ reason: 'EXITED', code: 0 });
   expect(seen.stderr.toString()).toBe('1\n2\n3\n4\n');
 });
 
 test('input keeps a command from being idle, and its end does not', async () => {
-  const spec = sh('cat >/dev/null; sleep 300', { stdin: true, idleTimeoutMs: 4000 });
+  const idleTimeoutMs = 5000;
+  const spec = sh('cat >/dev/null; sleep 300', { stdin: true, idleTimeoutMs });
   await execs.start(spec);
   const writer = execs.openStdin(spec.execId);
-  for (let i = 0; i < 6; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 800));
+  // Longer in all than it may be idle, and each time far shorter.
+  for (const began = performance.now(); performance.now() - began < idleTimeoutMs + 500;) {
+    await new Promise((resolve) => setTimeout(resolve, 300));
     await writer.write(writer.offset, Buffer.from('x'));
     expect(execs.get(spec.execId).state).toBe('RUNNING');
   }

@@ -172,7 +172,7 @@ test('a job in the background keeps the terminal after the exit, which is told a
   expect(seen.exited.exit.code).toBe(0);
   const pid = seen.stdout.toString().trim();
   await run(execs, sh(`touch /tmp/go-${pid}`));
-  await expect.poll(() => execs.get(spec.execId).stdoutBytes, { timeout: 10_000 }).toBe(pid.length + 2 + 7);
+  await expect.poll(() => execs.get(spec.execId).stdoutBytes).toBe(pid.length + 2 + 7);
 });
 
 test('a terminal goes on while the service is killed, with its size and every byte', async () => {
