@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type { ServerConfig } from './config-settings.js';
 import { CodesetError } from './core/errors.js';
 import type { EngineCapabilities } from './core/ports/engine.js';
+import { checkRuntime } from './engines/docker/check-runtime.js';
+import { describeDaemon } from './engines/docker/describe-daemon.js';
 import { DockerClient, type Daemon } from './engines/docker/docker-client.js';
 import { LocalEngine } from './engines/local/local-engine.js';
 import type { MachineReport } from './engines/local/machine.js';
@@ -33,14 +35,15 @@ export async function diagnose(config: ServerConfig): Promise<Diagnosis> {
 }
 
 function choices(local: boolean, docker: boolean): readonly string[] {
-  if (!local && !docker) return ['No engine works here: mend what is said of one of them.'];
+  if (!local && !docker)
+    return ['No engine works here, so `codeset serve` does not start: mend what is said of one of them.'];
   return [
     local
       ? 'A sample that names the host goes to the local engine, also where it names an image as well.'
       : 'A sample that names both the host and an image goes to Docker, since the local engine does not work here; one that names the host alone is refused.',
     docker
       ? 'A sample that names only an image or a Dockerfile goes to Docker.'
-      : 'A sample that names only an image or a Dockerfile waits for Docker, which is looked for all the time.',
+      : 'A sample that names only an image or a Dockerfile has to wait until what is said of Docker is mended; the service looks for it all the time.',
   ];
 }
 
@@ -49,24 +52,20 @@ async function diagnoseDocker(config: ServerConfig): Promise<DockerDiagnosis> {
   const address = config.dockerHost;
   try {
     const { tls, runtime } = await dockerOptions(config, createLog('error'));
-    const { daemon } = await DockerClient.open(address, tls);
-    if (runtime !== undefined && !daemon.runtimes.includes(runtime)) {
-      const problem = `It has no runtime "${runtime}"; docker_runtime may be one of ${daemon.runtimes.join(', ')}.`;
-      return { address, works: false, problem };
-    }
-    return { address, works: true, daemon, warnings: [...dockerWarnings(daemon)] };
+    const client = await DockerClient.open(address, tls);
+    checkRuntime(client, runtime);
+    const { daemon } = client;
+    return { address, works: true, daemon, warnings: [...dockerWarnings(daemon, runtime)] };
   } catch (error) {
-    if (error instanceof CodesetError) return { address, works: false, problem: error.message };
-    throw error;
+    if (!(error instanceof CodesetError)) throw error;
+    return { address, works: false, problem: error.message };
   }
 }
 
-function* dockerWarnings(daemon: Daemon): Iterable<string> {
-  if (!daemon.userNamespace)
-    yield 'Docker gives no user namespace: root in a container is held by capabilities and seccomp alone. Rootless Docker, or docker_runtime runsc or kata make that stronger.';
-  if (!daemon.seccomp) yield 'Docker was built without seccomp: system calls are not filtered.';
-  for (const [name, held] of Object.entries(daemon.limits))
-    if (!held) yield `Docker does not hold the limit of ${name} here: its kernel lacks the cgroup for it.`;
+/** Those of its sandboxes' capabilities, and what only who runs the daemon decides. */
+function* dockerWarnings(daemon: Daemon, runtime: string | undefined): Iterable<string> {
+  // What only an open engine knows (the link, the network of a container) is left out.
+  yield* describeDaemon(daemon, { missing: undefined }, 'socket', runtime).warnings;
   if (!daemon.liveRestore)
     yield 'Sandboxes end when Docker is restarted; "live-restore": true in its daemon.json keeps them.';
 }

@@ -6,7 +6,7 @@ import type { PublicNetwork } from './public-network.js';
 /** What this daemon gives and what it can't. */
 export function describeDaemon(
   daemon: Daemon,
-  network: PublicNetwork,
+  network: Pick<PublicNetwork, 'missing'>,
   link: Link['mode'],
   runtime: string | undefined,
 ): EngineCapabilities {
@@ -29,7 +29,8 @@ export function describeDaemon(
   }
   if (!daemon.seccomp)
     warnings.push('System calls are not filtered: this Docker was built without seccomp; use one with it.');
-  if (!daemon.userNamespace) {
+  // Another runtime is there for a wall of its own.
+  if (!daemon.userNamespace && (runtime ?? daemon.defaultRuntime) === daemon.defaultRuntime) {
     warnings.push(
       'Sandboxes have no user namespace of their own: their root is held by capabilities and seccomp only; set docker_runtime to runsc or kata for a stronger wall, or use the local engine.',
     );

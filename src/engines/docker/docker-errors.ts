@@ -33,10 +33,13 @@ export function saidBy(error: unknown): string {
 
 /** The daemon can't be asked. @param why for the log only */
 export function daemonAway(address: string, why: unknown): EngineAway {
-  return new EngineAway(`Docker does not answer at ${address}: start it, or try again when it is back.`, {
-    cause: why,
-    retryAfterMs: RETRY_MS,
-  });
+  return new EngineAway(
+    `Docker does not answer at ${address}: start it or set docker_host to where it is, or try again when it is back.`,
+    {
+      cause: why,
+      retryAfterMs: RETRY_MS,
+    },
+  );
 }
 
 /** For the log. */

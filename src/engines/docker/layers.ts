@@ -72,9 +72,18 @@ export class Layers {
   }
 
   async delete(layerId: string): Promise<void> {
-    if (!this.#known.delete(layerId)) return;
+    const known = this.#known.get(layerId);
+    if (known === undefined) return;
+    // From now on nobody builds on it.
+    this.#known.delete(layerId);
     const doomed = `${LAYERS}/.gone-${shortName(layerId)}-${randomBytes(4).toString('hex')}`;
-    await this.#keeper.init('fs', 'move', '--', this.folder(layerId), doomed);
+    try {
+      await this.#keeper.init('fs', 'move', '--', this.folder(layerId), doomed);
+    } catch (error) {
+      // It is there still, and whoever wants it gone asks again.
+      this.#known.set(layerId, known);
+      throw error;
+    }
     await this.#keeper.init('store', 'remove', doomed);
   }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { failedPrecondition } from '../../core/errors.js';
+import { checkRuntime } from './check-runtime.js';
 import { DockerClient } from './docker-client.js';
 import { InitFolders } from './init-folders.js';
 import { importKeeperImage } from './keeper-image.js';
@@ -46,12 +46,7 @@ export interface DockerParts {
 export async function openParts(options: DockerEngineOptions, makeImages: MakeImages): Promise<DockerParts> {
   const client = await DockerClient.open(options.address, options.tls);
   const { log, runtime } = options;
-  if (runtime !== undefined && !client.daemon.runtimes.includes(runtime)) {
-    throw failedPrecondition(
-      'ENGINE_UNSUPPORTED',
-      `This Docker has no runtime "${runtime}": it knows ${client.daemon.runtimes.join(', ')}.`,
-    );
-  }
+  checkRuntime(client, runtime);
   const names = new Names(await openOwner(options.dataDir), options.runDir);
   const { keeper, links } = await openKeeper(options, client, names);
   try {
