@@ -189,6 +189,7 @@ export class EngineSlot implements Engine {
   get images(): EngineImages | undefined {
     if (this.#engine?.images === undefined) return undefined;
     return {
+      has: (image) => this.#call((engine) => imagesOf(engine).has(image)),
       usage: () => this.#call((engine) => imagesOf(engine).usage()),
       collect: (inUse) => this.#call((engine) => imagesOf(engine).collect(inUse)),
     };

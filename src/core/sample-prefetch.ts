@@ -1,9 +1,10 @@
 import type { EngineRouter } from './engine-router.js';
+import type { GroundImage } from './environment.js';
 import { CodesetError } from './errors.js';
-import { EventLog } from './event-log.js';
 import type { Garbage } from './garbage.js';
 import type { EngineImages } from './ports/engine.js';
 import type { Log } from './ports/log.js';
+import { PrefetchFeed } from './prefetch-feed.js';
 import type { SampleCatalog, SampleName } from './sample-catalog.js';
 import { countOf, environmentOf, type SampleVersion, type StageEvent } from './sample.js';
 
@@ -51,7 +52,7 @@ export class SamplePrefetch {
   /** What happens, and a result for each sample. Nothing goes on once the reader has left. @throws SAMPLE_NOT_FOUND */
   async *prefetch(request: PrefetchRequest, signal: AbortSignal): AsyncGenerator<PrefetchEvent, void> {
     const left = [...(await this.#named(request))];
-    const events = new EventLog<PrefetchEvent>();
+    const events = new PrefetchFeed();
     const gone = new AbortController();
     const end = AbortSignal.any([signal, gone.signal]);
     const worker = async (): Promise<void> => {
@@ -83,7 +84,7 @@ export class SamplePrefetch {
   async #one(
     registered: SampleVersion,
     maxBytes: number | undefined,
-    events: EventLog<PrefetchEvent>,
+    events: PrefetchFeed,
     signal: AbortSignal,
   ): Promise<void> {
     const { sampleId, version } = registered;
@@ -95,7 +96,7 @@ export class SamplePrefetch {
       if (sample.state !== 'READY') return result('FAILED', sample.error);
       const { ground } = sample;
       if (ground?.image === undefined) return result('NOT_NEEDED', "It stands on the host's own toolchain.");
-      const full = await this.#fullBecause(this.#engine.named(ground.engine).images, maxBytes);
+      const full = await this.#fullBecause(this.#engine.named(ground.engine).images, ground.image, maxBytes);
       if (full !== undefined) return result('SKIPPED', full);
       const again = await this.#engine.resolve(
         environmentOf(sample),
@@ -122,12 +123,13 @@ export class SamplePrefetch {
     }
   }
 
-  /** Why no further image may come; what nobody needs goes first. */
+  /** Why an image that is not there may not come; what nobody needs goes first. */
   async #fullBecause(
     images: EngineImages | undefined,
+    image: GroundImage,
     maxBytes: number | undefined,
   ): Promise<string | undefined> {
-    if (images === undefined) return undefined;
+    if (images === undefined || (await images.has(image))) return undefined;
     const usage = await images.usage();
     const most = Math.min(usage.maxBytes, maxBytes ?? Number.POSITIVE_INFINITY);
     if (usage.bytes < most) return undefined;

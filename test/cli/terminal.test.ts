@@ -1,4 +1,5 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,10 +8,13 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CodesetClient, type Session } from '../../src/client/index.js';
 import { compiledScript, type CompiledScript } from '../support/compiled-script.js';
-import { DOCKER_START_MS } from '../support/docker.js';
-import { engineArgs, environmentHere } from '../support/engine-here.js';
+import { dockerHere, engineArgs, environmentHere } from '../support/engine-here.js';
 import { forget } from '../support/engine-parts.js';
 import { tempFolder, type TempFolder } from '../support/temp-folder.js';
+import { DOCKER_START_MS, ownerOf, removeBelongings, removePulled, sharedDocker } from '../support/docker.js';
+import { TestRegistry } from '../support/registry.js';
+import { addSample, register } from '../support/service.js';
+import { startApp } from '../rpc/running-app.js';
 import { Pty } from './pty.js';
 
 let program: CompiledScript;
@@ -217,6 +221,34 @@ test('one that was stopped goes on in raw mode, with the size of now', async () 
   pty.type('\n');
   expect(await pty.end()).toMatchObject({ exit: 0 });
 });
+
+test.skipIf(!dockerHere())(
+  'a prefetch shows how far it is, and Ctrl-C ends it',
+  { timeout: DOCKER_START_MS },
+  async () => {
+    const docker = await sharedDocker();
+    await using registry = await TestRegistry.start();
+    const name = `${registry.host}/app`;
+    await registry.put('app', '1', { layers: [{ file: randomBytes(3_000_000).toString('hex') }] });
+    const app = await startApp({ engine: 'docker', dockerHost: docker.host, dockerConfig: 'none' });
+    const owner = ownerOf(app.dataDir);
+    try {
+      await register(app.client(), addSample([], '', `{image: "${name}:1"}`));
+      await removePulled(docker.api, name);
+      registry.hold();
+      const before = registry.blobsAsked;
+      const at = ['--address', app.app.address, '--data-dir', app.dataDir];
+      await using pty = terminal('sample', 'prefetch', 'add', ...at);
+      await pty.shows(/add@1: image: Pulling the image \S+/);
+      await expect.poll(() => registry.blobsAsked).toBeGreaterThan(before);
+      pty.type('\u0003');
+      expect((await pty.end()).exit).toBe(-2);
+    } finally {
+      await app[Symbol.asyncDispose]();
+      await removeBelongings(docker.api, owner);
+    }
+  },
+);
 
 test('a terminal goes on over a kill of the server, and says so', { timeout: 180_000 }, async () => {
   await using pty = terminal(

@@ -22,7 +22,7 @@ let daemon: Dockerd;
 let app: RunningApp | undefined;
 
 beforeAll(async () => {
-  daemon = await startDockerd({ runtimes: { other: '/usr/sbin/runc' } });
+  daemon = await startDockerd({ runtimes: { other: 'runc' } });
 }, DOCKER_START_MS);
 
 afterEach(async () => {

@@ -38,3 +38,41 @@ test("an image's own user has the workspace, and is who a verification judges as
   expect(verification.state).toBe(VerificationState.PASSED);
   await admin.sessions.closeSession({ sessionId: id });
 }, 180_000);
+
+test('a Dockerfile is built of what agents may see of the sample, and of nothing else', async () => {
+  const { admin } = service;
+  const text = (path: string, content: string): { path: string; content: string } => ({ path, content });
+  const dockerfile = [
+    `FROM ${TEST_IMAGE}`,
+    'COPY . /context/',
+    'RUN cd /context && find . -type f | LC_ALL=C sort > /listing && ! grep -rl "a [+] b\\|add(1, 2) =[=] 3" .',
+    '',
+  ].join('\n');
+  const files = [
+    text('docker/Dockerfile', dockerfile),
+    // In force where the context begins, as Docker has it: not beside the Dockerfile.
+    text('.dockerignore', 'notes\n!verification\n!solution\n!sample.yaml\n**/*.tmp\n'),
+    text('docker/.dockerignore', 'docker\n'),
+    text('notes/a', 'left out'),
+    text('data/b.tmp', 'left out'),
+    text('data/b', 'comes along'),
+    // A folder of that name elsewhere hides nothing.
+    text('data/solution/c', 'comes along'),
+  ];
+  await register(admin, addSample(files, '', '{dockerfile: docker/Dockerfile}', 'built'));
+  const { id } = await session(admin, 'built');
+  expect((await sh(admin, id, 'cat /listing')).stdout.split('\n')).toEqual([
+    './.codeset-dockerfile',
+    './.dockerignore',
+    './codebase/.gitignore',
+    './codebase/m.py',
+    './codebase/tests/visible.py',
+    './data/b',
+    './data/solution/c',
+    './docker/.dockerignore',
+    './docker/Dockerfile',
+    './task.md',
+    '',
+  ]);
+  await admin.sessions.closeSession({ sessionId: id });
+}, 180_000);

@@ -475,6 +475,32 @@ describe('a Dockerfile', () => {
     expect(await danglingOfMine()).toBe(0);
   });
 
+  test('follows no link out of its context', async () => {
+    const link = (linkname: string): ImageFile => ({ type: 'symlink', linkname });
+    const tree = {
+      'data.txt': 'data',
+      out: link('/etc'),
+      up: link('../../../../etc'),
+      hidden: link('solution/x'),
+    };
+    const resolve = (line: string): Promise<Ground> =>
+      images().resolve(built(), {
+        ...options,
+        files: files({
+          ...tree,
+          'solution/x': 'hidden',
+          'docker/Dockerfile': `FROM ${TEST_IMAGE}\n${line}\n`,
+        }),
+      });
+    for (const source of ['out/passwd', 'up/passwd', 'hidden', '../data.txt/../../etc/passwd']) {
+      await expect(resolve(`COPY ${source} /stolen`)).rejects.toEqual(unmet('could not be built'));
+    }
+    // As links they come along, and lead where they do in the image.
+    const { id } = imageOf(await resolve('COPY . /context/'));
+    expect((await fileIn(id, '/context/out'))?.header).toMatchObject({ type: 'symlink', linkname: '/etc' });
+    expect(await fileIn(id, '/context/solution')).toBeUndefined();
+  });
+
   test('that fails shows the end of its log, and nothing of it stays', async () => {
     const entries = {
       'docker/Dockerfile': `FROM ${TEST_IMAGE}\nRUN echo first > /first\nRUN echo so far so good; exit 3\n`,

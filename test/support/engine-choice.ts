@@ -32,6 +32,8 @@ export const DOCKER_ONLY: Readonly<Record<string, string>> = {
   'test/engines/docker-exec-link.test.ts': 'is about the link through it',
   'test/engines/docker-neighbours.test.ts': 'is about two services on one',
   'test/engines/docker-odd-images.test.ts': 'is about images for it',
+  'test/cli/prefetch.test.ts': 'is about its images',
+  'test/e2e/no-shell.test.ts': 'is about images for it',
   'test/e2e/image-user.test.ts': 'is about users of its images',
 };
 
@@ -41,6 +43,7 @@ export const OWN_DOCKER: Readonly<Record<string, string>> = {
   'test/engines/docker-kinds.test.ts': 'starts it with flags of its own',
   'test/engines/docker-build-network.test.ts': 'gives it a network of its own',
   'test/engines/docker-network.test.ts': 'gives it a network of its own',
+  'test/e2e/docker-returns.test.ts': 'stops it, and gives it a runtime of its own',
   'test/unit/support/dockerd.test.ts': 'is about it',
   'test/faults/dockerd-killed.test.ts': 'kills it',
   'test/faults/run-killed.test.ts': 'kills it',

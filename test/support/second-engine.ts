@@ -47,6 +47,7 @@ export class SecondEngine {
   }
 
   readonly #images: EngineImages = {
+    has: async () => (this.#check(), false),
     usage: async () => (this.#check(), { bytes: this.imageBytes, maxBytes: 1000 }),
     collect: async (inUse) => {
       this.#check();

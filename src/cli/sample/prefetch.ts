@@ -3,6 +3,7 @@ import { prefetchOutcome } from '../../client/words.js';
 import type { Cli } from '../context.js';
 import { DONE, NEGATIVE } from '../exit-status.js';
 import { bytes, sampleRef, withCommonOptions } from '../options.js';
+import { printable } from '../output.js';
 import { stageLine } from '../progress.js';
 
 interface PrefetchOptions {
@@ -15,7 +16,7 @@ export function samplePrefetchCommand(cli: Cli): Command {
     .description("bring the images that samples stand on, as far as the server's image_disk allows")
     .argument('[ID...]', '[DATASET/]SAMPLE_ID[@VERSION]; none: all')
     .option('--dataset <NAME>', 'only of this dataset')
-    .option('--max-bytes <SIZE>', 'stop when images take so much: 20GiB', bytes);
+    .option('--max-bytes <SIZE>', 'begin no more when images take so much: 20GiB', bytes);
   return command.action((ids: string[], options: PrefetchOptions) =>
     cli.run(command, async (context) => {
       const { samples } = await context.connect();
@@ -29,11 +30,12 @@ export function samplePrefetchCommand(cli: Cli): Command {
         const { sample, event } = response;
         if (out.json) await out.message('PrefetchSamplesResponse', response, false);
         const name = `${sample?.sampleId}@${sample?.version}`;
-        if (event?.$case === 'stage' && !out.json) out.note(`${name}: ${stageLine(event.value)}`);
+        if (event?.$case === 'stage' && !out.json && context.watched)
+          out.note(`${name}: ${stageLine(event.value)}`);
         if (event?.$case !== 'result') continue;
         const outcome = prefetchOutcome(event.value.outcome);
         counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-        if (!out.json) out.line(`${name}  ${outcome}  ${event.value.message}`);
+        if (!out.json) out.line(`${name}  ${outcome}  ${printable(event.value.message)}`);
       }
       const count = (outcome: string): number => counts.get(outcome) ?? 0;
       if (!out.json) {

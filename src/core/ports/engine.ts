@@ -1,5 +1,5 @@
 import type { Duplex, Readable } from 'node:stream';
-import type { Environment, Ground, NetworkMode, Resources } from '../environment.js';
+import type { Environment, Ground, GroundImage, NetworkMode, Resources } from '../environment.js';
 
 // Files cross ports as streams, never as host paths, so that a sandbox may live on another machine.
 
@@ -46,6 +46,8 @@ export interface EngineCapabilities {
 
 /** What engines with images tell of them, and how those that nobody needs go. */
 export interface EngineImages {
+  /** Whether an image is there, so that none has to be brought. */
+  has(image: GroundImage): Promise<boolean>;
   /** What images that were brought for environments take, and may take. */
   usage(): Promise<{ readonly bytes: number; readonly maxBytes: number }>;
   /** Removes what the engine's policy lets go. @param inUse ids (GroundImage.id) that something on record refers to. */

@@ -17,6 +17,8 @@ export interface Images {
   groundImage(ground: GroundImage): Promise<string>;
   /** The id of the image that side sandboxes of host environments stand on. */
   toolbox(): Promise<string>;
+  /** Whether an image is there, so that none has to be brought. */
+  has(image: GroundImage): Promise<boolean>;
   /** Of the images that are there because of this service: what they take, and may take. */
   usage(): Promise<{ readonly bytes: number; readonly maxBytes: number }>;
   /** Removes what the policy lets go. @param inUse ids (GroundImage.id) that something on record refers to */

@@ -138,6 +138,10 @@ export class DockerImages implements Images {
     });
   }
 
+  async has({ id }: GroundImage): Promise<boolean> {
+    return (await this.#inspect(id)) !== undefined;
+  }
+
   /** Of the images that are there because of us. */
   async usage(): Promise<{ readonly bytes: number; readonly maxBytes: number }> {
     return {
