@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startApp, type RunningApp } from '../rpc/running-app.js';
+import { startApp, type RunningApp } from '../support/running-app.js';
 import {
   DOCKER_START_MS,
   ownerOf,
@@ -30,7 +30,7 @@ beforeAll(async () => {
   await registry.put('two', '1', { layers: [{ two: '2' }] });
   await registry.put('large', '1', { layers: [{ large: { text: Buffer.alloc(LARGE) } }] });
   // Less than the large one alone.
-  app = await startApp({ ...(await engineFlags('docker')), imageDisk: '64MiB' });
+  app = await startApp({ flags: { ...(await engineFlags('docker')), imageDisk: '64MiB' } });
   owner = ownerOf(app.dataDir);
   const client = app.client();
   for (const name of names)

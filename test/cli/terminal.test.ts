@@ -14,7 +14,7 @@ import { tempFolder, type TempFolder } from '../support/temp-folder.js';
 import { DOCKER_START_MS, ownerOf, removeBelongings, removePulled, sharedDocker } from '../support/docker.js';
 import { TestRegistry } from '../support/registry.js';
 import { addSample, register } from '../support/service.js';
-import { startApp } from '../rpc/running-app.js';
+import { startApp } from '../support/running-app.js';
 import { Pty } from './pty.js';
 
 let program: CompiledScript;
@@ -230,7 +230,9 @@ test.skipIf(!dockerHere())(
     await using registry = await TestRegistry.start();
     const name = `${registry.host}/app`;
     await registry.put('app', '1', { layers: [{ file: randomBytes(3_000_000).toString('hex') }] });
-    const app = await startApp({ engine: 'docker', dockerHost: docker.host, dockerConfig: 'none' });
+    const app = await startApp({
+      flags: { engine: 'docker', dockerHost: docker.host, dockerConfig: 'none' },
+    });
     const owner = ownerOf(app.dataDir);
     try {
       await register(app.client(), addSample([], '', `{image: "${name}:1"}`));

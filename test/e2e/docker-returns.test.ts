@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { refusal } from '../rpc/client.js';
-import { startApp, type RunningApp } from '../rpc/running-app.js';
+import { startApp, type RunningApp } from '../support/running-app.js';
 import {
   belongings,
   DOCKER_START_MS,
@@ -35,7 +35,9 @@ afterAll(async () => {
 }, SLOW_MS);
 
 async function start(flags: Readonly<Record<string, string>> = {}): Promise<RunningApp> {
-  app = await startApp({ engine: 'docker', dockerHost: daemon.host, dockerConfig: 'none', ...flags });
+  app = await startApp({
+    flags: { engine: 'docker', dockerHost: daemon.host, dockerConfig: 'none', ...flags },
+  });
   return app;
 }
 
