@@ -1,15 +1,13 @@
-import type { PrefetchEvent } from './sample-prefetch.js';
-
 /** How much progress waits for a reader who is behind. */
 const MOST_WAITING = 500;
 
 /** What a prefetch tells its one reader: every result, and of progress what a slow one leaves room for. */
-export class PrefetchFeed {
-  readonly #waiting: PrefetchEvent[] = [];
+export class PrefetchFeed<T extends { readonly type: string }> {
+  readonly #waiting: T[] = [];
   #wake: () => void = () => undefined;
   #ended = false;
 
-  push(event: PrefetchEvent): void {
+  push(event: T): void {
     if (this.#ended || (event.type === 'stage' && this.#waiting.length >= MOST_WAITING)) return;
     this.#waiting.push(event);
     this.#wake();
@@ -22,7 +20,7 @@ export class PrefetchFeed {
   }
 
   /** Yields each event as it comes; returns at the end or when aborted. */
-  async *read(signal: AbortSignal): AsyncGenerator<PrefetchEvent, void> {
+  async *read(signal: AbortSignal): AsyncGenerator<T, void> {
     const wake = (): void => this.#wake();
     signal.addEventListener('abort', wake);
     try {

@@ -52,7 +52,7 @@ export class SamplePrefetch {
   /** What happens, and a result for each sample. Nothing goes on once the reader has left. @throws SAMPLE_NOT_FOUND */
   async *prefetch(request: PrefetchRequest, signal: AbortSignal): AsyncGenerator<PrefetchEvent, void> {
     const left = [...(await this.#named(request))];
-    const events = new PrefetchFeed();
+    const events = new PrefetchFeed<PrefetchEvent>();
     const gone = new AbortController();
     const end = AbortSignal.any([signal, gone.signal]);
     const worker = async (): Promise<void> => {
@@ -84,7 +84,7 @@ export class SamplePrefetch {
   async #one(
     registered: SampleVersion,
     maxBytes: number | undefined,
-    events: PrefetchFeed,
+    events: PrefetchFeed<PrefetchEvent>,
     signal: AbortSignal,
   ): Promise<void> {
     const { sampleId, version } = registered;

@@ -11,6 +11,7 @@ import {
   TEST_IMAGE,
   type Dockerd,
 } from '../support/docker.js';
+import { tempFolder, type TempFolder } from '../support/temp-folder.js';
 import { addSample, register, session, sh } from '../support/service.js';
 
 // The whole service on a daemon that goes away and comes back, and that knows a runtime by a name of its own.
@@ -20,6 +21,7 @@ const ON_IMAGE = `{image: "${TEST_IMAGE}", setup: ["echo set up > /etc/set-up"],
 
 let daemon: Dockerd;
 let app: RunningApp | undefined;
+let folder: TempFolder | undefined;
 
 beforeAll(async () => {
   daemon = await startDockerd({ runtimes: { other: 'runc' } });
@@ -28,6 +30,9 @@ beforeAll(async () => {
 afterEach(async () => {
   await app?.[Symbol.asyncDispose]();
   app = undefined;
+  // The daemon, which ends with all that it has, is the tests' own.
+  await folder?.[Symbol.asyncDispose]();
+  folder = undefined;
 }, SLOW_MS);
 
 afterAll(async () => {
@@ -35,7 +40,9 @@ afterAll(async () => {
 }, SLOW_MS);
 
 async function start(flags: Readonly<Record<string, string>> = {}): Promise<RunningApp> {
+  folder = await tempFolder();
   app = await startApp({
+    folder,
     flags: { engine: 'docker', dockerHost: daemon.host, dockerConfig: 'none', ...flags },
   });
   return app;
