@@ -117,13 +117,20 @@ static size_t add_string(uint8_t *p, const char *text) {
 
 static uint32_t spawn_size; /* rows and columns of the next terminal */
 
+/* The mark by which an exec's processes are found, in all of /proc here: another run at the same time has its own. */
+static const char *exec_id(void) {
+  static char id[32];
+  snprintf(id, sizeof id, "exe_test_%d", (int)getpid());
+  return id;
+}
+
 static uint32_t make_spawn(uint8_t *p, const char *user, const char *cwd, uint32_t window, uint32_t flags, const char *const *argv) {
   uint8_t *q = p;
   put_u32(q, flags);
   for (int i = 1; i < 4; i++) put_u32(q + 4 * i, window);
   put_u32(q + 16, spawn_size);
   q += 20;
-  q += add_string(q, "exe_test");
+  q += add_string(q, exec_id());
   q += add_string(q, cwd);
   q += add_string(q, user);
   q += add_string(q, "note");
@@ -329,7 +336,7 @@ static void kill_tree_reaches_what_escaped(void) {
   CHECK(until(F_OUTPUT));
   pid_t escaped = (pid_t)atoi((char *)got.payload);
   CHECK(escaped > 1 && kill(escaped, 0) == 0);
-  send_to_init(F_KILL_TREE, SIGKILL, 1, 5, 0, "exe_test", 8);
+  send_to_init(F_KILL_TREE, SIGKILL, 1, 5, 0, exec_id(), (uint32_t)strlen(exec_id()));
   bool done = false, exited = false;
   while ((!done || !exited) && next_frame()) {
     done |= got.frame.type == F_DONE && got.frame.arg == 5;
@@ -819,7 +826,7 @@ static void one_that_waits_is_ended_by_a_signal_and_never_runs(void) {
   run_in_shell(4, "printf '%s' $x; exit");
   send_to_init(F_SIGNAL, SIGTERM, 2, 7, 0, NULL, 0);
   CHECK(next_exit(&key, &flags, &code) && key == 2 && flags == (BY_SIGNAL | NEVER_RAN) && code == SIGTERM);
-  send_to_init(F_KILL_TREE, SIGKILL, 3, 8, 0, "exe_test_3", 10);
+  send_to_init(F_KILL_TREE, SIGKILL, 3, 8, 0, "exe_other", 9);
   CHECK(next_exit(&key, &flags, &code) && key == 3 && flags == (BY_SIGNAL | NEVER_RAN) && code == SIGKILL);
   send_to_init(F_SIGNAL, SIGTERM, 1, 9, 0, NULL, 0);
   CHECK(next_exit(&key, &flags, &code) && key == 1 && flags == (KEPT | FRESH) && code == 128 + SIGTERM);
@@ -838,7 +845,7 @@ static void a_kill_takes_the_shell_and_the_next_waits_until_it_is_gone(void) {
     run_in_shell(1 + 2 * i, "x=1; trap '' TERM; echo go; (while :; do :; done) & while :; do :; done");
     run_in_shell(2 + 2 * i, "printf '[%s]' $x; exit");
     CHECK(speaks(1 + 2 * i));
-    send_to_init(kinds[i], SIGKILL, 1 + 2 * i, 5, 0, "exe_test", kinds[i] == F_KILL_TREE ? 8 : 0);
+    send_to_init(kinds[i], SIGKILL, 1 + 2 * i, 5, 0, exec_id(), kinds[i] == F_KILL_TREE ? (uint32_t)strlen(exec_id()) : 0);
     CHECK(next_exit(&key, &flags, &code) && key == 1 + 2 * i && flags == BY_SIGNAL && code == SIGKILL);
     CHECK(next_exit(&key, &flags, &code) && key == 2 + 2 * i && flags == FRESH && strcmp(shell_output, "[]") == 0);
   }
