@@ -94,6 +94,12 @@ export class TestRegistry implements AsyncDisposable {
     return digestOf(manifest);
   }
 
+  /** It has no image of that name any more. */
+  remove(name: string): void {
+    for (const key of [...this.#manifests.keys()])
+      if (/^[^:@]*/.exec(key)?.[0] === name) this.#manifests.delete(key);
+  }
+
   refuse(refusal: Refusal): void {
     this.#refusal = refusal;
   }
