@@ -38,6 +38,8 @@ export class TestRegistry implements AsyncDisposable {
   readonly host: string;
   /** `USER:PASSWORD` that every request must bring. */
   login: string | undefined;
+  /** Names of images that nobody may have, whoever asks. */
+  readonly denied = new Set<string>();
   /** Manifests that were asked for: `GET app:1`. Asked in vain, too. */
   readonly asked: string[] = [];
   readonly #server: ReturnType<typeof createServer>;
@@ -94,12 +96,6 @@ export class TestRegistry implements AsyncDisposable {
     return digestOf(manifest);
   }
 
-  /** It has no image of that name any more. */
-  remove(name: string): void {
-    for (const key of [...this.#manifests.keys()])
-      if (/^[^:@]*/.exec(key)?.[0] === name) this.#manifests.delete(key);
-  }
-
   refuse(refusal: Refusal): void {
     this.#refusal = refusal;
   }
@@ -139,6 +135,8 @@ export class TestRegistry implements AsyncDisposable {
     if (wanted !== undefined && request.headers.authorization !== `Basic ${wanted}`) {
       response.setHeader('WWW-Authenticate', 'Basic realm="test"');
       refuse(response, 401, 'UNAUTHORIZED', 'authentication required');
+    } else if (this.denied.has(name)) {
+      refuse(response, 403, 'DENIED', 'requested access to the resource is denied');
     } else if (path === '/v2/') {
       response.end('{}');
     } else if (kind === 'manifests') {

@@ -58,7 +58,7 @@ export function pullFailure(reference: ImageReference, said: string): PullFailur
     );
   }
   if (
-    /pull access denied|access to the resource is denied|unauthorized|authentication required|no basic auth|forbidden|insufficient_scope|incorrect username/i.test(
+    /pull access denied|access to the resource is denied|unauthorized|authentication required|no basic auth|forbidden|insufficient_scope|incorrect username|(?:^|[:-] *)denied\b/i.test(
       said,
     )
   ) {

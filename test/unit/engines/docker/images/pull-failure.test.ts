@@ -14,6 +14,8 @@ describe('a refusal is not tried again:', () => {
       '`docker login`',
     ],
     ['unauthorized: authentication required', '`docker login`'],
+    // A registry's code alone, as Docker passes it on from some.
+    ['(HTTP code 500) server error - denied ', '`docker login`'],
     ['Head "https://r/v2/": no basic auth credentials', '`docker login`'],
     ['no matching manifest for linux/arm64/v8 in the manifest list entries', 'for its architecture'],
     ['Get "https://r/v2/": x509: certificate signed by unknown authority', 'does not trust'],
