@@ -30,7 +30,10 @@ export interface EngineSlotOptions {
   /** Fails with a CodesetError while the engine is away. */
   readonly open: () => Promise<Engine>;
   readonly log: Log;
-  /** Asks an open engine whether it is there; fails with EngineAway when it is not. Default: `list`. */
+  /**
+   * Asks an open engine whether it is there, which must not be answered from memory; fails with EngineAway when it is
+   * not. Default: `list`.
+   */
   readonly probe?: (engine: Engine) => Promise<unknown>;
   /** Resolves when it is time for another look, or when aborted. Default: 5 seconds. */
   readonly wait?: (signal: AbortSignal) => Promise<void>;
@@ -48,7 +51,7 @@ export class EngineSlot implements Engine {
   #engine: Engine | undefined;
   /** Why it is away; undefined while it is there. */
   #away: string | undefined;
-  /** A call has succeeded since the last look. */
+  /** A call that only the engine itself can answer has succeeded since the last look. */
   #answered = false;
   #watching: Promise<void> = Promise.resolve();
 
@@ -108,7 +111,7 @@ export class EngineSlot implements Engine {
       return;
     }
     const probe = this.#options.probe ?? ((engine: Engine) => engine.list());
-    const answered = this.#call(probe).catch((error: unknown) => {
+    const answered = this.#heard(probe).catch((error: unknown) => {
       if (!isUnavailable(error)) throw error;
     });
     let timer: NodeJS.Timeout | undefined;
@@ -146,17 +149,23 @@ export class EngineSlot implements Engine {
     });
   }
 
+  /** A success says nothing of whether the engine is there: much of it is known without asking. */
   async #call<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
     try {
-      const result = await work(this.#there());
-      this.#answered = true;
-      if (this.#away !== undefined) this.#note(undefined);
-      return result;
+      return await work(this.#there());
     } catch (error) {
       if (error instanceof EngineAway) this.#note(error.message);
       if (!isUnavailable(error)) throw error;
       throw error.metadata['engine'] === this.name ? error : this.#unavailable(error.message, error);
     }
+  }
+
+  /** For work that has no success without the engine: it is there then. */
+  async #heard<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
+    const result = await this.#call(work);
+    this.#answered = true;
+    if (this.#away !== undefined) this.#note(undefined);
+    return result;
   }
 
   capabilities(sandboxId?: string): EngineCapabilities {
@@ -237,7 +246,7 @@ export class EngineSlot implements Engine {
   }
 
   create(spec: SandboxSpec, signal?: AbortSignal): Promise<void> {
-    return this.#call((engine) => engine.create(spec, signal));
+    return this.#heard((engine) => engine.create(spec, signal));
   }
 
   connect(sandboxId: string, received?: (chunk: Buffer) => void): Promise<Duplex> {
@@ -266,7 +275,7 @@ export class EngineSlot implements Engine {
   }
 
   list(): Promise<readonly SandboxStatus[]> {
-    return this.#call((engine) => engine.list());
+    return this.#heard((engine) => engine.list());
   }
 
   async close(): Promise<void> {

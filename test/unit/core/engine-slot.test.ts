@@ -18,6 +18,8 @@ class Daemon {
     return {
       list: async () => (this.#ask(), []),
       hasLayer: async () => (this.#ask(), true),
+      // Of a layer that it does not know it need not ask.
+      deleteLayer: async () => {},
       check: async () => {
         this.#ask();
         if (this.refuses !== undefined) throw this.refuses;
@@ -101,9 +103,29 @@ test('an open engine that goes is found away by the next call or look, and back 
   daemon.isThere = false;
   await expect(slot.hasLayer('a')).rejects.toMatchObject({ metadata: { engine: 'docker' } });
   daemon.isThere = true;
-  expect(await slot.hasLayer('a')).toBe(true);
+  expect(await slot.list()).toEqual([]);
   expect(changes).toEqual([false, true, false, true]);
   expect(daemon.opened).toBe(1);
+});
+
+test('what an engine knows without asking brings it not back, and keeps nobody from looking', async () => {
+  const daemon = new Daemon();
+  const { slot, look } = await slotOf(daemon);
+  const changes: boolean[] = [];
+  slot.onChange(() => changes.push(slot.away === undefined));
+  // The opening counts as an answer; what comes after it does not.
+  await look();
+  daemon.isThere = false;
+  await slot.deleteLayer('unknown');
+  await look();
+  expect(changes).toEqual([false]);
+  await slot.deleteLayer('unknown');
+  expect(slot.away).toBe('The daemon does not answer: start it.');
+  daemon.isThere = true;
+  await slot.deleteLayer('unknown');
+  expect(slot.away).toBeDefined();
+  await look();
+  expect(changes).toEqual([false, true]);
 });
 
 test('what fails for now, and is not the engine itself, leaves it there for others', async () => {
