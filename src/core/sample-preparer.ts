@@ -21,8 +21,7 @@ const MAX_ATTEMPTS = 3;
 interface Preparation {
   readonly events: EventLog<StageEvent>;
   readonly abort: AbortController;
-  /** False while it waits for its place. */
-  begun: boolean;
+  /** Once aborted, it waits for nobody else. */
   done: Promise<void>;
 }
 
@@ -70,7 +69,7 @@ export class SamplePreparer {
     if (this.#running.has(key)) return;
     const events = new EventLog<StageEvent>();
     const abort = new AbortController();
-    const preparation: Preparation = { events, abort, begun: false, done: Promise.resolve() };
+    const preparation: Preparation = { events, abort, done: Promise.resolve() };
     const tell: TellStage = (stage, message, bytes) =>
       events.push({ time: new Date(this.#now()), stage, message, ...countOf(bytes) });
     this.#running.set(key, preparation);
@@ -92,12 +91,11 @@ export class SamplePreparer {
       tell('QUEUED', 'Waiting for a place.');
       try {
         return await this.#slots.run(async () => {
-          preparation.begun = true;
           const { sampleId, version } = sample;
           // An attempt before this one may have recorded its ground.
           const now = await this.#storage.samples.find(sampleId, version);
           await this.#prepare(now ?? sample, tell, signal);
-        });
+        }, signal);
       } catch (error) {
         if (!isUnavailable(error) || signal.aborted) throw error;
         tell('QUEUED', `${error.message} The preparation goes on when it is back.`);
@@ -125,8 +123,7 @@ export class SamplePreparer {
     if (running === undefined) return;
     running.abort.abort();
     running.events.end();
-    // One that waits for its place finds out when it gets it.
-    if (running.begun) await running.done;
+    await running.done;
   }
 
   /** Gives up every preparation, for a stop of the service. */

@@ -11,9 +11,8 @@ import type { Verification } from './verification.js';
 interface Queued {
   readonly log: VerificationLog;
   readonly abort: AbortController;
+  /** Once aborted, it waits for nobody else. */
   done: Promise<void>;
-  /** It has its place: `done` does not wait for others any more. */
-  begun: boolean;
 }
 
 export interface QueueLimits {
@@ -62,10 +61,12 @@ export class VerificationQueue {
   /** It is run when its turn comes. @param verification on record, PENDING or RUNNING */
   add({ verificationId, attempt }: Verification): void {
     const log = new VerificationLog(attempt);
-    const queued: Queued = { log, abort: new AbortController(), done: Promise.resolve(), begun: false };
+    const queued: Queued = { log, abort: new AbortController(), done: Promise.resolve() };
     this.#queued.set(verificationId, queued);
     queued.done = this.#untilJudged(verificationId, queued)
       .catch((error: unknown) => {
+        // Cancelled or stopped while it waited for its place.
+        if (error === queued.abort.signal.reason) return;
         this.#log.error('a verification could not be recorded', { verificationId, error });
       })
       .finally(() => {
@@ -78,10 +79,8 @@ export class VerificationQueue {
   async #untilJudged(verificationId: string, queued: Queued): Promise<void> {
     const { log, abort } = queued;
     for (;;) {
-      const away = await this.#slots.run(() => {
-        queued.begun = true;
-        return this.#runner.run(verificationId, log, abort.signal);
-      });
+      const run = (): Promise<string | undefined> => this.#runner.run(verificationId, log, abort.signal);
+      const away = await this.#slots.run(run, abort.signal);
       if (away === undefined) return;
       this.#log.warn('a verification waits for its engine', { verificationId, engine: away });
       await this.#engine.whenThere(away, abort.signal);
@@ -95,15 +94,13 @@ export class VerificationQueue {
     return this.#queued.get(verificationId)?.log;
   }
 
-  /** Ends one whose end is on record already. Resolves when nothing of it runs. */
+  /** Ends one whose end is on record already. Resolves when nothing of it runs, and its room is another's. */
   async cancel(verificationId: string): Promise<void> {
     const queued = this.#queued.get(verificationId);
     if (queued === undefined) return;
     queued.abort.abort();
     queued.log.state();
-    // One that waits for its place leaves the queue when its turn comes.
-    if (queued.begun) await queued.done;
-    else queued.log.end();
+    await queued.done;
   }
 
   /** Ends all without a verdict: the next start of the service runs them again. */
