@@ -2,6 +2,7 @@ import { mkdir, chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Cleanup } from './cleanup.js';
 import type { ServerConfig } from './config-settings.js';
+import { EngineReturns } from './core/engine-returns.js';
 import { EnvironmentBuilder } from './core/environment-builder.js';
 import { Garbage } from './core/garbage.js';
 import { KeyRing } from './core/key-ring.js';
@@ -246,15 +247,20 @@ export class App implements AsyncDisposable {
       verifications,
       keys,
     };
-    // One after another, so that each sees what the one before did.
-    let returned: Promise<void> = Promise.resolve();
-    cleanup.defer(() => returned);
-    const takeUp = async (name: string): Promise<void> => {
-      await recovery.relink(name, await garbage.sandboxes());
-      // Those of an engine that was away at the start were never looked at.
-      keeper.release((await engine.named(name).listLayers()).map(({ layerId }) => layerId));
-      keeper.again();
-    };
+    const returns = new EngineReturns({
+      takeUp: async (name) => {
+        const held = await garbage.sandboxes();
+        await recovery.relink(name, held);
+        if (held.away.has(name)) return false;
+        // Those of an engine that was away at the start were never looked at.
+        keeper.release((await engine.named(name).listLayers()).map(({ layerId }) => layerId));
+        keeper.again();
+        return true;
+      },
+      isAway: (name) => engine.awayBecause(name) !== undefined,
+      log,
+    });
+    cleanup.defer(() => returns.stop());
     const server = await startGrpcServer({
       useCases,
       log,
@@ -266,15 +272,10 @@ export class App implements AsyncDisposable {
     tellHealth();
     engine.onChange((name, isThere) => {
       tellHealth();
-      if (!isThere) return;
-      returned = returned
-        .then(() => takeUp(name))
-        .catch((error: unknown) =>
-          log.error('an engine could not be taken up again', { engine: name, error }),
-        );
+      if (isThere) returns.take(name);
     });
-    // Those that came while the service was being made.
-    for (const name of found.away) if (engine.awayBecause(name) === undefined) await takeUp(name);
+    // Those that came while the service was being made, or were there and did not say what they hold.
+    for (const name of found.away) if (engine.awayBecause(name) === undefined) returns.take(name);
     const owned = cleanup.move();
     return new App({
       server,
