@@ -25,6 +25,8 @@ export interface Route {
   readonly engine: Engine | { readonly missing: string };
 }
 
+type OnFailure = (engine: string, error: unknown) => void;
+
 /** Every engine as one: who goes where is told by an environment's ground and by the names in front of ids. */
 export class EngineRouter implements Engine {
   readonly name = 'auto';
@@ -158,9 +160,9 @@ export class EngineRouter implements Engine {
     return this.#of(layerId).hasLayer(layerId);
   }
 
-  /** Of the engines that are there. */
-  async listLayers(): Promise<readonly LayerInfo[]> {
-    const lists = await this.#ofEach((engine) => engine.listLayers());
+  /** Of the engines that are there. @param onFailure is told of one that fails, which else fails the whole */
+  async listLayers(onFailure?: OnFailure): Promise<readonly LayerInfo[]> {
+    const lists = await this.#ofEach((engine) => engine.listLayers(), onFailure);
     return [...lists.values()].flatMap((layers) => layers ?? []);
   }
 
@@ -225,15 +227,23 @@ export class EngineRouter implements Engine {
     return [...(await this.survey()).values()].flatMap((found) => found ?? []);
   }
 
-  /** By engine, its sandboxes; undefined for one that is away: what it holds may be there still. */
-  survey(): Promise<ReadonlyMap<string, readonly SandboxStatus[] | undefined>> {
-    return this.#ofEach((engine) => engine.list());
+  /**
+   * By engine, its sandboxes; undefined for one that is away: what it holds may be there still.
+   * @param onFailure is told of one that fails, which then counts as away, and else fails the whole
+   */
+  survey(onFailure?: OnFailure): Promise<ReadonlyMap<string, readonly SandboxStatus[] | undefined>> {
+    return this.#ofEach((engine) => engine.list(), onFailure);
   }
 
-  async #ofEach<T>(ask: (engine: Engine) => Promise<T>): Promise<Map<string, T | undefined>> {
+  async #ofEach<T>(
+    ask: (engine: Engine) => Promise<T>,
+    onFailure: OnFailure | undefined,
+  ): Promise<Map<string, T | undefined>> {
     const answers = this.engines.map(async (engine) => {
       const answer = await ask(engine).catch((error: unknown) => {
-        if (!isUnavailable(error)) throw error;
+        if (isUnavailable(error)) return undefined;
+        if (onFailure === undefined) throw error;
+        onFailure(engine.name, error);
         return undefined;
       });
       return [engine.name, answer] as const;

@@ -58,7 +58,9 @@ export class Garbage {
 
   /** Every sandbox but those of open sessions and those made in this life of the service. @returns the sessions'. */
   async sandboxes(): Promise<FoundSandboxes> {
-    const survey = await this.#engine.survey();
+    const survey = await this.#engine.survey((engine, error) =>
+      this.#log.error('the sandboxes of an engine could not be looked at', { engine, error }),
+    );
     // Read after the look: the session of a sandbox that was found is on record.
     const open = new Set((await this.#storage.sessions.open()).map((session) => session.sandboxId));
     const alive = new Set<string>();
@@ -112,18 +114,29 @@ export class Garbage {
     }
   }
 
-  /** Layers and blobs; only while nothing is being prepared or created. */
+  /**
+   * Layers and blobs; only while nothing is being prepared or created. An engine that fails keeps nobody from starting:
+   * what it could not remove is tried again.
+   */
   async content(): Promise<void> {
     const [layers, samples, verifications] = await Promise.all([
       this.#keeper.references(),
       this.#storage.samples.references(),
       this.#storage.verifications.references(),
     ]);
-    for (const { layerId, createTime } of await this.#engine.listLayers()) {
+    const found = await this.#engine.listLayers((engine, error) =>
+      this.#log.error('the layers of an engine could not be looked at', { engine, error }),
+    );
+    const left: string[] = [];
+    for (const { layerId, createTime } of found) {
       const young = this.#now() - createTime.getTime() < SETUP_GRACE_MS;
       if (layers.has(layerId) || (bareId(layerId).startsWith('setup-') && young)) continue;
-      await this.#engine.deleteLayer(layerId);
+      await this.#engine.deleteLayer(layerId).catch((error: unknown) => {
+        this.#log.error('a layer without use could not be removed', { layerId, error });
+        left.push(layerId);
+      });
     }
+    this.#keeper.release(left);
     for await (const blob of this.#blobs.list()) {
       const young = this.#now() - blob.createTime.getTime() < UPLOAD_GRACE_MS;
       if (young || samples.blobs.has(blob.digest) || verifications.blobs.has(blob.digest)) continue;

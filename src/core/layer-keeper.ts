@@ -105,19 +105,19 @@ export class LayerKeeper {
     return layers;
   }
 
-  /** Looks again at what could not be removed while its engine was away. */
+  /** Looks again at what could not be removed, as while its engine was away. */
   again(): void {
     if (this.#released.size > 0) this.#sweepSoon();
   }
 
-  /** False while its engine is away. */
+  /** False where its engine is away or fails: one layer that can't be removed keeps no other. */
   async #remove(layer: string): Promise<boolean> {
     try {
       await this.#engine.deleteLayer(layer);
       return true;
     } catch (error) {
-      if (isUnavailable(error)) return false;
-      throw error;
+      if (!isUnavailable(error)) this.#log.warn('a layer without use could not be removed', { layer, error });
+      return false;
     }
   }
 
@@ -132,7 +132,7 @@ export class LayerKeeper {
   }
 
   async #sweep(): Promise<void> {
-    // Their engine is away: they stay until somebody asks again.
+    // Their engine is away, or fails: they stay until somebody asks again.
     const beyond = new Set<string>();
     for (;;) {
       const candidates = [...this.#released].filter((layer) => !this.#holds.has(layer) && !beyond.has(layer));
