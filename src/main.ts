@@ -5,6 +5,9 @@ import type { ServerConfig } from './config-settings.js';
 import { CodesetError } from './core/errors.js';
 import { createLog } from './log.js';
 
+/** How long a service that has stopped waits for what is left to end by itself. */
+const LEFT_MS = 5000;
+
 /** What keeps a server from starting, as a sentence for its operator. */
 export class StartError extends Error {
   override readonly name = 'StartError';
@@ -36,6 +39,8 @@ export async function serve(config: ServerConfig, ready: (app: App) => void): Pr
     if (!stopping.signal.aborted) await once(stopping.signal, 'abort');
     await app.stop();
     log.info('stopped');
+    // What an engine that hangs was asked, and was not waited for, must not hold the process.
+    setTimeout(() => process.exit(0), LEFT_MS).unref();
     return 0;
   } finally {
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal).off('SIGHUP', onSignal);

@@ -18,8 +18,8 @@ import type {
 import type { Log } from './ports/log.js';
 
 const LOOK_MS = 5000;
-/** Who says nothing for so long when asked is away. */
-const PROBE_MS = 90_000;
+/** Who says nothing for so long when asked is away, and is not waited for at a stop. */
+const PATIENCE_MS = 90_000;
 const RETRY_AFTER_MS = 5000;
 /** As few as any engine takes; asked only before the engine was there. */
 const FEWEST_LAYERS = 16;
@@ -37,6 +37,8 @@ export interface EngineSlotOptions {
   readonly probe?: (engine: Engine) => Promise<unknown>;
   /** Resolves when it is time for another look, or when aborted. Default: 5 seconds. */
   readonly wait?: (signal: AbortSignal) => Promise<void>;
+  /** How long it may take to open, to answer and to close, in milliseconds. Default: 90 seconds. */
+  readonly patienceMs?: number;
 }
 
 /**
@@ -49,6 +51,10 @@ export class EngineSlot implements Engine {
   readonly #stop = new AbortController();
   readonly #listeners = new Set<() => void>();
   #engine: Engine | undefined;
+  /** An attempt to open it, which may take longer than anybody waits for it. */
+  #opening: Promise<void> | undefined;
+  /** Patience with that attempt has ended. */
+  #overdue = false;
   /** Why it is away; undefined while it is there. */
   #away: string | undefined;
   /** A call that only the engine itself can answer has succeeded since the last look. */
@@ -60,10 +66,10 @@ export class EngineSlot implements Engine {
     this.#options = options;
   }
 
-  /** Looks for the engine once, and goes on looking. Its owner closes it. */
+  /** Looks for the engine once, and goes on looking. Its owner closes it. Only a defect throws. */
   static async start(options: EngineSlotOptions): Promise<EngineSlot> {
     const slot = new EngineSlot(options);
-    await slot.#open();
+    await slot.#look();
     slot.#watching = slot.#watch();
     return slot;
   }
@@ -79,10 +85,20 @@ export class EngineSlot implements Engine {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** One attempt to open it. Only a defect throws. */
-  async #open(): Promise<void> {
+  /** One attempt at a time. Only a defect throws. */
+  #open(): Promise<void> {
+    this.#opening ??= this.#tryOpening().finally(() => {
+      this.#opening = undefined;
+      this.#overdue = false;
+    });
+    return this.#opening;
+  }
+
+  async #tryOpening(): Promise<void> {
     try {
-      this.#engine = await this.#options.open();
+      const engine = await this.#options.open();
+      if (this.#stop.signal.aborted) return await this.#closeInTime(engine);
+      this.#engine = engine;
       this.#answered = true;
       this.#note(undefined);
     } catch (error) {
@@ -97,36 +113,53 @@ export class EngineSlot implements Engine {
     for (;;) {
       await wait(signal).catch(() => undefined);
       if (signal.aborted) return;
-      await this.#look().catch((error: unknown) => {
-        this.#options.log.error('an engine could not be looked at', { engine: this.name, error });
-      });
+      await this.#look().catch((error: unknown) => this.#tell(error));
     }
+  }
+
+  #tell(error: unknown): void {
+    this.#options.log.error('an engine could not be looked at', { engine: this.name, error });
   }
 
   async #look(): Promise<void> {
-    if (this.#engine === undefined) return this.#open();
     // Who has just answered need not be asked.
-    if (this.#away === undefined && this.#answered) {
+    if (this.#engine !== undefined && this.#away === undefined && this.#answered) {
       this.#answered = false;
       return;
     }
+    const { signal } = this.#stop;
+    const answer = this.#engine === undefined ? this.#open() : this.#ask();
+    if ((await this.#inTime(answer, signal)) || signal.aborted) return;
+    this.#overdue = this.#opening !== undefined;
+    this.#note(`The engine ${this.name} does not answer: look after it, or wait until it does.`);
+  }
+
+  async #ask(): Promise<void> {
     const probe = this.#options.probe ?? ((engine: Engine) => engine.list());
-    const answered = this.#heard(probe).catch((error: unknown) => {
+    await this.#heard(probe).catch((error: unknown) => {
       if (!isUnavailable(error)) throw error;
     });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(() => {
-        this.#note(`The engine ${this.name} does not answer: look after it, or wait until it does.`);
-        resolve();
-      }, PROBE_MS);
-      timer.unref();
-    });
-    await Promise.race([answered, late]);
-    clearTimeout(timer);
+  }
+
+  /**
+   * Waits for `work`, but not longer than patience lasts, nor than it is wanted. What takes longer goes on by itself.
+   * @returns whether it has ended
+   */
+  async #inTime(work: Promise<unknown>, wanted?: AbortSignal): Promise<boolean> {
+    let giveUp = (): void => undefined;
+    const late = new Promise<false>((resolve) => (giveUp = () => resolve(false)));
+    const timer = setTimeout(giveUp, this.#options.patienceMs ?? PATIENCE_MS);
+    wanted?.addEventListener('abort', giveUp, { once: true });
+    try {
+      return await Promise.race([work.then(() => true), late]);
+    } finally {
+      clearTimeout(timer);
+      wanted?.removeEventListener('abort', giveUp);
+    }
   }
 
   #note(away: string | undefined): void {
+    if (this.#stop.signal.aborted) return;
     const before = this.#away;
     this.#away = away;
     if ((before === undefined) === (away === undefined)) return;
@@ -278,10 +311,21 @@ export class EngineSlot implements Engine {
     return this.#heard((engine) => engine.list());
   }
 
+  /** Lets go of the engine; of one that does not answer when patience ends. */
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#watching;
-    await this.#engine?.close();
+    // One that only takes its time leaves nothing behind.
+    if (this.#opening !== undefined && !this.#overdue)
+      await this.#inTime(this.#opening).catch((error: unknown) => this.#tell(error));
+    if (this.#engine !== undefined) await this.#closeInTime(this.#engine);
+  }
+
+  async #closeInTime(engine: Engine): Promise<void> {
+    if (await this.#inTime(engine.close())) return;
+    this.#options.log.warn('an engine did not close in time; its next start finds what is left', {
+      engine: this.name,
+    });
   }
 }
 

@@ -128,6 +128,52 @@ test('what an engine knows without asking brings it not back, and keeps nobody f
   expect(changes).toEqual([false, true]);
 });
 
+/** An engine whose opening and closing end when the test says so. */
+function slowEngine() {
+  const closes: string[] = [];
+  let opened = (): void => undefined;
+  let closed = (): void => undefined;
+  const opening = new Promise<void>((resolve) => (opened = resolve));
+  const closing = new Promise<void>((resolve) => (closed = resolve));
+  const open = async (): Promise<Engine> => {
+    await opening;
+    const engine = {
+      list: async () => [],
+      close: async () => {
+        closes.push('begun');
+        await closing;
+        closes.push('ended');
+      },
+    };
+    return engine as unknown as Engine;
+  };
+  return { open, opened: () => opened(), closed: () => closed(), closes };
+}
+
+test('an engine that hangs as it is opened keeps nobody from starting, and is there when it has opened', async () => {
+  const log: Logged[] = [];
+  const { open: opens, opened, closed, closes } = slowEngine();
+  const slot = await EngineSlot.start({ name: 'docker', open: opens, log: memoryLog(log), patienceMs: 1 });
+  expect(slot.away).toBe('The engine docker does not answer: look after it, or wait until it does.');
+  opened();
+  await expect.poll(() => slot.away).toBeUndefined();
+  // Nor does one that hangs as it is closed keep anybody from stopping.
+  await slot.close();
+  expect(closes).toEqual(['begun']);
+  expect(log.at(-1)?.message).toBe('an engine did not close in time; its next start finds what is left');
+  closed();
+});
+
+test('an engine that has opened after the stop is closed again', async () => {
+  const { open: opens, opened, closed, closes } = slowEngine();
+  const slot = await EngineSlot.start({ name: 'docker', open: opens, log: memoryLog([]), patienceMs: 1 });
+  await slot.close();
+  closed();
+  opened();
+  await expect.poll(() => closes).toEqual(['begun', 'ended']);
+  expect(slot.away).toBeDefined();
+});
+
 test('what fails for now, and is not the engine itself, leaves it there for others', async () => {
   const daemon = new Daemon();
   const { slot } = await slotOf(daemon);
