@@ -7,6 +7,7 @@ import type { Log } from './ports/log.js';
 import { PrefetchFeed } from './prefetch-feed.js';
 import type { SampleCatalog, SampleName } from './sample-catalog.js';
 import { countOf, environmentOf, type SampleVersion, type StageEvent } from './sample.js';
+import { whileWanted } from './while-wanted.js';
 
 export interface PrefetchRequest {
   /** Undefined: of all datasets. */
@@ -92,7 +93,7 @@ export class SamplePrefetch {
     const result = (outcome: PrefetchOutcome, message: string): void =>
       events.push({ ...name, type: 'result', outcome, message });
     try {
-      const sample = await this.#catalog.settled(name);
+      const sample = await whileWanted(this.#catalog.settled(name), signal);
       if (sample.state !== 'READY') return result('FAILED', sample.error);
       const { ground } = sample;
       if (ground?.image === undefined) return result('NOT_NEEDED', "It stands on the host's own toolchain.");
