@@ -48,7 +48,7 @@ export class ExecStore {
   constructor(options: ExecStoreOptions) {
     this.#options = options;
     this.journal = new Journal(options.folder);
-    this.retention = new Retention(options.limit, options.running);
+    this.retention = new Retention(options.limit, options.running, options.onFailure);
   }
 
   /** Never used twice in a sandbox. */
@@ -125,7 +125,9 @@ export class ExecStore {
     const inJournal = this.journal.outputBytes(key);
     const clear = () => rm(join(this.#options.folder, String(key)), { recursive: true, force: true });
     if (inJournal > 0 && onDisk !== undefined) {
-      void Promise.all(onDisk.map((log) => log.cut('all'))).then(clear, this.#options.onFailure);
+      void Promise.all(onDisk.map((log) => log.cut('all')))
+        .then(clear)
+        .catch(this.#options.onFailure);
     }
     const kept = inJournal > 0 ? undefined : onDisk;
     const exec = new EndedExec(key, info, stdinOffset, {

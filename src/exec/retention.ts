@@ -15,6 +15,9 @@ const CUTS: readonly Cut[] = ['middle', 'tail', 'all'];
 export class Retention {
   readonly #limit: number;
   readonly #running: () => Iterable<Expendable>;
+  readonly #onFailure: (error: unknown) => void;
+  /** What is cut just now, as long as it is not forgotten. */
+  #inHand: Expendable | undefined;
   readonly #ended: readonly [Set<Expendable>, Set<Expendable>, Set<Expendable>] = [
     new Set(),
     new Set(),
@@ -25,10 +28,14 @@ export class Retention {
   #due: number;
   #cutting: Promise<void> | undefined;
 
-  /** @param running those whose commands run, the oldest first. */
-  constructor(limit: number, running: () => Iterable<Expendable>) {
+  /**
+   * @param running those whose commands run, the oldest first.
+   * @param onFailure is told of each that could not be cut, which keeps no other.
+   */
+  constructor(limit: number, running: () => Iterable<Expendable>, onFailure: (error: unknown) => void) {
     this.#limit = this.#due = limit;
     this.#running = running;
+    this.#onFailure = onFailure;
   }
 
   get bytes(): number {
@@ -57,6 +64,7 @@ export class Retention {
 
   /** It is no longer of those that have ended (init has more of it), or is gone. */
   forget(exec: Expendable): void {
+    if (this.#inHand === exec) this.#inHand = undefined;
     for (const queue of this.#ended) queue.delete(exec);
   }
 
@@ -73,13 +81,15 @@ export class Retention {
       for (const exec of queue ?? []) {
         if (this.#bytes <= target) return;
         queue?.delete(exec);
-        await exec.cut(what);
-        this.#ended[stage + 1]?.add(exec);
+        this.#inHand = exec;
+        await exec.cut(what).catch(this.#onFailure);
+        if (this.#inHand === exec) this.#ended[stage + 1]?.add(exec);
+        this.#inHand = undefined;
       }
     }
     for (const exec of this.#running()) {
       if (this.#bytes <= target) return;
-      await exec.cut('middle');
+      await exec.cut('middle').catch(this.#onFailure);
     }
   }
 }

@@ -42,6 +42,10 @@ async function diskOf(folder: string): Promise<number> {
   return sum;
 }
 
+const unexpected = (error: unknown): void => {
+  throw error;
+};
+
 const writes = (bytes: number): ExecSpec => sh(`head -c ${bytes} /dev/zero; printf end`);
 
 /** Asserts that the total is known and nothing is left of it but a gap. */
@@ -84,7 +88,7 @@ test('the output of a session is bounded: what ended first goes first, and says 
 });
 
 test('what ends while others are given up is given up too', async () => {
-  const retention = new Retention(100, () => []);
+  const retention = new Retention(100, () => [], unexpected);
   const gone: string[] = [];
   const exec = (name: string, meanwhile: () => void = () => undefined): Expendable => ({
     cut: async (what) => {
@@ -102,6 +106,50 @@ test('what ends while others are given up is given up too', async () => {
   await retention.settled();
   expect(gone).toEqual(['first', 'second']);
   expect(retention.bytes).toBe(0);
+});
+
+test('what the disk refuses to give up keeps nothing else, and is told', async () => {
+  const failures: unknown[] = [];
+  const cuts: string[] = [];
+  const refuses: Expendable = {
+    cut: async (what) => {
+      cuts.push(what);
+      throw new Error(`no ${what}`);
+    },
+  };
+  const retention = new Retention(
+    100,
+    () => [refuses],
+    (error) => failures.push((error as Error).message),
+  );
+  const gives: Expendable = { cut: async (what) => void (what === 'all' && retention.changed(-150)) };
+  retention.ended(refuses);
+  retention.ended(gives);
+  retention.changed(300);
+  await retention.settled();
+  expect(retention.bytes).toBe(150);
+  // At last as one that runs.
+  expect(cuts).toEqual(['middle', 'tail', 'all', 'middle']);
+  expect(failures).toEqual(['no middle', 'no tail', 'no all', 'no middle']);
+});
+
+test('what is forgotten while it is cut is given up no further', async () => {
+  const retention = new Retention(100, () => [], unexpected);
+  const cuts: string[] = [];
+  const exec: Expendable = {
+    cut: async (what) => {
+      cuts.push(what);
+      retention.forget(exec);
+    },
+  };
+  retention.ended(exec);
+  retention.changed(150);
+  await retention.settled();
+  expect(cuts).toEqual(['middle']);
+  // It ends again, and is given up from the beginning.
+  retention.ended(exec);
+  await retention.settled();
+  expect(cuts).toEqual(['middle', 'middle']);
 });
 
 test('short outputs count too, and the journal shrinks when they go', async () => {
