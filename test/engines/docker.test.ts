@@ -1,6 +1,8 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DEFAULT_RESOURCES, type Environment } from '../../src/core/environment.js';
 import type { Engine, SandboxSpec } from '../../src/core/ports/engine.js';
@@ -159,6 +161,47 @@ describe('the Docker engine', () => {
         await Promise.all(ids.map((id) => engine.importLayer(id, tarOf([{ name: 'f', content }]))));
         expect((await engine.listLayers()).map(({ layerId }) => layerId).sort()).toEqual(ids);
         expect(await mounts()).toBe(before);
+      },
+      SLOW_MS,
+    );
+
+    test(
+      'a layer that is being brought while the service’s own container goes is whole',
+      async () => {
+        const owned = (role: string) => [`codeset.owner=${ownerOf(at.dataDir)}`, `codeset.role=${role}`];
+        const { Volumes } = await daemon.api.listVolumes({ filters: { label: owned('store') } });
+        const layers = join(Volumes[0]?.Mountpoint ?? '', 'l');
+        const first = { name: 'first', content: 'x'.repeat(4_000_000) };
+        const archive = await buffer(tarOf([first, { name: 'second', content: 'y'.repeat(4_000_000) }]));
+        const half = archive.length / 2;
+        const tar = new PassThrough();
+        tar.write(archive.subarray(0, half));
+        const importing = engine.importLayer('tree', tar);
+        await expect
+          .poll(
+            () =>
+              readdir(layers, { recursive: true }).then((all) => all.map((path) => path.split('/').at(-1))),
+            {
+              timeout: 60_000,
+            },
+          )
+          .toContain('first');
+        const [keeper] = await daemon.api.listContainers({ filters: { label: owned('keeper') } });
+        await daemon.api.getContainer(keeper?.Id ?? '').remove({ force: true });
+        await expect
+          .poll(
+            () =>
+              engine.list().then(
+                (all) => all.length,
+                () => 'away',
+              ),
+            { timeout: 60_000 },
+          )
+          .toBe(0);
+        tar.end(archive.subarray(half));
+        await importing;
+        await engine.create(spec('a', { workspaceLayers: ['tree'] }));
+        expect((await sh(engine, 'a', 'cat first second | wc -c')).stdout).toBe('8000000\n');
       },
       SLOW_MS,
     );

@@ -42,20 +42,27 @@ export class Layers {
   readonly #keeper: Keeper;
   readonly #making = new SharedWork<readonly StoredLayer[]>();
   readonly #known = new Map<string, StoredLayer>();
+  /** Names of folders that are being filled. */
+  readonly #unfinished = new Set<string>();
 
   constructor(keeper: Keeper) {
     this.#keeper = keeper;
   }
 
-  /** Reads what there is, and removes what a life of the service that was killed left half-made. */
+  /**
+   * Reads what there is, and removes what a life of the service that was killed left half-made. What this one makes
+   * just now stays: it may be filled past the keeper, which went meanwhile.
+   */
   async load(): Promise<void> {
     await this.#keeper.init('fs', 'mkdir', '--parents', '--', LAYERS);
+    const before = [...this.#known.keys()];
     const lines = (await this.#keeper.init('store', 'list', LAYERS)).toString().split('\n');
-    this.#known.clear();
+    for (const layerId of before) this.#known.delete(layerId);
     const strays: string[] = [];
     for (const line of lines.filter((text) => text !== '')) {
       const at = line.indexOf(' ');
       const [name, text] = [line.slice(0, at), line.slice(at + 1)];
+      if (this.#unfinished.has(name)) continue;
       const layer = name.startsWith('.') ? undefined : parseLayer(text);
       if (layer === undefined) strays.push(`${LAYERS}/${name}`);
       else this.#known.set(layer.layerId, layer);
@@ -139,6 +146,7 @@ export class Layers {
       (layerId) => `.new-${shortName(layerId)}-${randomBytes(4).toString('hex')}`,
     );
     const trees = temporary.map((name) => `${LAYERS}/${name}/${TREE}`);
+    for (const name of temporary) this.#unfinished.add(name);
     try {
       for (const name of temporary) await this.#keeper.init('fs', 'mkdir', '--', `${LAYERS}/${name}`);
       const filled = await fill(trees);
@@ -171,6 +179,8 @@ export class Layers {
         // It is away, or begins anew; what is left is removed then.
         .catch(() => undefined);
       throw error;
+    } finally {
+      for (const name of temporary) this.#unfinished.delete(name);
     }
   }
 
