@@ -1,10 +1,14 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Stopper } from '../shared/freezer.js';
 import type { DockerClient } from './docker-client.js';
 import { saidBy, statusOf } from './docker-errors.js';
 import type { Names } from './names.js';
 
 const TRIES = 5;
+const WAKING = 'The sandbox could not be woken.';
+/** Between two attempts to wake one. */
+const PAUSE_MS = 200;
 
 /** Holds containers still. */
 export class ContainerStopper implements Stopper {
@@ -40,14 +44,27 @@ export class ContainerStopper implements Stopper {
     }
   }
 
+  /** @throws ENGINE_FAILED where it stays held */
   async thaw(sandboxId: string): Promise<void> {
-    try {
-      await this.#client.api.getContainer(this.#names.container(sandboxId)).unpause();
-    } catch (error) {
-      // Not there, ended, or not paused.
-      if ([404, 409, 500].includes(statusOf(error) ?? 0)) return;
-      throw this.#client.failed(error, 'The sandbox could not be woken.');
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#client.api.getContainer(this.#names.container(sandboxId)).unpause();
+        return;
+      } catch (error) {
+        // Not there, ended, or not paused; with the same 500 the daemon says that it failed.
+        if (![404, 409, 500].includes(statusOf(error) ?? 0)) throw this.#client.failed(error, WAKING);
+        if (!(await this.#isPaused(sandboxId))) return;
+        if (tries === TRIES) throw this.#client.failed(error, WAKING);
+      }
+      await sleep(PAUSE_MS);
     }
+  }
+
+  async #isPaused(sandboxId: string): Promise<boolean> {
+    const found = await this.#client.find(WAKING, (api) =>
+      api.getContainer(this.#names.container(sandboxId)).inspect(),
+    );
+    return found?.State.Paused === true;
   }
 
   async processes(sandboxId: string): Promise<readonly number[] | undefined> {

@@ -158,8 +158,21 @@ export class DockerEngine implements Engine {
     await sandboxes.sweepVolumes();
     for (const found of await sandboxes.list()) {
       // Only one that nobody holds still any more: what is copied just now must not change.
-      if (found.paused && !this.#freezer.holds(found.sandboxId)) await this.#stopper.thaw(found.sandboxId);
+      if (found.paused && !this.#freezer.holds(found.sandboxId)) await this.#wake(found.sandboxId);
       if (found.container !== undefined) this.#note(found.sandboxId, found.container, found.diskBytes);
+    }
+  }
+
+  /** One that stays held is no reason to give nobody a sandbox. */
+  async #wake(sandboxId: string): Promise<void> {
+    try {
+      await this.#stopper.thaw(sandboxId);
+    } catch (error) {
+      if (error instanceof CodesetError && error.reason === 'ENGINE_UNAVAILABLE') throw error;
+      this.#parts.options.log.error('A sandbox that was held still could not be woken.', {
+        sandboxId,
+        error: describeError(error),
+      });
     }
   }
 
