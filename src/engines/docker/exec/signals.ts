@@ -2,12 +2,15 @@ import type { DockerClient } from '../docker-client.js';
 
 const DOING = 'A signal could not be sent.';
 const NOTHING = 3;
+/** Rounds of killing what is left; all but the first few a second apart. */
+const ROUNDS = 60;
+const QUICK_ROUNDS = 30;
 
 /** Finds processes by the mark in their environment, which their own user may read. */
 const FIND = `found() {
   for at in /proc/[0-9]*; do
     pid=\${at#/proc/}
-    if tr '\\0' '\\n' <"$at/environ" 2>/dev/null | grep -qx "CODESET_EXEC_ID=$1"; then echo "$pid"; fi
+    if tr '\\0' '\\n' <"$at/environ" 2>/dev/null | grep -qxF "CODESET_EXEC_ID=$1"; then echo "$pid"; fi
   done
 }
 `;
@@ -27,7 +30,12 @@ if [ "$2" != 9 ]; then
   if [ -n "$all" ]; then kill "-$2" $all 2>/dev/null; fi
   exit 0
 fi
+round=0
 while all=$(found "$1"); [ -n "$all" ]; do
+  round=$((round + 1))
+  if [ $round -gt ${ROUNDS} ]; then exit 1; fi
+  # A process that the kernel holds, or that gives back much memory, is there for a while.
+  if [ $round -gt ${QUICK_ROUNDS} ]; then sleep 1; fi
   kill -19 $all 2>/dev/null
   kill -9 $all $(found "$1") 2>/dev/null
 done
@@ -49,7 +57,7 @@ export class Signals {
     return this.#run(MAIN, [execId, String(signal)], user);
   }
 
-  /** To everything with that mark; with SIGKILL it returns when nothing is left. */
+  /** To everything with that mark; with SIGKILL it returns when nothing is left, or with an errno where something stays. */
   toTree(execId: string, signal: number, user: string): Promise<number> {
     return this.#run(TREE, [execId, String(signal)], user);
   }
