@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -222,6 +222,46 @@ describe('a pull', () => {
     await expect(api.getImage(`${registry.host}/other:1`).inspect()).rejects.toMatchObject({
       statusCode: 404,
     });
+  });
+
+  test('that came to its end in a life that was killed before it could say whose, is the service’s', async () => {
+    await registry.put('app', '1', { layers: [ROOT] });
+    registry.hold();
+    const pullsFolder = join(folder.path, 'pulls');
+    const name = `${registry.host}/app:1`;
+    const killed = images({ pullsFolder });
+    const resolved = killed.resolve(environment(name), options);
+    await expect.poll(() => registry.blobsAsked).toBeGreaterThan(0);
+    const [file = ''] = await readdir(pullsFolder);
+    const record = await readFile(join(pullsFolder, file));
+    // While it goes on it is nobody's to sweep.
+    await killed.sweep();
+    expect(await readdir(pullsFolder)).toEqual([file]);
+    registry.release();
+    await resolved;
+    expect(await readdir(pullsFolder)).toEqual([]);
+
+    // As it would be, had the service been killed at that moment.
+    const tags = await namesOf(`codeset/${owner}:pull-`);
+    expect(tags.length).toBe(1);
+    for (const tag of tags) await api.getImage(tag).remove();
+    await writeFile(join(pullsFolder, file), record);
+    await writeFile(join(pullsFolder, 'half'), record.subarray(0, 20));
+    await images({ pullsFolder }).sweep();
+    expect(await namesOf(`codeset/${owner}:pull-`)).toEqual(tags);
+    expect(await readdir(pullsFolder)).toEqual([]);
+  });
+
+  test('that a killed life only began makes nothing the service’s', async () => {
+    await registry.put('app', '1', { layers: [ROOT] });
+    const pullsFolder = join(folder.path, 'pulls');
+    const name = `${registry.host}/app:1`;
+    const before = (await api.listImages({ all: true })).map(({ Id }) => Id);
+    await mkdir(pullsFolder);
+    await writeFile(join(pullsFolder, 'one'), JSON.stringify({ image: name, before }));
+    await images({ pullsFolder }).sweep();
+    expect(await readdir(pullsFolder)).toEqual([]);
+    expect(await namesOf(`codeset/${owner}:`)).toEqual([]);
   });
 
   test('of what is not there says so, and is not tried again', async () => {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { DockerClient } from './docker-client.js';
 import { openBuildNetwork } from './images/build-network.js';
 import { DockerImages } from './images/docker-images.js';
@@ -24,6 +25,7 @@ export const makeDockerImages: MakeImages = async ({ options, client, keeper, na
     client,
     owner: names.owner,
     log: options.log,
+    pullsFolder: join(options.dataDir, 'docker', 'pulls'),
     openBuildNetwork: (signal) =>
       openBuildNetwork(
         {

@@ -13,11 +13,10 @@ import { Credentials } from './credentials.js';
 import { fetchedByTrigger, readDockerfile } from './dockerfile.js';
 import { userOf, GroundImages } from './ground-image.js';
 import { Leftovers } from './leftovers.js';
-import { ownRepository, ownTag } from './names.js';
+import { OwnPulls } from './own-pulls.js';
 import type { PasswdEntry } from './passwd.js';
 import { type Pause, Puller } from './puller.js';
 import {
-  canonicalName,
   familiarName,
   familiarRepository,
   type ImageReference,
@@ -33,6 +32,8 @@ export interface DockerImagesOptions {
   readonly log: Log;
   /** Docker's own configuration folder (`~/.docker`), for credentials. Undefined: pulls are anonymous. */
   readonly dockerConfigDir?: string;
+  /** Of the data folder: where pulls are on record while they go on. Undefined: nowhere. */
+  readonly pullsFolder?: string;
   /** In place of an image of this machine's own tools. */
   readonly toolboxImage?: string;
   /** For builds with network `public`. */
@@ -57,7 +58,7 @@ const MAX_BYTES = 50 * 1024 ** 3;
 export class DockerImages implements Images {
   readonly #client: DockerClient;
   readonly #options: DockerImagesOptions;
-  readonly #puller: Puller;
+  readonly #pulls: OwnPulls;
   readonly #builder: Builder;
   readonly #grounds: GroundImages;
   readonly #leftovers: Leftovers;
@@ -75,7 +76,8 @@ export class DockerImages implements Images {
     const parallel = options.parallelPulls === undefined ? {} : { parallel: options.parallelPulls };
     const pause = options.pause === undefined ? {} : { pause: options.pause };
     const credentials = new Credentials(options.dockerConfigDir, log);
-    this.#puller = new Puller(client, credentials, log, { ...parallel, ...pause });
+    const puller = new Puller(client, credentials, log, { ...parallel, ...pause });
+    this.#pulls = new OwnPulls({ client, owner, puller, log, folder: options.pullsFolder });
     this.#leftovers = new Leftovers(client, owner, log);
     this.#builder = new Builder(client, owner, this.#leftovers, {
       ...(options.passThroughEnv === undefined ? {} : { passThroughEnv: options.passThroughEnv }),
@@ -86,6 +88,7 @@ export class DockerImages implements Images {
   }
 
   async sweep(): Promise<void> {
+    await this.#pulls.sweep();
     await this.#leftovers.sweep();
   }
 
@@ -200,7 +203,7 @@ export class DockerImages implements Images {
     const reference = pulledReference(earlier.name);
     if (reference === undefined) return undefined;
     // By its digest alone: the tag may mean another image by now.
-    const pulled = await this.#pull({ ...reference, tag: undefined }, options, signal);
+    const pulled = await this.#pulls.pull({ ...reference, tag: undefined }, options.progress, signal);
     return pulled.Id === earlier.id ? earlier : { ...earlier, id: pulled.Id };
   }
 
@@ -217,41 +220,7 @@ export class DockerImages implements Images {
         `Docker has no image ${name}, and by its id none can be pulled: name it NAME:TAG or NAME@sha256:DIGEST.`,
       );
     }
-    return describe(await this.#pull(reference, options, signal), reference, name);
-  }
-
-  async #pull(
-    reference: ImageReference,
-    options: ResolveOptions,
-    signal?: AbortSignal,
-  ): Promise<Docker.ImageInspectInfo> {
-    const name = familiarName(reference);
-    const before = await this.#client.call('Docker could not list its images.', (api) =>
-      api.listImages({ all: true }),
-    );
-    await this.#puller.pull(reference, options.progress, signal);
-    // With a tag and a digest Docker keeps the digest only.
-    const pulled =
-      (await this.#inspect(name)) ?? (await this.#inspect(familiarName({ ...reference, tag: undefined })));
-    if (pulled === undefined) {
-      throw failedPrecondition(
-        'ENVIRONMENT_UNMET',
-        `Docker pulled the image ${name} and has none of that name: try again.`,
-      );
-    }
-    // What the user had before is the user's; the rest is known as ours by a tag.
-    if (!before.some(({ Id }) => Id === pulled.Id)) await this.#keep(pulled, reference);
-    return pulled;
-  }
-
-  async #keep(pulled: Docker.ImageInspectInfo, reference: ImageReference): Promise<void> {
-    const kept = reference.digest === undefined ? reference : { ...reference, tag: undefined };
-    await this.#client.call('An image could not be tagged.', (api) =>
-      api.getImage(pulled.Id).tag({
-        repo: ownRepository(this.#options.owner),
-        tag: ownTag('pull', canonicalName(kept)),
-      }),
-    );
+    return describe(await this.#pulls.pull(reference, options.progress, signal), reference, name);
   }
 
   async #built(
