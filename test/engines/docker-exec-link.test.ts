@@ -266,12 +266,23 @@ describe('the link by docker exec', () => {
     link.close();
   }, 120_000);
 
-  test('after a restart of the service what ran is not known, and a container that ends is a lost session', async () => {
+  test('after a restart of the service what ran is not known and ended, and a container that ends is a lost session', async () => {
     await using other = await linkContainer(client.api, { Entrypoint: [...IDLE_COMMAND] });
     const before = await open((received) => links.open('other', other.id, received));
-    const { key, told } = start(before, { argv: ['sleep', '1000'] });
-    await expect.poll(() => told.isStarted).toBe(true);
+    const { key, told } = start(before, {
+      argv: ['sh', '-c', 'setsid sleep 4444 & echo up; sleep 4444'],
+      user: '1000',
+    });
+    await expect.poll(() => told.stdout).toBe('up\n');
     before.close();
+    const count = (link: SandboxLink, wanted: number): Promise<ExitReport> => {
+      const script = `until [ "$(pgrep -fc '^sleep 4444')" = ${wanted} ]; do sleep 0.1; done`;
+      return ended(start(link, { argv: ['sh', '-c', script] }).told);
+    };
+    // A new connection of the same life ends nothing.
+    const same = await open((received) => links.open('other', other.id, received));
+    expect((await count(same, 2)).code).toBe(0);
+    same.close();
     links.forget('other');
 
     const after = new ExecLinks(client);
@@ -287,6 +298,7 @@ describe('the link by docker exec', () => {
     await link.open();
     expect(unknown).toEqual([]);
     expect(again.known).toEqual([undefined]);
+    expect((await count(link, 0)).code).toBe(0);
 
     await other.container.kill();
     await expect.poll(() => lost).toEqual(['The sandbox is gone.']);

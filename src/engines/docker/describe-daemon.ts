@@ -37,7 +37,7 @@ export function describeDaemon(
   }
   if (link === 'exec') {
     warnings.push(
-      "Commands run by docker exec: processor time and memory of each are told as 0, an exit by a signal as 128 and its number, and there are no named shells, files API or verification; all of it is there with docker_link auto, an image and a runtime in which the service's init can run.",
+      "Commands run by docker exec: processor time and memory of each are told as 0, an exit by a signal as 128 and its number, there are no named shells, files API or verification, and a restart of the service ends what runs and tells it as lost; all of it is there with docker_link auto, an image and a runtime in which the service's init can run.",
     );
   }
   warnings.push(
