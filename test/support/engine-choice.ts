@@ -31,6 +31,7 @@ export const DOCKER_ONLY: Readonly<Record<string, string>> = {
   'test/engines/docker-link.test.ts': 'is about the link through it',
   'test/engines/docker-exec-link.test.ts': 'is about the link through it',
   'test/engines/docker-neighbours.test.ts': 'is about two services on one',
+  'test/engines/docker-belongings.test.ts': 'is about what a service keeps in it',
   'test/engines/docker-odd-images.test.ts': 'is about images for it',
   'test/cli/prefetch.test.ts': 'is about its images',
   'test/e2e/no-shell.test.ts': 'is about images for it',
