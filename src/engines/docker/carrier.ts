@@ -70,7 +70,9 @@ export class Carrier {
 
   async remove(): Promise<void> {
     await this.#client.find('A container could not be removed.', (api) =>
-      api.getContainer(this.#names.carrier).remove({ force: true, v: true }),
+      this.#client.within((abortSignal) =>
+        api.getContainer(this.#names.carrier).remove({ force: true, v: true, abortSignal }),
+      ),
     );
   }
 }

@@ -35,6 +35,7 @@ import { mostLayers } from './overlay.js';
 import { makeDockerImages, type MakeImages } from './make-images.js';
 import { isTaken } from './sandboxes.js';
 import { Usage } from './usage.js';
+import { whileThere } from './while-there.js';
 
 /** More at once are no faster: the daemon makes containers one after another in most of its steps. */
 const CREATES_AT_ONCE = 4;
@@ -341,25 +342,29 @@ export class DockerEngine implements Engine {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const { client, images, keeper, network, sandboxes } = this.#parts;
+    const { client, keeper, sandboxes } = this.#parts;
     client.onAway = () => undefined;
     this.#watch.close();
     sandboxes.close();
-    await this.#limits.close();
-    await this.#freezer.idle();
-    await this.#removals.close();
-    await images.close();
     try {
-      if ((await sandboxes.list()).length === 0) {
-        await network.remove();
-        await keeper.remove();
-      }
+      await whileThere(client, this.#putAway());
     } catch (error) {
-      // It is away: what is left is found at the next start.
+      // It is away, or hangs: what is left is found at the next start.
       this.#parts.options.log.warn('What the service has in Docker could not be put away.', {
         error: describeError(error),
       });
     }
     keeper.close();
+  }
+
+  async #putAway(): Promise<void> {
+    const { images, keeper, network, sandboxes } = this.#parts;
+    await this.#limits.close();
+    await this.#freezer.idle();
+    await this.#removals.close();
+    await images.close();
+    if ((await sandboxes.list()).length > 0) return;
+    await network.remove();
+    await keeper.remove();
   }
 }

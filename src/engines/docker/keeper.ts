@@ -127,7 +127,9 @@ export class Keeper {
     const { client, link, names } = this.#parts;
     await this.#carrier.remove();
     await client.find('The keeper could not be removed.', (api) =>
-      api.getContainer(names.keeper).remove({ force: true, v: true }),
+      client.within((abortSignal) =>
+        api.getContainer(names.keeper).remove({ force: true, v: true, abortSignal }),
+      ),
     );
     await link.remove(KEEPER);
   }

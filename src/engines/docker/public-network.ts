@@ -97,7 +97,7 @@ export class PublicNetwork {
   async remove(): Promise<void> {
     this.#made = undefined;
     await this.#client.find('The network for sandboxes could not be removed.', (api) =>
-      api.getNetwork(this.#names.network).remove(),
+      this.#client.within((abortSignal) => api.getNetwork(this.#names.network).remove({ abortSignal })),
     );
   }
 

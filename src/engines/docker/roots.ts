@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type Docker from 'dockerode';
 import type { Log } from '../../core/ports/log.js';
 import type { DockerClient } from './docker-client.js';
 import { statusOf } from './docker-errors.js';
@@ -98,8 +99,8 @@ export class Roots {
 
   /** Of all that are there. */
   async list(): Promise<readonly { readonly name: string; readonly image: string }[]> {
-    const images = await this.#client.call('Docker could not list its images.', (api) =>
-      api.listImages({ filters: { reference: [`${this.#names.images}:layer-*`] } }),
+    const images = await this.#client.ask('Docker could not list its images.', (api, abortSignal) =>
+      api.listImages({ filters: { reference: [`${this.#names.images}:layer-*`] }, abortSignal }),
     );
     return images.flatMap(({ Id, RepoTags }) =>
       (RepoTags ?? [])
@@ -115,17 +116,18 @@ export class Roots {
 
   async #sweep(known: ReadonlySet<string>): Promise<void> {
     for (const { name } of await this.list()) if (!known.has(name)) await this.#removeName(name);
-    const left = await this.#client.call('Docker could not list its containers.', (api) =>
+    const left = await this.#client.ask('Docker could not list its containers.', (api, abortSignal) =>
       api.listContainers({
         all: true,
+        abortSignal,
         filters: { label: [`${LABEL.owner}=${this.#names.owner}`, `${LABEL.role}=flatten`] },
       }),
     );
     for (const { Id, Names: called } of left) {
       // A sandbox has the labels of its image, which are anybody's.
       if (hasOwnName(this.#names.owner, called)) continue;
-      await this.#client.find('A container could not be removed.', (api) =>
-        api.getContainer(Id).remove({ force: true, v: true }),
+      await this.#client.ask('A container could not be removed.', (api, abortSignal) =>
+        unlessGone(api.getContainer(Id).remove({ force: true, v: true, abortSignal })),
       );
     }
     await this.#sweepNameless();
@@ -133,20 +135,22 @@ export class Roots {
 
   /** An image gets its name after it was made, also from the daemon itself. */
   async #sweepNameless(): Promise<void> {
-    await this.#client.call('Images without a name could not be removed.', async (api) => {
-      for (const role of [ROLE, KEEPER]) {
-        const label = [`${LABEL.owner}=${this.#names.owner}`, `${LABEL.role}=${role}`];
-        for (const { Id } of await api.listImages({ filters: { label, dangling: ['true'] } }))
-          await unlessGone(api.getImage(Id).remove({ noprune: true }));
-      }
-    });
+    const ask = <T>(work: (api: Docker, abortSignal: AbortSignal) => Promise<T>): Promise<T> =>
+      this.#client.ask('Images without a name could not be removed.', work);
+    for (const role of [ROLE, KEEPER]) {
+      const label = [`${LABEL.owner}=${this.#names.owner}`, `${LABEL.role}=${role}`];
+      for (const { Id } of await ask((api, abortSignal) =>
+        api.listImages({ filters: { label, dangling: ['true'] }, abortSignal }),
+      ))
+        await ask((api, abortSignal) => unlessGone(api.getImage(Id).remove({ noprune: true, abortSignal })));
+    }
   }
 
   async #removeName(name: string): Promise<void> {
     try {
-      await this.#client.find('An image could not be removed.', async (api) => {
-        await api.getImage(name).remove();
-      });
+      await this.#client.find('An image could not be removed.', (api) =>
+        this.#client.within((abortSignal) => api.getImage(name).remove({ abortSignal })),
+      );
     } catch (error) {
       // Somebody else's container stands on it; it goes with the next start's sweep.
       if (statusOf((error as Error).cause) !== 409) throw error;

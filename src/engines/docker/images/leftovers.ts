@@ -1,3 +1,4 @@
+import type Docker from 'dockerode';
 import type { Log } from '../../../core/ports/log.js';
 import type { DockerClient } from '../docker-client.js';
 import { statusOf } from '../docker-errors.js';
@@ -35,20 +36,29 @@ export class Leftovers {
 
   async #sweep(): Promise<void> {
     const label = Object.entries(ownLabels(this.#owner)).map(([key, value]) => `${key}=${value}`);
-    await this.#client.call('What the making of images left could not be removed.', async (api) => {
-      for (const { Id, Names } of await api.listContainers({ all: true, filters: { label } })) {
-        // A container has its image's labels, too: what is more than a step to an image has a name of ours.
-        if (hasOwnName(this.#owner, Names)) continue;
-        await unlessGone(api.getContainer(Id).remove({ force: true, v: true }));
-      }
-      for (let removed = 1; removed > 0;) {
-        // A step's parent dangles only once the step is gone.
-        const images = await api.listImages({ filters: { label, dangling: ['true'] } });
-        removed = 0;
-        for (const { Id } of images)
-          if (await unlessGone(api.getImage(Id).remove({ noprune: true }))) removed++;
-      }
-    });
+    const ask = <T>(work: (api: Docker, abortSignal: AbortSignal) => Promise<T>): Promise<T> =>
+      this.#client.ask('What the making of images left could not be removed.', work);
+    for (const { Id, Names } of await ask((api, abortSignal) =>
+      api.listContainers({ all: true, filters: { label }, abortSignal }),
+    )) {
+      // A container has its image's labels, too: what is more than a step to an image has a name of ours.
+      if (hasOwnName(this.#owner, Names)) continue;
+      await ask((api, abortSignal) =>
+        unlessGone(api.getContainer(Id).remove({ force: true, v: true, abortSignal })),
+      );
+    }
+    for (let removed = 1; removed > 0;) {
+      // A step's parent dangles only once the step is gone.
+      const images = await ask((api, abortSignal) =>
+        api.listImages({ filters: { label, dangling: ['true'] }, abortSignal }),
+      );
+      removed = 0;
+      for (const { Id } of images)
+        if (
+          await ask((api, abortSignal) => unlessGone(api.getImage(Id).remove({ noprune: true, abortSignal })))
+        )
+          removed++;
+    }
   }
 }
 
