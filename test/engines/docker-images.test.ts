@@ -552,6 +552,16 @@ describe('a Dockerfile', () => {
     expect(await danglingOfMine()).toBe(0);
   });
 
+  test('that is written for BuildKit fails with what to do', async () => {
+    const entries = {
+      'docker/Dockerfile': `FROM ${TEST_IMAGE}\nRUN --mount=type=cache,target=/x echo never\n`,
+    };
+    await expect(images().resolve(built(), { ...options, files: files(entries) })).rejects.toEqual(
+      unmet('docker/Dockerfile could not be built', 'It has RUN --mount, for BuildKit', 'write it without'),
+    );
+    expect(told).not.toContain('never');
+  });
+
   test('that is cancelled leaves nothing', async () => {
     const entries = {
       'docker/Dockerfile': `FROM ${TEST_IMAGE}\nRUN echo first > /first\nRUN echo begun; exec sleep 1000\n`,

@@ -160,7 +160,7 @@ export class Builder {
     }
     log.end();
     signal.throwIfAborted();
-    if (failure !== undefined) throw this.#broken(path, failure, log);
+    if (failure !== undefined) throw broken(path, failure, dockerfile.newer, log);
     const built = await this.#find(tag);
     if (built === undefined)
       throw new CodesetError('internal', 'ENGINE_FAILED', `Docker built ${path} and has no image of it.`);
@@ -186,14 +186,19 @@ export class Builder {
     }
     return this.#options.openNetwork(signal);
   }
+}
 
-  #broken(path: string, failure: string, log: BuildLog): CodesetError {
-    const memory = /returned a non-zero code: 137/.test(failure) ? ' (137 may mean: out of memory)' : '';
-    return failedPrecondition(
-      'ENVIRONMENT_UNMET',
-      `The Dockerfile ${path} could not be built: ${failure.trim().slice(0, 1000)}${memory}. The end of its log:\n${log.tail}`,
-    );
-  }
+/** @param newer what the Dockerfile has that this builder does not know */
+function broken(path: string, failure: string, newer: readonly string[], log: BuildLog): CodesetError {
+  const memory = /returned a non-zero code: 137/.test(failure) ? ' (137 may mean: out of memory)' : '';
+  const hint =
+    newer.length === 0
+      ? ''
+      : ` It has ${newer.join(', ')}, for BuildKit, and is built by Docker's classic builder, which may not know that: write it without, or build an image of it yourself and name that in the sample.`;
+  return failedPrecondition(
+    'ENVIRONMENT_UNMET',
+    `The Dockerfile ${path} could not be built: ${failure.trim().slice(0, 1000)}${memory}.${hint} The end of its log:\n${log.tail}`,
+  );
 }
 
 /** Cuts a build's output into lines as it comes and remembers the last. */

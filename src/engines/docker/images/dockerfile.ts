@@ -10,6 +10,8 @@ export interface ReadDockerfile {
   readonly bases: readonly DockerfileBase[];
   /** What ADD takes, also behind ONBUILD, that is or may be a URL: the daemon itself would fetch it. As written. */
   readonly fetched: readonly string[];
+  /** What it has that only BuildKit knows, as people write it: `RUN --mount`. */
+  readonly newer: readonly string[];
   /**
    * The same file with labels behind each FROM, so that every step's image says whose it is, and at the end of each
    * stage, since the file may set them as well.
@@ -36,6 +38,15 @@ const CONTINUED: Continued = { backslash: /\\[ \t]*$/, backtick: /`[ \t]*$/ };
 const CONTINUED_UNESCAPED: Continued = { backslash: /(?<!\\)\\[ \t]*$/, backtick: /(?<!`)`[ \t]*$/ };
 /** With one that JavaScript does not count and the builder does. */
 const WHITESPACE = /[\s\u0085]+/;
+
+/** Flags that the classic builder refuses. */
+const NEWER_FLAGS: Readonly<Record<string, readonly string[]>> = {
+  RUN: ['--mount', '--network', '--security', '--device'],
+  COPY: ['--link', '--chmod', '--parents', '--exclude'],
+  ADD: ['--link', '--chmod', '--checksum', '--keep-git-dir', '--exclude', '--unpack'],
+};
+/** Not `<<<`, which is the shell's own. */
+const HERE_DOCUMENT = /(?<!<)<<-?["']?[A-Za-z_]/;
 
 const SCHEMES = ['http://', 'https://', 'ftp://', 'git://', 'git@', 'ssh://'];
 
@@ -74,6 +85,12 @@ export function readDockerfile(text: string): ReadDockerfile {
         ),
       ),
     ],
+    newer: [
+      ...new Set([
+        ...(directives(lines).has('syntax') ? ['# syntax='] : []),
+        ...instructions.flatMap(({ word, rest }) => newerIn(word, rest)),
+      ]),
+    ],
     labelled: (labels) => {
       const line = `LABEL ${Object.entries(labels)
         .map(([key, value]) => `${key}=${value}`)
@@ -106,6 +123,18 @@ export function readDockerfile(text: string): ReadDockerfile {
  */
 export function fetchedByTrigger(trigger: string): readonly string[] {
   return instructionsOf([trigger], CONTINUED).flatMap(({ word, rest }) => fetchedBy(word, rest));
+}
+
+function newerIn(word: string, rest: string): readonly string[] {
+  const known = NEWER_FLAGS[word];
+  if (known === undefined) return [];
+  const words = rest.trim().split(/\s+/);
+  const end = words.findIndex((part) => !part.startsWith('--'));
+  const flags = words.slice(0, end < 0 ? words.length : end).map((part) => part.replace(/=.*$/s, ''));
+  return [
+    ...flags.filter((flag) => known.includes(flag)).map((flag) => `${word} ${flag}`),
+    ...(HERE_DOCUMENT.test(rest) ? [`${word} <<`] : []),
+  ];
 }
 
 function fetchedBy(word: string, rest: string): readonly string[] {
@@ -166,14 +195,20 @@ function instructionsOf(lines: readonly string[], ends: Continued): readonly Ins
   return instructions;
 }
 
-/** `# escape=` counts among the directives at the very top only. */
 function escapeOf(lines: readonly string[]): string {
+  return directives(lines).get('escape') ?? '\\';
+}
+
+/** `# escape=` and others count at the very top only. */
+function directives(lines: readonly string[]): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
   for (const line of lines) {
-    const [, name, value] = /^#\s*(\w+)\s*=\s*(\S+)\s*$/.exec(line) ?? [];
-    if (name === undefined) return '\\';
-    if (name.toLowerCase() === 'escape') return value ?? '\\';
+    const [, name, value = ''] = /^#\s*(\w+)\s*=\s*(\S+)\s*$/.exec(line) ?? [];
+    if (name === undefined) break;
+    const known = name.toLowerCase();
+    if (!found.has(known)) found.set(known, value);
   }
-  return '\\';
+  return found;
 }
 
 function filledIn(written: string, variables: ReadonlyMap<string, string>): string | undefined {

@@ -95,3 +95,37 @@ test("a base image's trigger that has the daemon fetch is told", () => {
   expect(fetchedByTrigger('ADD http://127.0.0.1/x /x')).toEqual(['http://127.0.0.1/x']);
   expect(fetchedByTrigger('ADD . /x')).toEqual([]);
 });
+
+test('what only BuildKit knows is told', () => {
+  const lines = [
+    '# syntax=docker/dockerfile:1',
+    'FROM --platform=linux/amd64 a',
+    'RUN --mount=type=cache,target=/x \\\n --network=none b',
+    'COPY --link --from=0 a b',
+    'ADD --checksum=sha256:1 a b',
+    "COPY <<-'EOF' /x",
+    'RUN <<END bash',
+  ];
+  expect(readDockerfile(lines.join('\n')).newer).toEqual([
+    '# syntax=',
+    'RUN --mount',
+    'RUN --network',
+    'COPY --link',
+    'ADD --checksum',
+    'COPY <<',
+    'RUN <<',
+  ]);
+});
+
+test('what the classic builder knows as well is not taken for it', () => {
+  const lines = [
+    '# a comment',
+    '# syntax=docker/dockerfile:1',
+    'FROM a AS b',
+    'COPY --from=b --chown=1:1 a b',
+    'RUN git log --mount; bash -c "cat <<<$A"',
+    'HEALTHCHECK --interval=5m CMD a',
+    'RUN a \\\n  # --mount=x\n  b',
+  ];
+  expect(readDockerfile(lines.join('\n')).newer).toEqual([]);
+});
