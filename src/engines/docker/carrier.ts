@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { Slots } from '../shared/slots.js';
+import { Slots } from '../../core/keyed.js';
 import type { DockerClient } from './docker-client.js';
 import { statusOf } from './docker-errors.js';
 import { LABEL, type Names, STORE } from './names.js';
@@ -58,14 +58,15 @@ export class Carrier {
 
   /** Unpacks a tar into a folder of the store. The stream must be one that was checked. */
   async put(path: string, tar: Readable, abortSignal?: AbortSignal): Promise<void> {
-    await this.#turn.use(async () => {
+    const put = async (): Promise<void> => {
       abortSignal?.throwIfAborted();
       await this.#client.call(DOING, (api) =>
         api
           .getContainer(this.#names.carrier)
           .putArchive(tar, { path, ...(abortSignal === undefined ? {} : { abortSignal }) }),
       );
-    });
+    };
+    await this.#turn.run(put, abortSignal);
   }
 
   async remove(): Promise<void> {

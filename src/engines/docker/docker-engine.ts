@@ -1,6 +1,7 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { Environment, Ground, NetworkMode } from '../../core/environment.js';
 import { CodesetError, failedPrecondition } from '../../core/errors.js';
+import { Slots } from '../../core/keyed.js';
 import type {
   CommitOptions,
   Engine,
@@ -17,7 +18,6 @@ import type {
 import { Copier, endedMeanwhile } from '../shared/copier.js';
 import { Freezer } from '../shared/freezer.js';
 import { Removals } from '../shared/removals.js';
-import { Slots } from '../shared/slots.js';
 import { ContainerCgroups } from './cgroups.js';
 import { Commits } from './commits.js';
 import { Connector } from './connector.js';
@@ -255,7 +255,7 @@ export class DockerEngine implements Engine {
 
   async #createOnce(spec: SandboxSpec, image: string, signal: AbortSignal | undefined): Promise<void> {
     const { maker, sandboxes } = this.#parts;
-    await this.#slots.use(async () => {
+    await this.#slots.run(async () => {
       signal?.throwIfAborted();
       try {
         await sandboxes.record(spec);
@@ -271,7 +271,7 @@ export class DockerEngine implements Engine {
         signal?.throwIfAborted();
         throw error;
       }
-    });
+    }, signal);
   }
 
   #checkLayers(spec: SandboxSpec): void {

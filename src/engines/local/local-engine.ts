@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import type { Environment, Ground, NetworkMode } from '../../core/environment.js';
 import { CodesetError, failedPrecondition } from '../../core/errors.js';
+import { Slots } from '../../core/keyed.js';
 import type {
   CommitOptions,
   Engine,
@@ -20,7 +21,6 @@ import { DiskGuard } from '../shared/disk-guard.js';
 import { Freezer } from '../shared/freezer.js';
 import { connectToInit } from '../shared/init-socket.js';
 import { Removals } from '../shared/removals.js';
-import { Slots } from '../shared/slots.js';
 import { engineFailed } from './engine-failed.js';
 import { checkEnvironment } from './environment-check.js';
 import { describeMachine, type MachineReport } from './machine.js';
@@ -166,7 +166,7 @@ export class LocalEngine implements Engine {
         );
       }
     }
-    await this.#slots.use(async () => {
+    await this.#slots.run(async () => {
       signal?.throwIfAborted();
       await this.#keepReserve();
       const at = paths.sandbox(spec.sandboxId);
@@ -184,7 +184,7 @@ export class LocalEngine implements Engine {
         throw engineFailed('The sandbox could not be made.', error);
       }
       this.#watch(spec);
-    });
+    }, signal);
   }
 
   #watch(spec: SandboxSpec): void {
