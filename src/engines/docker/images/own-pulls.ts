@@ -70,6 +70,8 @@ export class OwnPulls {
   async sweep(): Promise<void> {
     const { folder, log } = this.#parts;
     if (folder === undefined) return;
+    // Whether anything was ever pulled or not, a data folder looks the same.
+    await mkdir(folder, { recursive: true, mode: 0o700 }).catch(() => undefined);
     for (const name of await readdir(folder).catch(() => [])) {
       const path = join(folder, name);
       if (this.#going.has(path)) continue;
