@@ -115,7 +115,11 @@ export class Roots {
   }
 
   async #sweep(known: ReadonlySet<string>): Promise<void> {
-    for (const { name } of await this.list()) if (!known.has(name)) await this.#removeName(name);
+    for (const { name } of await this.list())
+      if (!known.has(name))
+        await this.#removeName(name, (image) =>
+          this.#client.within((abortSignal) => image.remove({ abortSignal })),
+        );
     const left = await this.#client.ask('Docker could not list its containers.', (api, abortSignal) =>
       api.listContainers({
         all: true,
@@ -146,11 +150,12 @@ export class Roots {
     }
   }
 
-  async #removeName(name: string): Promise<void> {
+  async #removeName(
+    name: string,
+    remove: (image: Docker.Image) => Promise<unknown> = (image) => image.remove(),
+  ): Promise<void> {
     try {
-      await this.#client.find('An image could not be removed.', (api) =>
-        this.#client.within((abortSignal) => api.getImage(name).remove({ abortSignal })),
-      );
+      await this.#client.find('An image could not be removed.', (api) => remove(api.getImage(name)));
     } catch (error) {
       // Somebody else's container stands on it; it goes with the next start's sweep.
       if (statusOf((error as Error).cause) !== 409) throw error;
