@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { DOCKER_ONLY, LOCAL_ONLY, OWN_DOCKER } from '../support/engine-choice.js';
 import { MEMORY_LIMITED, ROOT_ONLY } from '../support/root-only.js';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -73,9 +74,20 @@ test('the set-up scripts import nothing that has to be installed', () => {
   expect(specifiers.filter((name) => !name.startsWith('node:') && !name.startsWith('.'))).toEqual([]);
 });
 
+const tests = files('test').filter((path) => path.endsWith('.test.ts'));
+const saying = (what: RegExp): readonly string[] => tests.filter((path) => what.test(read(path))).sort();
+
 test('tests that skip themselves for want of root are named at the start and end of a run', () => {
-  const tests = files('test').filter((path) => path.endsWith('.test.ts'));
-  const saying = (what: RegExp): readonly string[] => tests.filter((path) => what.test(read(path))).sort();
   expect(saying(/\b(skipIf|runIf)\([^)]*(isRoot|getuid)/)).toEqual(Object.keys(ROOT_ONLY).sort());
   expect(saying(/\bneedsMemoryLimit\(/)).toEqual(Object.keys(MEMORY_LIMITED).sort());
+});
+
+test('tests that take a Docker are left out, and named, where there is none that will do', () => {
+  const own = saying(/\bstartDockerd\(/);
+  expect(own).toEqual(Object.keys(OWN_DOCKER).sort());
+  const guarded = saying(/\bskipIf\([^)]*!dockerHere\(\)/);
+  const shared = saying(/\b(sharedDocker\(|engineFlags\('docker'\))/);
+  const alone = shared.filter((path) => !own.includes(path) && !guarded.includes(path));
+  expect(alone).toEqual(Object.keys(DOCKER_ONLY).sort());
+  expect(Object.keys(LOCAL_ONLY).filter((path) => !tests.includes(path))).toEqual([]);
 });

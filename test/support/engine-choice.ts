@@ -36,16 +36,20 @@ export const DOCKER_ONLY: Readonly<Record<string, string>> = {
   'test/cli/prefetch.test.ts': 'is about its images',
   'test/e2e/no-shell.test.ts': 'is about images for it',
   'test/e2e/image-user.test.ts': 'is about users of its images',
+  'test/e2e/docker-relink.test.ts': 'is about the links through it',
 };
 
 /** Tests that start a daemon themselves, which takes root, with the reason. */
 export const OWN_DOCKER: Readonly<Record<string, string>> = {
   'test/engines/docker.test.ts': 'stops and kills it',
   'test/engines/docker-kinds.test.ts': 'starts it with flags of its own',
+  'test/engines/docker-relink.test.ts': 'removes containers of it while a service has them',
+  'test/engines/docker-without-init.test.ts': 'gives it a runtime of its own',
   'test/engines/docker-build-network.test.ts': 'gives it a network of its own',
   'test/engines/docker-network.test.ts': 'gives it a network of its own',
   'test/e2e/docker-returns.test.ts': 'stops it, and gives it a runtime of its own',
   'test/unit/support/dockerd.test.ts': 'is about it',
   'test/faults/dockerd-killed.test.ts': 'kills it',
+  'test/faults/moment-killed.test.ts': 'has it tell of nothing but what one service does',
   'test/faults/run-killed.test.ts': 'kills it',
 };
