@@ -159,7 +159,7 @@ test('a command is shown with the folder and the user that it had', async () => 
   const { execs } = await admin.sessions.listExecs({ sessionId: id });
   expect(execs.map(({ workdir, user }) => `${user}:${workdir}`)).toEqual(['agent:/workspace']);
   await admin.sessions.closeSession({ sessionId: id });
-}, 30_000);
+});
 
 describe('code under test', () => {
   test.each(['root', 'agent'])(

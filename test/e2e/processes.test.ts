@@ -209,9 +209,7 @@ test(`${COMMANDS} commands leave nothing behind`, { timeout: 600_000 }, async ()
   await expect.poll(async () => Number((await sh(admin, id, count)).stdout)).toBeLessThanOrEqual(4);
   await expect.poll(() => descriptorsOfInit(id)).toBeLessThanOrEqual(before[0]);
   await expect.poll(ours).toBeLessThanOrEqual(before[1] + 2);
-  await expect
-    .poll(() => readdir(join(service.dataDir, 'execs', id)), { timeout: 10_000 })
-    .toEqual(['journal']);
+  await expect.poll(() => readdir(join(service.dataDir, 'execs', id))).toEqual(['journal']);
   const ids = new Set<string>();
   for (let pageToken = ''; ;) {
     const page = await admin.sessions.listExecs({ sessionId: id, pageSize: 200, pageToken });
@@ -290,7 +288,7 @@ describe('closing', () => {
       const { session } = await admin.sessions.closeSession({ sessionId: id });
       expect(session?.state).toBe(SessionState.CLOSED);
     }
-    await expect.poll(sandboxes, { timeout: 20_000 }).toEqual(before);
+    await expect.poll(sandboxes).toEqual(before);
   });
 
   test('a session while commands start and are waited for ends them all', async () => {

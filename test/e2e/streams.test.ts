@@ -290,7 +290,7 @@ describe('a reader', () => {
         value: { truncated: false, stdoutBytes: exec?.stdoutBytes, stderrBytes: exec?.stderrBytes },
       });
     }
-  }, 30_000);
+  });
 
   test('that stalls does not delay the closing of its session', async () => {
     const own = await hostSession(admin);
@@ -312,9 +312,7 @@ describe('a reader', () => {
     const gone = await Promise.all(Array.from({ length: 20 }, () => stall(start('yes', { lease: {} }))));
     expect((await sh(admin, sessionId, 'echo fine')).stdout).toBe('fine\n');
     for (const { stop } of gone) stop();
-    await expect
-      .poll(async () => (await sh(admin, sessionId, 'pgrep -c yes')).stdout, { timeout: 20_000 })
-      .toBe('0\n');
+    await expect.poll(async () => (await sh(admin, sessionId, 'pgrep -c yes')).stdout).toBe('0\n');
   });
 });
 
@@ -362,7 +360,7 @@ test('the exit is told while a child that lives on holds the output, and what it
   expect(seen.exited?.result?.status).toEqual(EXIT_0);
   await sh(admin, sessionId, 'touch /tmp/go');
   const all = async () => (await admin.sessions.waitExec({ sessionId, execId })).stdout?.head.toString();
-  await expect.poll(all, { timeout: 10_000 }).toBe('started\nserved\n');
+  await expect.poll(all).toBe('started\nserved\n');
   expect((await driveExec(admin, [attach(execId, 8n)], { stdout: 8 })).stdout.toString()).toBe('served\n');
 });
 

@@ -7,7 +7,7 @@ import { limitsContract } from './limits.js';
 import { snapshotsContract } from './snapshots.js';
 
 /** What every engine must hold. Where engines may differ, what is expected follows from what the engine declares. */
-export function engineContract(name: string, setUp: () => Promise<EngineContext>, openMs = 10_000): void {
+export function engineContract(name: string, setUp: () => Promise<EngineContext>, openMs?: number): void {
   describe(`${name}: every engine`, () => {
     const under = new EngineUnderTest();
     beforeAll(async () => under.open(await setUp()), openMs);

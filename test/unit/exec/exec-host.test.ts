@@ -231,7 +231,7 @@ test('a link cut in mid-output loses and doubles nothing', async () => {
   expect(seen.stdout.toString() === plain).toBe(true);
   expect(seen.exited.exit.code).toBe(0);
   expect(init.dials).toBeGreaterThan(2);
-}, 30_000);
+});
 
 test('an exit while no link is there is told when it is back', async () => {
   const spec = sh('echo a; sleep 0.2; exit 9');
@@ -314,7 +314,7 @@ test('a stalled reader blocks the command at its window and nobody else', async 
   }
   expect(gaps).toBe(1);
   expect(bytes).toBeLessThan(50_000_000);
-}, 30_000);
+});
 
 test('a flood without a reader runs to its end, with head and tail kept and the totals right', async () => {
   const before = process.memoryUsage().rss;
