@@ -8,12 +8,12 @@ import { bundleRepository, packFiles } from '../../src/samples/pack.js';
 import { TEST_IMAGE } from '../support/docker.js';
 import { engineHere } from '../support/engine-here.js';
 import { judge } from '../support/judging.js';
+import { sweBenchFolder } from '../support/parts-missing.js';
 import { register, session, startService, type TestService } from '../support/service.js';
 import { tempFolder } from '../support/temp-folder.js';
 
-// Real instances with a bundle of their repository; the folder is not the project's.
-const folder = process.env['CODESET_TEST_SWE_BENCH'];
-const known = folder !== undefined && folder !== '';
+const folder = sweBenchFolder();
+const known = folder !== undefined;
 if (!known) console.warn('CODESET_TEST_SWE_BENCH is not set: no SWE-bench instances are judged.');
 
 const BARE = { setup: [], prepare: [], setupNetwork: 'none', network: 'none', env: {} } as const;

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { DOCKER_ONLY, LOCAL_ONLY, OWN_DOCKER } from '../support/engine-choice.js';
+import { PARTS_MISSING } from '../support/parts-missing.js';
 import { MEMORY_LIMITED, ROOT_ONLY } from '../support/root-only.js';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -80,6 +81,15 @@ const saying = (what: RegExp): readonly string[] => tests.filter((path) => what.
 test('tests that skip themselves for want of root are named at the start and end of a run', () => {
   expect(saying(/\b(skipIf|runIf)\([^)]*(isRoot|getuid)/)).toEqual(Object.keys(ROOT_ONLY).sort());
   expect(saying(/\bneedsMemoryLimit\(/)).toEqual(Object.keys(MEMORY_LIMITED).sort());
+});
+
+test('tests that skip themselves for want of anything else are named there, too', () => {
+  const named = [...Object.keys(ROOT_ONLY), ...Object.keys(MEMORY_LIMITED), ...Object.keys(PARTS_MISSING)];
+  // Where there is no Docker the run says so for all of them.
+  const guarded = saying(/\bskipIf\([^)]*!dockerHere\(\)/);
+  const skipping = saying(/\.(skipIf|runIf)\(|(?<!\.)\bskip\(|console\.warn\(\s*['"`]skipped/i);
+  expect(skipping.filter((path) => !named.includes(path) && !guarded.includes(path))).toEqual([]);
+  expect(Object.keys(PARTS_MISSING).filter((path) => !skipping.includes(path))).toEqual([]);
 });
 
 test('tests that take a Docker are left out, and named, where there is none that will do', () => {

@@ -1,16 +1,10 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { grpcurlHere } from '../support/parts-missing.js';
 import { startApp, type RunningApp } from '../support/running-app.js';
 
-// The way of those who have no proto file at hand. grpcurl is nothing that the project installs:
-// go install github.com/fullstorydev/grpcurl/cmd/grpcurl@latest
-const folders = [...(process.env['PATH'] ?? '').split(delimiter), join(homedir(), 'go', 'bin')];
-const grpcurl =
-  process.env['CODESET_TEST_GRPCURL'] ??
-  folders.map((folder) => join(folder, 'grpcurl')).find((path) => existsSync(path));
+// The way of those who have no proto file at hand. grpcurl is nothing that the project installs.
+const grpcurl = grpcurlHere();
 
 describe.skipIf(grpcurl === undefined)('grpcurl (skipped unless it is installed)', () => {
   let running: RunningApp;

@@ -9,6 +9,7 @@ import { dockerAt } from './docker-host.js';
 import { dockerSource, leftOut, type DockerSource } from './docker-source.js';
 import { engineHere } from './engine-name.js';
 import { startDockerd, type Dockerd } from './dockerd.js';
+import { PARTS_MISSING } from './parts-missing.js';
 import { isRoot, MEMORY_LIMITED, ROOT_ONLY } from './root-only.js';
 import { ensureTestImage } from './test-image.js';
 
@@ -111,9 +112,14 @@ async function words(source: DockerSource): Promise<readonly string[]> {
   const limited = engineHere() === 'local' ? Object.entries(MEMORY_LIMITED) : [];
   const needRoot = [...Object.entries(ROOT_ONLY), ...limited];
   const parts = isRoot ? [] : needRoot.filter(([file]) => !left.has(file));
+  const missing = Object.entries(PARTS_MISSING).filter(([file]) => !left.has(file));
   const files = [
     ...[...left].map(([file, why]) => `  ${file} ${why}`),
     ...parts.map(([file, about]) => `  ${file} needs root for some or all of it: ${about}`),
+    ...missing.flatMap(([file, why]) => {
+      const words = why();
+      return words === undefined ? [] : [`  ${file} ${words}`];
+    }),
   ];
   const lines = files.length === 0 ? [] : ['NOT RUN HERE:', ...files];
   if (source.kind === 'none') {

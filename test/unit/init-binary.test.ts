@@ -5,13 +5,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { initBinary, initBinaryFor } from '../../src/init-binary.js';
+import { otherMachine } from '../support/parts-missing.js';
 
 const execute = promisify(execFile);
 const INIT = new URL('../../init', import.meta.url).pathname;
-const OTHER =
-  process.arch === 'arm64'
-    ? { name: 'amd64', compiler: 'x86_64-linux-gnu-gcc', emulator: 'qemu-x86_64-static', machine: 62 }
-    : { name: 'arm64', compiler: 'aarch64-linux-gnu-gcc', emulator: 'qemu-aarch64-static', machine: 183 };
 
 async function isThere(program: string): Promise<boolean> {
   return execute(program, ['--version']).then(
@@ -29,9 +26,9 @@ test('init is found by what it was built for, and an architecture that nobody bu
 });
 
 test('init compiles for the other architecture without a warning, and runs there', async () => {
-  if (!(await isThere(OTHER.compiler))) {
+  if (!(await isThere(otherMachine.compiler))) {
     console.warn(
-      `skipped: ${OTHER.compiler} is not here, so nobody looked whether init compiles for ${OTHER.name} (Debian, Ubuntu: apt-get install crossbuild-essential-${OTHER.name}).`,
+      `skipped: ${otherMachine.compiler} is not here, so nobody looked whether init compiles for ${otherMachine.name} (Debian, Ubuntu: apt-get install crossbuild-essential-${otherMachine.name}).`,
     );
     return;
   }
@@ -39,16 +36,16 @@ test('init compiles for the other architecture without a warning, and runs there
   try {
     const built = join(folder, 'codeset-init');
     await execute('sh', [join(INIT, 'build.sh')], {
-      env: { ...process.env, CC: OTHER.compiler, OUT: built },
+      env: { ...process.env, CC: otherMachine.compiler, OUT: built },
     });
-    expect((await readFile(built)).readUInt16LE(18)).toBe(OTHER.machine);
-    if (!(await isThere(OTHER.emulator))) {
+    expect((await readFile(built)).readUInt16LE(18)).toBe(otherMachine.machine);
+    if (!(await isThere(otherMachine.emulator))) {
       console.warn(
-        `skipped in part: init was compiled for ${OTHER.name} but not run, since ${OTHER.emulator} is not here (Debian, Ubuntu: apt-get install qemu-user-static).`,
+        `skipped in part: init was compiled for ${otherMachine.name} but not run, since ${otherMachine.emulator} is not here (Debian, Ubuntu: apt-get install qemu-user-static).`,
       );
       return;
     }
-    const { stdout } = await execute(OTHER.emulator, [built, 'fs', 'stat', '--', folder]);
+    const { stdout } = await execute(otherMachine.emulator, [built, 'fs', 'stat', '--', folder]);
     expect(JSON.parse(stdout)).toMatchObject({ name: folder, type: 'directory' });
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -1,11 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packFolder, readManifest } from '../../../src/samples/pack.js';
 import { FileSampleReader } from '../../../src/samples/sample-reader.js';
+import { exampleLacks } from '../../support/parts-missing.js';
 import { isRoot } from '../../support/root-only.js';
-import { hasProgram, judge, run, temporaryFolder, untar } from './judge.js';
+import { judge, run, temporaryFolder, untar } from './judge.js';
 
 // The samples themselves, judged without a sandbox: what a sandbox adds is tried where sandboxes are.
 
@@ -27,9 +28,7 @@ test('there are samples in Python, JavaScript, Go, C and shell, six at least', a
 });
 
 describe.each(names)('the example %s', (name) => {
-  const manifestText = readFileSync(path.join(folder, name, 'sample.yaml'), 'utf8');
-  const requires = /requires: \[(.*?)\]/.exec(manifestText)?.[1]?.split(', ') ?? [];
-  const missing = requires.filter((program) => !hasProgram(program));
+  const missing = exampleLacks(name);
   if (missing.length > 0) console.warn(`SKIPPED: the example ${name}: this machine has no ${missing.join(', ')}.`);
 
   test('is named after its folder and set up without a network', async () => {

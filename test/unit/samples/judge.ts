@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { accessSync, chmodSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -9,27 +9,13 @@ import type { Verdict } from '../../../src/core/verification.js';
 import { run as runProgram } from '../../../src/engines/local/command.js';
 import { ReportGrader } from '../../../src/grading/verdict.js';
 import type { Codebase, SampleUpload } from '../../../src/core/ports/samples.js';
+import { onPath } from '../../support/parts-missing.js';
 
 // A verification without a sandbox, for trying samples: the real script, workspace, reports and grading, and an
 // `as-subject` that changes the user when the tests run as root.
 
 const SUBJECT = 1000;
-const canDrop = process.getuid?.() === 0 && found('setpriv');
-
-function found(program: string): boolean {
-  return (process.env['PATH'] ?? '').split(':').some((folder) => {
-    try {
-      accessSync(path.join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
-export function hasProgram(program: string): boolean {
-  return found(program);
-}
+const canDrop = process.getuid?.() === 0 && onPath('setpriv');
 
 /** Stands for the sandbox's own /tmp where a sample's environment names it; a compiler's cache pays off there. */
 const shared = mkdtempSync(path.join(os.tmpdir(), 'codeset-test-tmp-'));

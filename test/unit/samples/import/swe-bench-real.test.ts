@@ -5,9 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { importSweBench, type ImportedSample } from '../../../../src/samples/import/swe-bench.js';
 import { packFiles } from '../../../../src/samples/pack.js';
 import { FileSampleReader } from '../../../../src/samples/sample-reader.js';
+import { sweBenchFolder } from '../../../support/parts-missing.js';
 import { judge, run, temporaryFolder } from '../judge.js';
 
-const data = process.env['CODESET_TEST_SWE_BENCH'];
+const data = sweBenchFolder();
 if (data === undefined)
   console.warn(
     'SKIPPED: real SWE-bench instances. Set CODESET_TEST_SWE_BENCH to a folder with instances.jsonl and a .bundle.',
