@@ -119,7 +119,7 @@ static bool start_shell(void) {
   return true;
 }
 
-static bool catches_now(int number) {
+static bool catches(int number) {
   char path[64], text[4096];
   snprintf(path, sizeof path, "/proc/%d/status", (int)shell.pid);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -129,16 +129,6 @@ static bool catches_now(int number) {
   text[n] = 0;
   const char *line = strstr(text, "\nSigCgt:");
   return line != NULL && (strtoull(line + 8, NULL, 16) >> (number - 1) & 1) != 0;
-}
-
-/* bash puts its handlers aside for a moment where it starts a program: one look may miss them. */
-static bool catches(int number) {
-  for (int look = 0; look < 5; look++) {
-    if (catches_now(number)) return true;
-    struct timespec pause = {0, 1000000};
-    nanosleep(&pause, NULL);
-  }
-  return false;
 }
 
 /* Of the shell and of the children that it has waited for, in µs as fine as the kernel tells them. */

@@ -248,7 +248,7 @@ export const SERVER_SETTINGS: readonly ServerSetting[] = [
     'SIZE',
     '50GiB',
     () => size,
-    'What images that were pulled or built for samples may take. Beyond it those that nothing refers to go, the longest unused first, and `codeset sample prefetch` stops.',
+    'What images that were pulled or built for samples may take. Beyond it those that nothing refers to go, the longest unused first, and `codeset sample prefetch` begins no more pulls.',
   ),
   setting(
     'imageGrace',
