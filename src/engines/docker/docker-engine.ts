@@ -358,10 +358,11 @@ export class DockerEngine implements Engine {
   }
 
   async #putAway(): Promise<void> {
-    const { images, keeper, network, sandboxes } = this.#parts;
+    const { images, keeper, network, roots, sandboxes } = this.#parts;
     await this.#limits.close();
     await this.#freezer.idle();
     await this.#removals.close();
+    await roots.close();
     await images.close();
     if ((await sandboxes.list()).length > 0) return;
     await network.remove();

@@ -13,6 +13,8 @@ import { QuietSweep } from './quiet-sweep.js';
 const DEEP = 64;
 const DOING = 'What the sandbox wrote could not be kept as an image.';
 const ROLE = 'layer';
+/** A sandbox that still stands on an image is about to go. */
+const SWEEP_RETRY_MS = 5000;
 
 export interface RootImage {
   readonly image: string;
@@ -30,10 +32,11 @@ export class Roots {
   constructor(client: DockerClient, names: Names, layers: Pick<Layers, 'list'>, log: Log) {
     this.#client = client;
     this.#names = names;
-    this.#quiet = new QuietSweep(
-      () => this.#sweep(new Set(layers.list().map(({ layerId }) => names.layerImage(layerId)))),
-      (error) => log.warn('images that are no layers any more are not removed yet', { error }),
-    );
+    this.#quiet = new QuietSweep({
+      sweep: () => this.#sweep(new Set(layers.list().map(({ layerId }) => names.layerImage(layerId)))),
+      retryMs: SWEEP_RETRY_MS,
+      onError: (error) => log.warn('images that are no layers any more are not removed yet', { error }),
+    });
   }
 
   /** Around all that `commit` and `flatten` are for: no image of it is left over before its layer is known. */
@@ -93,8 +96,13 @@ export class Roots {
     });
   }
 
+  /** One that a sandbox still stands on goes once that is gone. */
   async delete(layerId: string): Promise<void> {
-    await this.#removeName(this.#names.layerImage(layerId));
+    if (!(await this.#removeName(this.#names.layerImage(layerId)))) this.#quiet.later();
+  }
+
+  close(): Promise<void> {
+    return this.#quiet.close();
   }
 
   /** Of all that are there. */
@@ -114,12 +122,15 @@ export class Roots {
     return this.#quiet.sweep();
   }
 
-  async #sweep(known: ReadonlySet<string>): Promise<void> {
-    for (const { name } of await this.list())
-      if (!known.has(name))
-        await this.#removeName(name, (image) =>
-          this.#client.within((abortSignal) => image.remove({ abortSignal })),
-        );
+  async #sweep(known: ReadonlySet<string>): Promise<boolean> {
+    let whole = true;
+    for (const { name } of await this.list()) {
+      if (known.has(name)) continue;
+      const gone = await this.#removeName(name, (image) =>
+        this.#client.within((abortSignal) => image.remove({ abortSignal })),
+      );
+      if (!gone) whole = false;
+    }
     const left = await this.#client.ask('Docker could not list its containers.', (api, abortSignal) =>
       api.listContainers({
         all: true,
@@ -135,6 +146,7 @@ export class Roots {
       );
     }
     await this.#sweepNameless();
+    return whole;
   }
 
   /** An image gets its name after it was made, also from the daemon itself. */
@@ -150,15 +162,17 @@ export class Roots {
     }
   }
 
+  /** @returns false where a container, perhaps somebody else's, still stands on it. */
   async #removeName(
     name: string,
     remove: (image: Docker.Image) => Promise<unknown> = (image) => image.remove(),
-  ): Promise<void> {
+  ): Promise<boolean> {
     try {
       await this.#client.find('An image could not be removed.', (api) => remove(api.getImage(name)));
+      return true;
     } catch (error) {
-      // Somebody else's container stands on it; it goes with the next start's sweep.
       if (statusOf((error as Error).cause) !== 409) throw error;
+      return false;
     }
   }
 

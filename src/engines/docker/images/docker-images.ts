@@ -191,6 +191,7 @@ export class DockerImages implements Images {
 
   async close(): Promise<void> {
     await this.#leftovers.sweep();
+    await this.#leftovers.close();
   }
 
   /** @returns undefined where it is gone and no registry has it */

@@ -6,6 +6,8 @@ import { hasOwnName } from '../names.js';
 import { QuietSweep } from '../quiet-sweep.js';
 import { ownLabels } from './names.js';
 
+const RETRY_MS = 5000;
+
 /**
  * Finds what the making of images left behind (steps of builds that failed, containers that only stood for files)
  * by its labels and removes it, while nothing is being made.
@@ -18,10 +20,11 @@ export class Leftovers {
   constructor(client: DockerClient, owner: string, log: Log) {
     this.#client = client;
     this.#owner = owner;
-    this.#quiet = new QuietSweep(
-      () => this.#sweep(),
-      (error) => log.warn('what the making of images left is not removed yet', { error }),
-    );
+    this.#quiet = new QuietSweep({
+      sweep: () => this.#sweep().then(() => true),
+      retryMs: RETRY_MS,
+      onError: (error) => log.warn('what the making of images left is not removed yet', { error }),
+    });
   }
 
   /** What the work makes on its way is left alone until its end. */
@@ -29,9 +32,13 @@ export class Leftovers {
     return this.#quiet.during(work);
   }
 
-  /** Never throws: what is not removed now is looked at the next time, and when what is made meanwhile is done. */
+  /** Never throws: what is not removed now is looked at again, and when what is made meanwhile is done. */
   sweep(): Promise<void> {
     return this.#quiet.sweep();
+  }
+
+  close(): Promise<void> {
+    return this.#quiet.close();
   }
 
   async #sweep(): Promise<void> {
