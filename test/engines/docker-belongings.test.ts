@@ -84,7 +84,7 @@ test('what a service has in Docker goes, and what others made of its images stay
   const ours = [
     await container(TEST_IMAGE, names.container('a'), owner),
     await container(unused, undefined, { 'codeset.purpose': 'image' }),
-    await container(unused, undefined, { 'codeset.role': 'flatten' }),
+    await container(unused, undefined, { 'codeset.role': 'passing' }),
   ];
 
   await removeBelongings(client, names);

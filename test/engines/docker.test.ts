@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -308,6 +308,29 @@ describe('the Docker engine', () => {
         await engine.close();
         engine = await at.open();
         expect((await sh(engine, 'cold', 'echo warm')).stdout).toBe('warm\n');
+      },
+      SLOW_MS,
+    );
+
+    test(
+      'a workspace whose folder Docker had removed when it was killed is removed to its end',
+      async () => {
+        await engine.create(spec('half'));
+        const owner = ownerOf(at.dataDir);
+        const [volume = ''] = (await belongings(daemon.api, owner)).volumes.filter((name) =>
+          name.endsWith('-half-workspace'),
+        );
+        const [container = ''] = (await belongings(daemon.api, owner)).containers.filter((name) =>
+          name.endsWith('-half'),
+        );
+        await daemon.api.getContainer(container).remove({ force: true });
+        const { Mountpoint } = await daemon.api.getVolume(volume).inspect();
+        await rmdir(Mountpoint);
+        await engine.destroy('half');
+        const left = await belongings(daemon.api, owner);
+        expect(left.volumes.filter((name) => !name.endsWith('-store'))).toEqual([]);
+        expect(left.containers.map((name) => name.replace(/^.*-/, ''))).toEqual(['carrier', 'keeper']);
+        expect(await engine.list()).toEqual([]);
       },
       SLOW_MS,
     );

@@ -45,16 +45,16 @@ const branch: Work = async (client, round) => {
   const { snapshot } = await client.sessions.createSnapshot({ sessionId: id });
   const snapshotId = snapshot?.snapshotId ?? '';
   const fork = async (source: { $case: 'sessionId' | 'snapshotId'; value: string }): Promise<void> => {
-    const forks: Promise<unknown>[] = [];
+    const made: string[] = [];
     for await (const { result } of client.sessions.forkSession({ source, count: 2, labels })) {
-      if (result?.$case !== 'forked') continue;
-      const sessionId = result.value.session?.sessionId ?? '';
-      forks.push(sh(client, sessionId, 'cat written; echo more >>written'));
-      forks.push(
-        client.verifications.startVerification({ subject: { $case: 'sessionId', value: sessionId } }),
-      );
+      if (result?.$case === 'forked') made.push(result.value.session?.sessionId ?? '');
     }
-    await Promise.all(forks);
+    await Promise.all(
+      made.flatMap((sessionId): Promise<unknown>[] => [
+        sh(client, sessionId, 'cat written; echo more >>written'),
+        client.verifications.startVerification({ subject: { $case: 'sessionId', value: sessionId } }),
+      ]),
+    );
   };
   await Promise.all([
     fork({ $case: 'sessionId', value: id }),

@@ -213,7 +213,11 @@ class OwnDockerd implements Dockerd {
     for (const { Id } of await api.listContainers({ all: true })) {
       await api.getContainer(Id).remove({ force: true, v: true });
     }
-    for (const { Name } of (await api.listVolumes()).Volumes) await api.getVolume(Name).remove();
+    for (const { Mountpoint, Name } of (await api.listVolumes()).Volumes) {
+      // One that was killed in mid-removal can't remove it without.
+      if (Mountpoint.startsWith(`${this.dataRoot}/`)) mkdirSync(Mountpoint, { recursive: true });
+      await api.getVolume(Name).remove();
+    }
     for (const { Id, Name } of await api.listNetworks()) {
       if (!['none', 'host', 'bridge'].includes(Name)) await api.getNetwork(Id).remove();
     }

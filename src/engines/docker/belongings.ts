@@ -2,7 +2,7 @@ import type { ContainerInfo } from 'dockerode';
 import type { DockerClient } from './docker-client.js';
 import { unlessGone } from './images/leftovers.js';
 import { GROUND_LABEL, IMAGE_PURPOSE } from './images/names.js';
-import { hasOwnName, LABEL, type Names } from './names.js';
+import { hasOwnName, LABEL, type Names, PASSING } from './names.js';
 
 const DOING = 'What the service has in Docker could not be removed.';
 
@@ -42,5 +42,5 @@ function isOwn(names: Names, { Labels, Names: called }: ContainerInfo): boolean 
   if (hasOwnName(names.owner, called)) return true;
   // What has no name of ours is a step to an image, of a life that was killed.
   const isStep = Labels[LABEL.purpose] === IMAGE_PURPOSE && Labels[GROUND_LABEL] === undefined;
-  return isStep || Labels[LABEL.role] === 'flatten';
+  return isStep || Labels[LABEL.role] === PASSING;
 }

@@ -17,6 +17,9 @@ export const LABEL = {
   role: 'codeset.role',
 } as const;
 
+/** The role of a container that stands for a moment and has no name: one that is there later is of a life that was killed. */
+export const PASSING = 'passing';
+
 /** How the service's things are called in Docker, and where they lie in the keeper. */
 export class Names {
   /** Tells apart the services that use one daemon: see owner.ts. */

@@ -6,7 +6,7 @@ import { statusOf } from './docker-errors.js';
 import { unlessGone } from './images/leftovers.js';
 import { KEEPER } from './keeper.js';
 import type { Layers } from './layers.js';
-import { hasOwnName, LABEL, type Names } from './names.js';
+import { hasOwnName, LABEL, type Names, PASSING } from './names.js';
 import { QuietSweep } from './quiet-sweep.js';
 
 /** Images deeper than this are made one: Docker's storage takes about 125 layers. */
@@ -77,7 +77,7 @@ export class Roots {
         Entrypoint: ['/'],
         NetworkDisabled: true,
         // The image has the labels of the sandbox that it was.
-        Labels: { [LABEL.owner]: this.#names.owner, [LABEL.role]: 'flatten', [LABEL.sandbox]: '' },
+        Labels: { [LABEL.owner]: this.#names.owner, [LABEL.role]: PASSING, [LABEL.sandbox]: '' },
       });
       try {
         const files = (await container.export()) as Readable;
@@ -135,7 +135,7 @@ export class Roots {
       api.listContainers({
         all: true,
         abortSignal,
-        filters: { label: [`${LABEL.owner}=${this.#names.owner}`, `${LABEL.role}=flatten`] },
+        filters: { label: [`${LABEL.owner}=${this.#names.owner}`, `${LABEL.role}=${PASSING}`] },
       }),
     );
     for (const { Id, Names: called } of left) {

@@ -6,19 +6,19 @@ import { workspaceOwner } from '../../core/environment.js';
 import type { SandboxPurpose, SandboxSpec, SandboxStatus } from '../../core/ports/engine.js';
 import { linkOf } from './container-link.js';
 import type { DockerClient } from './docker-client.js';
-import { saidBy, statusOf } from './docker-errors.js';
+import { statusOf } from './docker-errors.js';
+import { importKeeperImage } from './keeper-image.js';
 import { KEEPER, type Keeper, KeeperFailure } from './keeper.js';
 import type { KnownContainer } from './known-containers.js';
 import type { Layers } from './layers.js';
 import type { Links } from './links.js';
 import { BOXES, checkedName, isUsableId, LABEL, type Names, STORE } from './names.js';
 import { EMPTY } from './overlay.js';
+import { Volumes } from './volumes.js';
 
 const REMOVING = 'The sandbox could not be removed.';
 /** A mount may be busy for a moment after its container has gone. */
 const BUSY_MS = 5000;
-/** Between two attempts at volumes that Docker would not let go. */
-const SWEEP_MS = 30_000;
 const PURPOSES: readonly SandboxPurpose[] = ['session', 'setup', 'prepare', 'verification', 'side'];
 
 export interface SandboxParts {
@@ -42,11 +42,17 @@ export interface FoundSandbox extends SandboxStatus {
 /** Finds and removes what belongs to sandboxes, and puts on record what is made of one first. */
 export class Sandboxes {
   readonly #parts: SandboxParts;
-  #sweep: NodeJS.Timeout | undefined;
-  #closed = false;
+  readonly #volumes: Volumes;
 
   constructor(parts: SandboxParts) {
+    const { client, keeper, names } = parts;
     this.#parts = parts;
+    this.#volumes = new Volumes({
+      client,
+      names,
+      image: () => importKeeperImage(client, names, keeper.hostInitPath),
+      inUse: async () => new Set(await this.#boxes()),
+    });
   }
 
   async open(): Promise<void> {
@@ -102,27 +108,27 @@ export class Sandboxes {
     };
   }
 
+  /** Ids of those that have a box. */
+  async #boxes(): Promise<readonly string[]> {
+    const lines = (await this.#parts.keeper.init('store', 'list', BOXES)).toString().split('\n');
+    return lines.map((line) => line.trim()).filter((name) => name !== '');
+  }
+
   /** Also what is half-made: whatever has a trace anywhere. */
   async list(): Promise<readonly FoundSandbox[]> {
-    const { client, keeper, links, names } = this.#parts;
+    const { client, links, names } = this.#parts;
     const label = [`${LABEL.owner}=${names.owner}`, LABEL.sandbox];
     // Not volumes: a sandbox has its box before and as long as it has one.
     const [containers, boxes, prepared] = await Promise.all([
       client.ask('Docker could not list its containers.', (api, abortSignal) =>
         api.listContainers({ all: true, filters: { label }, abortSignal }),
       ),
-      keeper.init('store', 'list', BOXES),
+      this.#boxes(),
       links.prepared(),
     ]);
     const found = new Map<string, FoundSandbox>();
-    const traces = [
-      ...prepared.filter((name) => name !== KEEPER),
-      ...boxes
-        .toString()
-        .split('\n')
-        .map((line) => line.trim()),
-    ];
-    for (const sandboxId of traces.filter((name) => name !== '')) {
+    const traces = [...prepared.filter((name) => name !== KEEPER), ...boxes];
+    for (const sandboxId of traces) {
       found.set(sandboxId, {
         sandboxId,
         purpose: 'side',
@@ -150,53 +156,20 @@ export class Sandboxes {
         api.getContainer(names.container(sandboxId)).remove({ force: true, v: true }),
       );
     });
-    await this.#removeVolume(names.workspace(sandboxId), (work) => this.#patiently(work));
+    await this.#volumes.remove(names.workspace(sandboxId), (work) => this.#patiently(work));
     await keeper.init('store', 'remove', this.box(sandboxId));
     await links.remove(sandboxId, socketFolder);
     await rm(this.#ended(sandboxId), { force: true });
   }
 
-  async #removeVolume(name: string, attempt: (work: () => Promise<void>) => Promise<void>): Promise<void> {
-    try {
-      await attempt(async () => {
-        await this.#parts.client.find(REMOVING, (api) => api.getVolume(name).remove());
-      });
-    } catch (error) {
-      // Docker before 25 miscounts who uses a volume when it was away under live-restore. It counts anew at its next
-      // start, of which nobody need have noticed anything.
-      if (!/volume has active mounts/.test(saidBy((error as Error).cause))) throw error;
-      this.#sweepLater();
-    }
-  }
-
-  #sweepLater(): void {
-    if (this.#closed || this.#sweep !== undefined) return;
-    this.#sweep = setTimeout(() => {
-      this.#sweep = undefined;
-      this.sweepVolumes().catch(() => this.#sweepLater());
-    }, SWEEP_MS);
-    this.#sweep.unref();
-  }
-
   /** Ends what runs by itself. */
   close(): void {
-    this.#closed = true;
-    clearTimeout(this.#sweep);
+    this.#volumes.close();
   }
 
   /** Volumes that were left when everything else of their sandboxes went. */
-  async sweepVolumes(): Promise<void> {
-    const { client, keeper, names } = this.#parts;
-    const label = [`${LABEL.owner}=${names.owner}`, LABEL.sandbox];
-    const { Volumes } = await client.call('Docker could not list its volumes.', (api) =>
-      api.listVolumes({ filters: { label } }),
-    );
-    if ((Volumes ?? []).length === 0) return;
-    const boxes = (await keeper.init('store', 'list', BOXES)).toString().split('\n');
-    const used = new Set(boxes.map((line) => line.trim()));
-    for (const { Labels, Name } of Volumes ?? []) {
-      if (!used.has(Labels?.[LABEL.sandbox] ?? '')) await this.#removeVolume(Name, (work) => work());
-    }
+  sweepVolumes(): Promise<void> {
+    return this.#volumes.sweep();
   }
 
   /** Again for a while where the daemon says that it is busy with it. */
