@@ -189,18 +189,21 @@ describe('the Docker engine', () => {
         const [keeper] = await daemon.api.listContainers({ filters: { label: owned('keeper') } });
         await daemon.api.getContainer(keeper?.Id ?? '').remove({ force: true });
         // A daemon may hold the container that is unpacked into until the archive's end: nothing waits for another here.
-        const listed = expect
-          .poll(
-            () =>
-              engine.list().then(
-                (all) => all.length,
-                () => 'away',
-              ),
-            { timeout: 60_000 },
-          )
-          .toBe(0);
+        const listed = async (): Promise<void> => {
+          await expect
+            .poll(
+              () =>
+                engine.list().then(
+                  (all) => all.length,
+                  () => -1,
+                ),
+              { timeout: 60_000 },
+            )
+            .toBe(0);
+        };
+        const answers = listed();
         tar.end(archive.subarray(half));
-        await Promise.all([importing, listed]);
+        await Promise.all([importing, answers]);
         await engine.create(spec('a', { workspaceLayers: ['tree'] }));
         expect((await sh(engine, 'a', 'cat first second | wc -c')).stdout).toBe('8000000\n');
       },

@@ -5,11 +5,13 @@ import { finished } from 'node:stream/promises';
 import { SharedWork } from '../../core/keyed.js';
 import type { LayerInfo } from '../../core/ports/engine.js';
 import { CheckedArchive } from './checked-archive.js';
-import type { Keeper } from './keeper.js';
+import { type Keeper, KeeperFailure } from './keeper.js';
 import { LAYERS, shortName } from './names.js';
 
 /** Of a layer's folder, what has the content. */
 const TREE = 'tree';
+/** And what is known of it. */
+const RECORD = 'layer.json';
 
 /** What `layer.json` says. */
 export interface StoredLayer extends LayerInfo {
@@ -44,6 +46,10 @@ export class Layers {
   readonly #known = new Map<string, StoredLayer>();
   /** Names of folders that are being filled. */
   readonly #unfinished = new Set<string>();
+  /** Names of folders that are being removed. */
+  readonly #leaving = new Set<string>();
+  /** Of each reading that goes on: names of folders that are, or were during it, being removed. */
+  readonly #readings = new Set<Set<string>>();
 
   constructor(keeper: Keeper) {
     this.#keeper = keeper;
@@ -55,17 +61,24 @@ export class Layers {
    */
   async load(): Promise<void> {
     await this.#keeper.init('fs', 'mkdir', '--parents', '--', LAYERS);
-    const before = [...this.#known.keys()];
-    const lines = (await this.#keeper.init('store', 'list', LAYERS)).toString().split('\n');
-    for (const layerId of before) this.#known.delete(layerId);
+    const left = new Set(this.#leaving);
+    this.#readings.add(left);
     const strays: string[] = [];
-    for (const line of lines.filter((text) => text !== '')) {
-      const at = line.indexOf(' ');
-      const [name, text] = [line.slice(0, at), line.slice(at + 1)];
-      if (this.#unfinished.has(name)) continue;
-      const layer = name.startsWith('.') ? undefined : parseLayer(text);
-      if (layer === undefined) strays.push(`${LAYERS}/${name}`);
-      else this.#known.set(layer.layerId, layer);
+    try {
+      const before = [...this.#known.keys()];
+      const lines = (await this.#keeper.init('store', 'list', LAYERS)).toString().split('\n');
+      for (const layerId of before) if (!left.has(shortName(layerId))) this.#known.delete(layerId);
+      for (const line of lines.filter((text) => text !== '')) {
+        const at = line.indexOf(' ');
+        const [name, text] = [line.slice(0, at), line.slice(at + 1)];
+        // What this life makes or removes just now is its maker's or remover's to tell, whatever the list says.
+        if (this.#unfinished.has(name) || left.has(name)) continue;
+        const layer = name.startsWith('.') ? undefined : parseLayer(text);
+        if (layer === undefined) strays.push(`${LAYERS}/${name}`);
+        else this.#known.set(layer.layerId, layer);
+      }
+    } finally {
+      this.#readings.delete(left);
     }
     if (strays.length > 0) await this.#keeper.init('store', 'remove', ...strays);
   }
@@ -83,15 +96,26 @@ export class Layers {
     if (known === undefined) return;
     // From now on nobody builds on it.
     this.#known.delete(layerId);
-    const doomed = `${LAYERS}/.gone-${shortName(layerId)}-${randomBytes(4).toString('hex')}`;
+    const name = shortName(layerId);
+    this.#leaving.add(name);
+    for (const left of this.#readings) left.add(name);
+    const doomed = `${LAYERS}/.gone-${name}-${randomBytes(4).toString('hex')}`;
     try {
       await this.#keeper.init('fs', 'move', '--', this.folder(layerId), doomed);
     } catch (error) {
+      if (error instanceof KeeperFailure && !(await this.#isThere(layerId))) return;
       // It is there still, and whoever wants it gone asks again.
       this.#known.set(layerId, known);
       throw error;
+    } finally {
+      this.#leaving.delete(name);
     }
     await this.#keeper.init('store', 'remove', doomed);
+  }
+
+  async #isThere(layerId: string): Promise<boolean> {
+    const [text] = await this.#keeper.cat(`${this.folder(layerId)}/${RECORD}`);
+    return text !== undefined;
   }
 
   folder(layerId: string): string {
