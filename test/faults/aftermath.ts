@@ -130,6 +130,7 @@ async function cgroupsOf(owner: string): Promise<readonly string[]> {
  * verdict that they would have had; what is made anew works; and once all that the run made is put away there is what
  * there was before any.
  * @param before the traces with no session
+ * @param kept see `expectKept`; not given where sandboxes end with the fault
  */
 export async function expectWhole(
   client: TestClient,
@@ -137,6 +138,7 @@ export async function expectWhole(
   before: Traces,
   now: () => Promise<Traces>,
   seed: string,
+  kept?: ReadonlySet<string>,
 ): Promise<void> {
   const { samples, sessions, verifications } = client;
   const settled = { ...SETTLE, message: seed };
@@ -144,6 +146,7 @@ export async function expectWhole(
   await expect
     .poll(async () => (await sessions.listSessions({ states: half })).sessions, settled)
     .toEqual([]);
+  if (kept !== undefined) await expectKept(client, kept, seed);
   const ready = await sessions.listSessions({ states: [SessionState.READY], pageSize: 1000 });
   for (const { sessionId } of ready.sessions) {
     expect(await sh(client, sessionId, 'echo alive'), seed).toMatchObject({ code: 0, stdout: 'alive\n' });
@@ -165,6 +168,29 @@ export async function expectWhole(
   await expect.poll(now, settled).toEqual(before);
   // Transient snapshots go a moment after the last session that began as one.
   await expect.poll(() => wrongRows(join(folder.path, 'data')), settled).toEqual([]);
+}
+
+/**
+ * After a fault that takes no sandbox, as a kill of the service: whoever was READY is so still and answers, and only
+ * what was being made has failed.
+ * @param kept whom the service had said to be READY, and nobody had asked it to close
+ */
+export async function expectKept(client: TestClient, kept: ReadonlySet<string>, seed: string): Promise<void> {
+  for (const sessionId of kept) {
+    const { session: found } = await client.sessions.getSession({ sessionId });
+    expect({ sessionId, state: found?.state, error: found?.error }, seed).toEqual({
+      sessionId,
+      state: SessionState.READY,
+      error: '',
+    });
+    expect(await sh(client, sessionId, 'echo alive'), seed).toMatchObject({ code: 0, stdout: 'alive\n' });
+  }
+  const states = [SessionState.ERROR];
+  const { sessions: broken } = await client.sessions.listSessions({ states, pageSize: 1000 });
+  expect(
+    broken.filter(({ readyTime }) => readyTime !== undefined),
+    seed,
+  ).toEqual([]);
 }
 
 /** A run that nothing disturbs, and that leaves nothing that anybody asked for. */

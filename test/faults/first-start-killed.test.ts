@@ -51,7 +51,7 @@ test(
       await using life = await live(script, folder, flags);
       const now = (): Promise<Traces> => anonymous(folder, api);
       calm ??= await now();
-      await expectWhole(life.client, folder, calm, now, seed);
+      await expectWhole(life.client, folder, calm, now, seed, new Set());
     }
     expect(calm).toBeDefined();
   },

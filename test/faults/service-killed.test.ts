@@ -57,14 +57,15 @@ describe.each(engines)('on %s', (engine) => {
         const afterMs = Math.round(Math.random() * LONGEST_MS);
         await using life = await live(script, folder, flags);
         const over = new AbortController();
-        const busy = busyRun(life.client, over.signal);
+        const ready = new Set<string>();
+        const busy = busyRun(life.client, over.signal, ready);
         await new Promise((resolve) => setTimeout(resolve, afterMs));
         await life.child.kill();
         over.abort();
         await busy;
         await using next = await live(script, folder, flags);
         const seed = `round ${round}: killed after ${afterMs} ms`;
-        await expectWhole(next.client, folder, before, now, seed);
+        await expectWhole(next.client, folder, before, now, seed, ready);
       }
     },
   );
