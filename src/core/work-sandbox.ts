@@ -85,7 +85,7 @@ export class Workshop {
       });
       return new WorkSandbox(sandboxId, this.#engine, this.#execHost, execs, spec.resources.diskBytes);
     } catch (error) {
-      await this.#engine.destroy(sandboxId);
+      await this.#engine.destroy(sandboxId).catch(() => undefined);
       throw error;
     }
   }
@@ -198,12 +198,16 @@ export class WorkSandbox implements AsyncDisposable {
     return (await this.#engine.usage(this.sandboxId)).outOfMemoryKills;
   }
 
+  /**
+   * A removal that fails takes nothing from what was done in it, nor from the error that ended that: the engine tells
+   * of it, and tries it again by itself.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       await this.#execs.detach();
       await this.#execHost.forget(this.sandboxId);
     } finally {
-      await this.#engine.destroy(this.sandboxId);
+      await this.#engine.destroy(this.sandboxId).catch(() => undefined);
     }
   }
 }
