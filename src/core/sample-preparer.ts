@@ -260,7 +260,8 @@ export class SamplePreparer {
 
   async #fail(sample: SampleVersion, error: unknown, tell: TellStage): Promise<void> {
     const known = error instanceof CodesetError;
-    if (!known) this.#log.error('sample preparation failed', { sampleId: sample.sampleId, error });
+    if (!known || isLoss(error))
+      this.#log.error('sample preparation failed', { sampleId: sample.sampleId, error });
     const message = known
       ? error.message
       : 'The service failed while it prepared this sample; its log says why. Register the sample again to retry.';
