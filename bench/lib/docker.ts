@@ -136,8 +136,16 @@ async function removeAll(
   for (const network of await api.listNetworks({ filters })) {
     if (ours(network)) await api.getNetwork(network.Id).remove();
   }
-  for (const image of await api.listImages({ filters })) {
-    if (ours(image)) await api.getImage(image.Id).remove({ force: true });
+  // One that others were made of goes after them.
+  for (let left = Infinity; ;) {
+    const images = (await api.listImages({ filters })).filter(ours);
+    if (images.length === 0) return;
+    const last = images.length >= left;
+    left = images.length;
+    for (const image of images) {
+      const removal = api.getImage(image.Id).remove({ force: true });
+      await (last ? removal : removal.catch(() => undefined));
+    }
   }
 }
 
