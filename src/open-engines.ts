@@ -13,6 +13,7 @@ import { Names } from './engines/docker/names.js';
 import { knownOwner } from './engines/docker/owner.js';
 import type { DockerEngineOptions } from './engines/docker/options.js';
 import { LocalEngine } from './engines/local/local-engine.js';
+import { removeFolder } from './engines/local/remove-folder.js';
 import { initBinary, initBinaryFor } from './init-binary.js';
 
 /** How each engine is opened. Fails with a CodesetError where the machine lacks what it takes. */
@@ -142,4 +143,9 @@ async function certificates(folder: string): Promise<NonNullable<DockerEngineOpt
     });
   const [ca, cert, key] = await Promise.all(['ca.pem', 'cert.pem', 'key.pem'].map(read));
   return { ca: ca ?? '', cert: cert ?? '', key: key ?? '' };
+}
+
+/** Removes a server's folder with all in it; what belongs to its sandboxes' users takes more than a user's own `rm`. */
+export function removeServerFolder(folder: string): Promise<void> {
+  return removeFolder(folder, initBinary);
 }

@@ -1,6 +1,7 @@
-import { chmod, mkdtemp, readFile, rm, stat, statfs } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, stat, statfs } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { removeServerFolder } from '../open-engines.js';
 
 const OVERLAY = 0x794c7630;
 
@@ -41,7 +42,7 @@ export class TemporaryHome implements AsyncDisposable {
       process.stderr.write(`demo: Sandboxes are still mounted in ${this.folder}: it was not removed.\n`);
       return;
     }
-    await rm(this.folder, { recursive: true, force: true });
+    await removeServerFolder(this.folder);
   }
 }
 

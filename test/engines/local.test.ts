@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DEFAULT_RESOURCES } from '../../src/core/environment.js';
+import { removeFolder } from '../../src/engines/local/remove-folder.js';
 import { LocalEngine } from '../../src/engines/local/local-engine.js';
 import type { LocalEngineOptions } from '../../src/engines/local/options.js';
 import { engineContract } from './contract/contract.js';
@@ -43,7 +44,7 @@ async function place(): Promise<Place> {
     runDir,
     open: (changes = {}) => LocalEngine.open({ dataDir, runDir, initPath, log, ...changes }),
     tearDown: async () => {
-      await rm(dataDir, { recursive: true, force: true });
+      await removeFolder(dataDir, () => initPath);
       await rm(runDir, { recursive: true, force: true });
     },
   };
