@@ -5,6 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startApp, type RunningApp } from '../support/running-app.js';
 import { tempFolder, type TempFolder } from '../support/temp-folder.js';
 import { TEST_IMAGE } from '../support/docker.js';
+import { engineHere } from '../support/engine-here.js';
+import { standInFor } from '../support/stand-in.js';
 import { cli, type CliInput, type CliRun } from './run-cli.js';
 
 const SAMPLE = resolve(import.meta.dirname, '../../samples/examples/median-of-even-lists');
@@ -92,6 +94,7 @@ test('snapshots and forks on the command line: taken, listed, shown, forked, cre
 });
 
 test('a day on the command line: added, created, FAILED, patched, PASSED, closed', async () => {
+  if (engineHere() === 'docker') await standInFor('python:3.13-slim');
   const added = await codeset(['sample', 'add', SAMPLE]);
   expect(added).toMatchObject({ status: 0, stdout: 'examples/median-of-even-lists@1  READY\n' });
   expect((await codeset(['sample', 'add', SAMPLE])).stdout).toContain('was there already');

@@ -6,8 +6,9 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CodesetClient } from '../../src/client/index.js';
 import { packFolder } from '../../src/samples/pack.js';
-import { programHere } from '../support/engine-here.js';
+import { engineHere, programHere } from '../support/engine-here.js';
 import { startService, type TestService } from '../support/service.js';
+import { standInFor } from '../support/stand-in.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const run = promisify(execFile);
@@ -40,6 +41,7 @@ async function programsOf(page: string): Promise<Program[]> {
 const fileOf = ({ name }: Program): string => name.replaceAll(/[^a-z0-9]+/gi, '-').toLowerCase();
 
 beforeAll(async () => {
+  if (engineHere() === 'docker') await standInFor('python:3.13-slim');
   service = await startService();
   await using admin = await CodesetClient.connect({ address: service.address, apiKey: service.adminKey });
   await admin.samples.register(packFolder(join(ROOT, 'samples/examples/median-of-even-lists')));
