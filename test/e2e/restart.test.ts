@@ -104,7 +104,7 @@ test(
     await using folder = await tempFolder();
     let sessionId = '';
     let part: Part | undefined;
-    const kills = extent(5, 60);
+    const kills = extent(5, 200);
     for (let round = 0; round <= kills; round++) {
       await using life = await live(folder);
       if (round === 0) sessionId = await hostSession(life.client);
