@@ -103,7 +103,7 @@ export class Layers {
     try {
       await this.#keeper.init('fs', 'move', '--', this.folder(layerId), doomed);
     } catch (error) {
-      if (error instanceof KeeperFailure && !(await this.#isThere(layerId))) return;
+      if (error instanceof KeeperFailure && (await this.#isGone(layerId))) return;
       // It is there still, and whoever wants it gone asks again.
       this.#known.set(layerId, known);
       throw error;
@@ -113,9 +113,12 @@ export class Layers {
     await this.#keeper.init('store', 'remove', doomed);
   }
 
-  async #isThere(layerId: string): Promise<boolean> {
-    const [text] = await this.#keeper.cat(`${this.folder(layerId)}/${RECORD}`);
-    return text !== undefined;
+  /** False also where nobody can say. */
+  async #isGone(layerId: string): Promise<boolean> {
+    return this.#keeper.cat(`${this.folder(layerId)}/${RECORD}`).then(
+      ([text]) => text === undefined,
+      () => false,
+    );
   }
 
   folder(layerId: string): string {

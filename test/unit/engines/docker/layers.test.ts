@@ -66,15 +66,23 @@ function held(store: Store, matches: (words: readonly string[]) => boolean) {
 const isList = ([, op]: readonly string[]): boolean => op === 'list';
 const isMove = ([, op]: readonly string[]): boolean => op === 'move';
 
-test('a layer that is removed while the store is read is known no more', async () => {
-  const store = new Store();
-  const layers = await withLayer(store);
+/** Begins to read the store, as far as its list. @returns lets the reading go on to its end */
+async function listing(store: Store, layers: Layers): Promise<() => Promise<void>> {
   const list = held(store, isList);
   const loading = layers.load();
   await list.reached;
+  return async () => {
+    list.go();
+    await loading;
+  };
+}
+
+test('a layer that is removed while the store is read is known no more', async () => {
+  const store = new Store();
+  const layers = await withLayer(store);
+  const loaded = await listing(store, layers);
   await layers.delete('a');
-  list.go();
-  await loading;
+  await loaded();
   expect(layers.find('a')).toBeUndefined();
   expect(store.folders.size).toBe(0);
 });
@@ -89,13 +97,10 @@ test('nor is one whose removal began before', async () => {
   // As the list may still have it.
   const after = new Map(store.folders);
   for (const [name, text] of before) store.folders.set(name, text);
-  const list = held(store, isList);
-  const loading = layers.load();
-  await list.reached;
+  const loaded = await listing(store, layers);
   store.folders.clear();
   for (const [name, text] of after) store.folders.set(name, text);
-  list.go();
-  await loading;
+  await loaded();
   move.go();
   await deleting;
   expect(layers.find('a')).toBeUndefined();
@@ -105,13 +110,10 @@ test('nor is one whose removal began before', async () => {
 test('one that is removed and made again meanwhile is known', async () => {
   const store = new Store();
   const layers = await withLayer(store);
-  const list = held(store, isList);
-  const loading = layers.load();
-  await list.reached;
+  const loaded = await listing(store, layers);
   await layers.delete('a');
   await layers.make(['a'], true, async () => [{ ...made, bytes: 2 }]);
-  list.go();
-  await loading;
+  await loaded();
   expect(layers.find('a')).toMatchObject({ bytes: 2 });
 });
 
@@ -133,6 +135,18 @@ test('one that could not be removed stays known', async () => {
     if (isMove(words)) throw away;
   };
   await expect(layers.delete('a')).rejects.toBe(away);
+  expect(layers.find('a')).toBeDefined();
+});
+
+test('and one of which nobody can say whether it is there, too', async () => {
+  const store = new Store();
+  const layers = await withLayer(store);
+  const failed = new KeeperFailure(1, 'EIO: Input/output error');
+  store.answering = async (words) => {
+    if (isMove(words)) throw failed;
+  };
+  store.keeper.cat = () => Promise.reject(new Error('The keeper went.'));
+  await expect(layers.delete('a')).rejects.toBe(failed);
   expect(layers.find('a')).toBeDefined();
 });
 
