@@ -1,4 +1,5 @@
-// Runs the suites and keeps their counts in .setup/results/, where .ci/run adds them up.
+// Runs the suites and keeps what came of them in .setup/results/, where .ci/run adds them up and tells, last of
+// all, what failed and what was skipped.
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, run } from './process.mjs';
@@ -6,32 +7,35 @@ import { root, run } from './process.mjs';
 const folder = join(root, '.setup', 'results');
 
 /** A run's counts. @typedef {{passed: number, failed: number, skipped: number}} Counts */
+/** And a line or more for each test that did not pass. @typedef {Counts & {told?: string[]}} Results */
 
 /** Forgets the counts of earlier runs. */
 export function clearCounts() {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** @param name of the suite; a second run of it replaces the first. @param {Counts} counts */
-export function keepCounts(name, counts) {
+/** @param name of the suite; a second run of it replaces the first. @param {Results} results */
+export function keepCounts(name, results) {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, `${name}.json`), JSON.stringify(counts));
+  writeFileSync(join(folder, `${name}.json`), JSON.stringify(results));
 }
 
-/** The sum over all suites since clearCounts. @returns {Counts} */
+/** The sum over all suites since clearCounts. @returns {Required<Results>} */
 export function sumCounts() {
   const sum = { passed: 0, failed: 0, skipped: 0 };
+  const told = [];
   let names = [];
   try {
     names = readdirSync(folder);
   } catch {
-    return sum;
+    return { ...sum, told };
   }
   for (const name of names) {
-    const counts = JSON.parse(readFileSync(join(folder, name), 'utf8'));
-    for (const key of Object.keys(sum)) sum[key] += counts[key];
+    const results = JSON.parse(readFileSync(join(folder, name), 'utf8'));
+    for (const key of Object.keys(sum)) sum[key] += results[key];
+    for (const line of results.told ?? []) told.push(`${name.replace(/\.json$/, '')}: ${line}`);
   }
-  return sum;
+  return { ...sum, told };
 }
 
 /**
@@ -39,41 +43,28 @@ export function sumCounts() {
  * @returns vitest's exit status.
  */
 export async function runVitest(name, args, env = {}) {
-  const report = join(root, '.setup', `vitest-${name}-${process.pid}.json`);
+  const results = join(root, '.setup', `vitest-${name}-${process.pid}.json`);
   mkdirSync(join(root, '.setup'), { recursive: true });
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const reporters = ['--reporter=default', `--reporter=${join(root, 'scripts/lib/results-reporter.mjs')}`];
   const status = await run(process.execPath, [vitest, 'run', ...reporters, ...args], {
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...env, CODESET_TEST_RESULTS: results },
   });
-  keepCounts(name, countVitest(report, status));
-  rmSync(report, { force: true });
+  keepCounts(name, readResults(results, status));
+  rmSync(results, { force: true });
   return status;
 }
 
-/**
- * @param report the file that vitest's JSON reporter wrote.
- * @returns {Counts} A file that fell over before its first test, and a run that failed with no failed test, count as one failure.
- */
-export function countVitest(report, status) {
-  const counts = { passed: 0, failed: 0, skipped: 0 };
-  let files = [];
+/** @returns {Results} A run that failed with no failed test counts as one failure. */
+function readResults(path, status) {
+  let results = { passed: 0, failed: 0, skipped: 0, told: [] };
   try {
-    files = JSON.parse(readFileSync(report, 'utf8')).testResults;
+    results = JSON.parse(readFileSync(path, 'utf8'));
   } catch {
     // Nothing was written: vitest itself fell over.
   }
-  for (const file of files) {
-    let failed = 0;
-    for (const test of file.assertionResults) {
-      if (test.status === 'passed') counts.passed += 1;
-      else if (test.status === 'failed') failed += 1;
-      else counts.skipped += 1;
-    }
-    counts.failed += file.status === 'failed' ? Math.max(failed, 1) : failed;
-  }
-  if (status !== 0 && counts.failed === 0) counts.failed = 1;
-  return counts;
+  if (status === 0 || results.failed > 0) return results;
+  return { ...results, failed: 1, told: [...results.told, 'failed: not one of its tests, but the run'] };
 }
 
 /**
