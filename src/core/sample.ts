@@ -7,6 +7,15 @@ export type HistoryPolicy = 'past' | 'squashed';
 
 export type VerificationScope = 'PATCH' | 'WORKSPACE';
 export type Grading = 'EXIT_CODE' | 'ALL_LISTED' | 'SWE_BENCH';
+/** How the reports of a verification script are written: JUnit XML, TAP 12 to 14, `go test -json`. */
+export type ReportFormat = 'junit' | 'tap' | 'go-json';
+
+/** Where reports are looked for unless the sample says so: globs within the report folder. */
+export const DEFAULT_REPORT_PATHS: Readonly<Record<ReportFormat, readonly string[]>> = Object.freeze({
+  junit: ['**/*.xml'],
+  tap: ['**/*.tap'],
+  'go-json': ['**/*.json', '**/*.jsonl'],
+});
 
 /** How a sample is judged: sample.yaml's `verification`. The lists are hidden from runners and agents. */
 export interface VerificationSpec {
@@ -17,7 +26,7 @@ export interface VerificationSpec {
   readonly grading: Grading;
   readonly network: NetworkMode;
   /** Globs within the report folder. */
-  readonly report: { readonly format: 'junit'; readonly paths: readonly string[] } | undefined;
+  readonly report: { readonly format: ReportFormat; readonly paths: readonly string[] } | undefined;
   /** Globs, relative to the workspace, of what an agent may have planted and the runner would pick up. */
   readonly remove: readonly string[];
   readonly failToPass: readonly string[];

@@ -1,75 +1,21 @@
 import { SaxesParser, type SaxesTagPlain } from 'saxes';
-
-/** What a report says of one test. `xfailed` is a failure that the test's author announced (pytest). */
-export type ReportedStatus = 'passed' | 'failed' | 'error' | 'skipped' | 'xfailed';
-
-/** One `<testcase>`, as its writer named it. */
-export interface ReportedCase {
-  /** Names of the enclosing `<testsuite>` elements, outermost first; unnamed ones are left out. */
-  readonly suites: readonly string[];
-  /** Empty when the writer gave none. */
-  readonly classname: string;
-  readonly name: string;
-  /** Empty when the writer gave none. */
-  readonly file: string;
-  readonly status: ReportedStatus;
-  /** Milliseconds; absent when the report has no readable `time`. */
-  readonly durationMs?: number;
-  /** The failure's, error's or skip's message and text, cut at `maxMessageLength` characters. */
-  readonly message: string;
-}
-
-/** Bounds on what a report may hold. All are checked while reading, before memory is spent. */
-export interface JunitLimits {
-  readonly maxBytes: number;
-  readonly maxDepth: number;
-  readonly maxCases: number;
-  /** Characters. */
-  readonly maxNameLength: number;
-  /** Characters. */
-  readonly maxMessageLength: number;
-}
-
-export const DEFAULT_JUNIT_LIMITS: JunitLimits = Object.freeze({
-  maxBytes: 16 * 1024 * 1024,
-  maxDepth: 64,
-  maxCases: 200_000,
-  maxNameLength: 4096,
-  maxMessageLength: 4096,
-});
-
-/** The report can't be read. `line` and `column` count from 1; 0 where no place can be named. */
-export class JunitError extends Error {
-  override readonly name = 'JunitError';
-  readonly line: number;
-  readonly column: number;
-
-  constructor(message: string, line = 0, column = 0) {
-    super(line > 0 ? `line ${line}, column ${column}: ${message}` : message);
-    this.line = line;
-    this.column = column;
-  }
-}
+import {
+  DEFAULT_REPORT_LIMITS,
+  ReportError,
+  reportText,
+  type ReportedCase,
+  type ReportedStatus,
+  type ReportLimits,
+} from './report.js';
 
 /**
  * Reads a JUnit XML report. The parser is strict: anything that isn't well-formed XML, a document type, an
  * entity that XML itself doesn't define, or more than `limits` allows is refused whole.
  *
- * @throws {JunitError} with the place.
+ * @throws {ReportError} with the place.
  */
-export function parseJunit(report: Uint8Array | string, limits = DEFAULT_JUNIT_LIMITS): ReportedCase[] {
-  const size = typeof report === 'string' ? Buffer.byteLength(report) : report.byteLength;
-  if (size > limits.maxBytes)
-    throw new JunitError(`the report has ${size} bytes, more than the ${limits.maxBytes} allowed`);
-  return new JunitReader(limits).read(typeof report === 'string' ? report : decode(report));
-}
-
-function decode(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new JunitError('the report is not UTF-8');
-  }
+export function parseJunit(report: Uint8Array | string, limits = DEFAULT_REPORT_LIMITS): ReportedCase[] {
+  return new JunitReader(limits).read(reportText(report, limits));
 }
 
 interface OpenCase {
@@ -90,8 +36,36 @@ const SLICE = 64 * 1024;
 /** Worst first: of several outcomes inside one `<testcase>` the worst holds. */
 const WORST_FIRST: readonly ReportedStatus[] = ['error', 'failed', 'skipped', 'xfailed', 'passed'];
 
+function worseOf(one: ReportedStatus, other: ReportedStatus): ReportedStatus {
+  return WORST_FIRST.indexOf(one) < WORST_FIRST.indexOf(other) ? one : other;
+}
+
+/** What `status` and `result` say of a test that ran to its end, as far as no element says otherwise. */
+const RAN: ReadonlySet<string> = new Set([
+  '',
+  'run',
+  'completed',
+  'ok',
+  'pass',
+  'passed',
+  'success',
+  'successful',
+]);
+const FAILED: ReadonlySet<string> = new Set(['fail', 'failed', 'failure']);
+
+/**
+ * CTest tells of a disabled test and GoogleTest of a suppressed one by an attribute alone. A word that isn't known
+ * is no pass.
+ */
+function ranAs(word: string | undefined): ReportedStatus {
+  const known = (word ?? '').trim().toLowerCase();
+  if (RAN.has(known)) return 'passed';
+  if (FAILED.has(known)) return 'failed';
+  return known === 'error' ? 'error' : 'skipped';
+}
+
 class JunitReader {
-  readonly #limits: JunitLimits;
+  readonly #limits: ReportLimits;
   readonly #parser = new SaxesParser();
   readonly #cases: ReportedCase[] = [];
   /** One entry per open `<testsuite>`; undefined for an unnamed one. */
@@ -101,7 +75,7 @@ class JunitReader {
   /** Depth of the open `<failure>`, `<error>` or `<skipped>` whose text belongs to the message. */
   #outcomeDepth = 0;
 
-  constructor(limits: JunitLimits) {
+  constructor(limits: ReportLimits) {
     this.#limits = limits;
     const parser = this.#parser;
     parser.on('error', (error) => this.#refuse(error.message.replace(/^\d+:\d+: /, '')));
@@ -119,7 +93,7 @@ class JunitReader {
   }
 
   #refuse(message: string): never {
-    throw new JunitError(message, this.#parser.line, this.#parser.column);
+    throw new ReportError(message, this.#parser.line, this.#parser.column);
   }
 
   #open(tag: SaxesTagPlain): void {
@@ -154,7 +128,7 @@ class JunitReader {
       file: this.#name(tag, 'file'),
       durationMs: Number.isFinite(seconds) && seconds >= 0 ? Math.round(seconds * 1000) : undefined,
       depth: this.#depth,
-      status: 'passed',
+      status: worseOf(ranAs(tag.attributes['status']), ranAs(tag.attributes['result'])),
       message: '',
     };
   }
@@ -162,7 +136,7 @@ class JunitReader {
   #outcome(open: OpenCase, tag: SaxesTagPlain): void {
     const status = statusOf(tag);
     if (status === undefined) return;
-    if (WORST_FIRST.indexOf(status) < WORST_FIRST.indexOf(open.status)) open.status = status;
+    open.status = worseOf(open.status, status);
     this.#outcomeDepth = this.#depth;
     this.#append(open, tag.attributes['message'] ?? '');
   }

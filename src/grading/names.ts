@@ -1,4 +1,4 @@
-import type { ReportedCase } from './junit.js';
+import type { ReportedCase } from './report.js';
 
 /**
  * Finds the reported cases that an expected test name means.

@@ -1,9 +1,9 @@
 import type { Grader } from '../core/ports/samples.js';
-import type { Grading, VerificationSpec } from '../core/sample.js';
+import { DEFAULT_REPORT_PATHS, type Grading, type VerificationSpec } from '../core/sample.js';
 import type { ListCount, TestResult, TestStatus, Verdict } from '../core/verification.js';
-import { globMatcher } from '../core/glob.js';
-import { JunitError, parseJunit, type ReportedCase, type ReportedStatus } from './junit.js';
 import { CaseIndex } from './names.js';
+import { readReports, type SourcedCase } from './read-reports.js';
+import type { ReportedCase, ReportedStatus } from './report.js';
 
 type GradeInput = Parameters<Grader['grade']>[0];
 
@@ -11,19 +11,14 @@ type GradeInput = Parameters<Grader['grade']>[0];
 const MAX_MESSAGE_CHARACTERS = 512 * 1024;
 const MAX_UNLISTED_CHARACTERS = 512 * 1024;
 
-/**
- * Bytes of all reports together. Reading them holds up everything else that the process does, about 50 ms for
- * a mebibyte.
- */
-const MAX_REPORT_BYTES = 24 * 1024 * 1024;
-
 /** Failing tests that the rule's sentence names before it only counts them. */
 const NAMED_IN_RULE = 3;
 
-/** Grades by the rules of each `Grading`, from JUnit reports. Pure: no clock, no files. */
+/** Grades by the rules of each `Grading`, from test reports. Pure: no clock, no files. */
 export class ReportGrader implements Grader {
   grade(input: GradeInput): Verdict {
-    const reports = readReports(input.reports, input.spec.report?.paths ?? ['**/*.xml']);
+    const { format, paths } = input.spec.report ?? { format: 'junit', paths: DEFAULT_REPORT_PATHS.junit };
+    const reports = readReports(input.reports, format, paths);
     const { listed, unlisted } = resolve(input.spec, reports.cases);
     const judgement = judge(input.grading, input.exitCode, listed, unlisted, reports.unread);
     const { tests, leftOut } = bounded(listed, unlisted);
@@ -38,39 +33,6 @@ export class ReportGrader implements Grader {
       passToPass: count(listed, 'PASS_TO_PASS', input.grading),
     };
   }
-}
-
-type SourcedCase = ReportedCase & { readonly bySubject: boolean };
-
-/**
- * A report that can't be read is a failure of what was judged, whoever broke it: saying that it is the sample's
- * fault would let a subject turn its failure into an error, and passing it over would let a forged report take
- * the place of one that was made unreadable.
- */
-function readReports(
-  reports: GradeInput['reports'],
-  globs: readonly string[],
-): { cases: SourcedCase[]; unread: string[] } {
-  const wanted = globs.map(globMatcher);
-  const cases: SourcedCase[] = [];
-  const unread: string[] = [];
-  let room = MAX_REPORT_BYTES;
-  for (const { path, bySubject, content } of reports) {
-    const own = bySubject ? path.replace(/^subject-[^/]*\//, '') : path;
-    if (!wanted.some((glob) => glob(own))) continue;
-    room -= content.byteLength;
-    if (room < 0) {
-      unread.push(`${path} was not read: the reports have more than ${MAX_REPORT_BYTES} bytes together`);
-      break;
-    }
-    try {
-      for (const reported of parseJunit(content)) cases.push({ ...reported, bySubject });
-    } catch (error) {
-      if (!(error instanceof JunitError)) throw error;
-      unread.push(`${path} could not be read (${error.message})`);
-    }
-  }
-  return { cases, unread };
 }
 
 /** Worst first. */

@@ -6,7 +6,7 @@ import {
   type Resources,
   WORKSPACE,
 } from '../core/environment.js';
-import type { Grading, SampleManifest, VerificationSpec } from '../core/sample.js';
+import { DEFAULT_REPORT_PATHS, type Grading, type SampleManifest, type VerificationSpec } from '../core/sample.js';
 import { parseDuration, parseSize } from './quantities.js';
 import { readYaml, type TextRule, type YamlSection } from './yaml-section.js';
 
@@ -300,12 +300,9 @@ function verificationOf(root: YamlSection): VerificationSpec {
 function reportOf(section: YamlSection, grading: Grading): VerificationSpec['report'] {
   const report = section.section('report');
   if (report === undefined)
-    return grading === 'EXIT_CODE' ? undefined : { format: 'junit', paths: ['**/*.xml'] };
-  const format = report.choice('format', ['junit'], 'junit', {
-    tap: `tap ${LATER}; write JUnit XML`,
-    'go-json': `go-json ${LATER}; write JUnit XML`,
-  });
-  const paths = report.texts('paths', GLOB, ['**/*.xml']);
+    return grading === 'EXIT_CODE' ? undefined : { format: 'junit', paths: DEFAULT_REPORT_PATHS.junit };
+  const format = report.choice('format', ['junit', 'tap', 'go-json'], 'junit');
+  const paths = report.texts('paths', GLOB, DEFAULT_REPORT_PATHS[format]);
   report.finish();
   return { format, paths };
 }

@@ -303,6 +303,10 @@ export enum ReportFormat {
   UNSPECIFIED = 0,
   /** JUNIT - JUnit XML. */
   JUNIT = 1,
+  /** TAP - TAP, version 12 to 14, with subtests. */
+  TAP = 2,
+  /** GO_JSON - What `go test -json` writes. */
+  GO_JSON = 3,
   UNRECOGNIZED = -1,
 }
 
@@ -314,6 +318,12 @@ export function reportFormatFromJSON(object: any): ReportFormat {
     case 1:
     case "REPORT_FORMAT_JUNIT":
       return ReportFormat.JUNIT;
+    case 2:
+    case "REPORT_FORMAT_TAP":
+      return ReportFormat.TAP;
+    case 3:
+    case "REPORT_FORMAT_GO_JSON":
+      return ReportFormat.GO_JSON;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -327,6 +337,10 @@ export function reportFormatToJSON(object: ReportFormat): string {
       return "REPORT_FORMAT_UNSPECIFIED";
     case ReportFormat.JUNIT:
       return "REPORT_FORMAT_JUNIT";
+    case ReportFormat.TAP:
+      return "REPORT_FORMAT_TAP";
+    case ReportFormat.GO_JSON:
+      return "REPORT_FORMAT_GO_JSON";
     case ReportFormat.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

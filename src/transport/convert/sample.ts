@@ -20,7 +20,7 @@ export const gradings = enumTable(pb.Grading, {
   ALL_LISTED: 'ALL_LISTED',
   SWE_BENCH: 'SWE_BENCH',
 });
-export const reportFormats = enumTable(pb.ReportFormat, { junit: 'JUNIT' });
+export const reportFormats = enumTable(pb.ReportFormat, { junit: 'JUNIT', tap: 'TAP', 'go-json': 'GO_JSON' });
 export const stages = enumTable(pb.Stage, {
   QUEUED: 'QUEUED',
   IMAGE: 'IMAGE',

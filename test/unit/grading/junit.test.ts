@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { DEFAULT_JUNIT_LIMITS, JunitError, parseJunit } from '../../../src/grading/junit.js';
+import { parseJunit } from '../../../src/grading/junit.js';
+import { DEFAULT_REPORT_LIMITS, ReportError } from '../../../src/grading/report.js';
 
-function refusal(report: string | Uint8Array, limits = DEFAULT_JUNIT_LIMITS): JunitError {
+function refusal(report: string | Uint8Array, limits = DEFAULT_REPORT_LIMITS): ReportError {
   try {
     parseJunit(report, limits);
   } catch (error) {
-    expect(error).toBeInstanceOf(JunitError);
-    return error as JunitError;
+    expect(error).toBeInstanceOf(ReportError);
+    return error as ReportError;
   }
   throw new Error('the report was accepted');
 }
@@ -70,11 +71,28 @@ describe('a JUnit report', () => {
     expect(one?.status).toBe('passed');
   });
 
+  test('takes no test for passed of which an attribute says that it did not run, or failed', () => {
+    const cases = parseJunit(
+      `<testsuite><testcase name="a" status="run" result="completed"/><testcase name="b" status="disabled"/>` +
+        `<testcase name="c" status="notrun" result="suppressed"/><testcase name="d" status="fail"/>` +
+        `<testcase name="e" status="Passed"/><testcase name="f" status="perhaps"/><testcase name="g" status="run"><failure/></testcase></testsuite>`,
+    );
+    expect(cases.map(({ name, status }) => `${name} ${status}`)).toEqual([
+      'a passed',
+      'b skipped',
+      'c skipped',
+      'd failed',
+      'e passed',
+      'f skipped',
+      'g failed',
+    ]);
+  });
+
   test('cuts a long message and goes on', () => {
     const cases = parseJunit(
       `<testsuite><testcase name="t"><failure message="${'m'.repeat(100_000)}">${'x'.repeat(100_000)}</failure></testcase><testcase name="u"/></testsuite>`,
     );
-    expect(cases[0]?.message.length).toBe(DEFAULT_JUNIT_LIMITS.maxMessageLength);
+    expect(cases[0]?.message.length).toBe(DEFAULT_REPORT_LIMITS.maxMessageLength);
     expect(cases).toHaveLength(2);
   });
 
@@ -84,7 +102,7 @@ describe('a JUnit report', () => {
     expect(refusal('').message).toMatch(/root element/);
     expect(refusal('PASSED').message).toMatch(/text data outside of root/);
     expect(refusal('<testsuite><testcase name=t/></testsuite>').message).toMatch(/unquoted attribute/);
-    expect(refusal('<testsuite/><testsuite/>')).toBeInstanceOf(JunitError);
+    expect(refusal('<testsuite/><testsuite/>')).toBeInstanceOf(ReportError);
     expect(refusal(Uint8Array.of(0x3c, 0xff, 0xfe)).message).toMatch(/not UTF-8/);
   });
 
@@ -109,11 +127,11 @@ describe('a JUnit report', () => {
 
   test('nested ten thousand deep is refused where it gets too deep', () => {
     const deep = '<testsuite>\n'.repeat(10_000) + '</testsuite>'.repeat(10_000);
-    expect(refusal(deep)).toMatchObject({ line: DEFAULT_JUNIT_LIMITS.maxDepth + 1 });
+    expect(refusal(deep)).toMatchObject({ line: DEFAULT_REPORT_LIMITS.maxDepth + 1 });
   });
 
   test('beyond a limit is refused: size, cases, names', () => {
-    const limits = { ...DEFAULT_JUNIT_LIMITS, maxBytes: 200, maxCases: 2, maxNameLength: 10 };
+    const limits = { ...DEFAULT_REPORT_LIMITS, maxBytes: 200, maxCases: 2, maxNameLength: 10 };
     expect(refusal(`<testsuite>${' '.repeat(300)}</testsuite>`, limits).message).toMatch(/more than the 200/);
     const three = '<testsuite>' + '<testcase name="t"/>'.repeat(3) + '</testsuite>';
     expect(refusal(three, limits).message).toMatch(/more than 2 test cases/);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ReportedCase } from '../../../src/grading/junit.js';
+import type { ReportedCase } from '../../../src/grading/report.js';
 import { CaseIndex } from '../../../src/grading/names.js';
 
 function reported(classname: string, name: string, more: Partial<ReportedCase> = {}): ReportedCase {

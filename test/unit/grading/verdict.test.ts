@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Grading, VerificationSpec } from '../../../src/core/sample.js';
+import type { Grading, ReportFormat, VerificationSpec } from '../../../src/core/sample.js';
 import { ReportGrader } from '../../../src/grading/verdict.js';
 
 interface Given {
@@ -8,7 +8,9 @@ interface Given {
   readonly failToPass?: readonly string[];
   readonly passToPass?: readonly string[];
   readonly paths?: readonly string[];
-  /** Path → test cases, or a whole document when it starts with `<?xml`. */
+  /** Beside `paths`; JUnit unless it is said. */
+  readonly format?: ReportFormat;
+  /** Path → test cases, or a whole document when it starts with `<?xml` or is in another format. */
   readonly reports?: Readonly<Record<string, string>>;
 }
 
@@ -19,7 +21,7 @@ function grade(given: Given) {
     scope: 'WORKSPACE',
     grading: given.grading,
     network: 'none',
-    report: given.paths === undefined ? undefined : { format: 'junit', paths: given.paths },
+    report: given.paths === undefined ? undefined : { format: given.format ?? 'junit', paths: given.paths },
     remove: [],
     failToPass: given.failToPass ?? [],
     passToPass: given.passToPass ?? [],
@@ -28,7 +30,9 @@ function grade(given: Given) {
   const reports = Object.entries(given.reports ?? {}).map(([path, text]) => ({
     path,
     bySubject: path.startsWith('subject-'),
-    content: Buffer.from(text.startsWith('<?xml') ? text : `<testsuite>${text}</testsuite>`),
+    content: Buffer.from(
+      text.startsWith('<?xml') || given.format !== undefined ? text : `<testsuite>${text}</testsuite>`,
+    ),
   }));
   const exitCode = 'exitCode' in given ? given.exitCode : 0;
   return new ReportGrader().grade({ spec, grading: given.grading, exitCode, reports });
@@ -166,6 +170,30 @@ describe('reports', () => {
   test('that no glob names are not read', () => {
     const verdict = grade({ ...listed, paths: ['report.xml'], reports: { 'other.xml': PASS_A } });
     expect(verdict.tests).toMatchObject([{ status: 'MISSING' }]);
+  });
+
+  test('in TAP and of go test are graded by the same rules, several files together', () => {
+    const tap = { ...listed, format: 'tap', paths: ['*.tap', 'more/*.tap'] } as const;
+    const passing = {
+      'one.tap': 'ok 1 - b\n1..1\n',
+      'more/two.tap': '    ok 1 - a\n    1..1\nok 1 - s\n1..1\n',
+    };
+    expect(grade({ ...tap, reports: passing })).toMatchObject({
+      passed: true,
+      tests: [{ name: 'a' }, {}, {}],
+    });
+    const broken = grade({ ...tap, reports: { ...passing, 'one.tap': 'ok 1 - b\n' } });
+    expect(broken.passed).toBe(false);
+    expect(broken.rule).toMatch(/one\.tap could not be read \(line 1: the report has no plan/);
+
+    const go = { ...listed, failToPass: ['TestA'], format: 'go-json', paths: ['**/*.jsonl'] } as const;
+    const event = (action: string, test?: string) =>
+      `${JSON.stringify({ Action: action, Package: 'p', ...(test === undefined ? {} : { Test: test }) })}\n`;
+    const ran = event('run', 'TestA') + event('pass', 'TestA');
+    expect(grade({ ...go, reports: { 'go.jsonl': ran + event('pass') } })).toMatchObject({ passed: true });
+    const exited = grade({ ...go, reports: { 'go.jsonl': ran + event('fail') } });
+    expect(exited.rule).toBe('ALL_LISTED: 1 tests that are not listed failed (p ERROR).');
+    expect(grade({ ...go, reports: { 'go.jsonl': ran } }).passed).toBe(false);
   });
 
   test('that can not be read fail what they report on, and are named in the rule', () => {

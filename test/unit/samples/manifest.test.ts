@@ -95,6 +95,15 @@ describe('a manifest', () => {
       scope: 'WORKSPACE',
       report: { paths: ['**/*.xml'] },
     });
+    for (const [format, paths] of [
+      ['tap', ['**/*.tap']],
+      ['go-json', ['**/*.json', '**/*.jsonl']],
+    ] as const) {
+      const { report } = parseManifest(`${SMALL}verification: {report: {format: ${format}}}\n`).verification;
+      expect(report).toEqual({ format, paths });
+    }
+    const several = parseManifest(`${SMALL}verification: {report: {paths: ["a/*.xml", b.xml]}}\n`);
+    expect(several.verification.report).toEqual({ format: 'junit', paths: ['a/*.xml', 'b.xml'] });
     const bench = parseManifest(`${SMALL}verification: {fail_to_pass: [t], grading: swe_bench}\n`);
     expect(bench.verification.scope).toBe('PATCH');
   });
@@ -149,7 +158,6 @@ verification:
   test.each([
     ['scope: filesystem', 'scope', /filesystem is not supported yet/],
     ['grading: reward_file', 'grading', /reward_file is not supported yet/],
-    ['report: {format: tap}', 'report.format', /tap is not supported yet/],
     ['feedback: none', 'feedback', /is not supported yet/],
     ['fail_to_fail: [t]', 'fail_to_fail', /is not supported yet/],
     ['network: allowlist', 'network', /allowlist is not supported yet/],
