@@ -3,6 +3,7 @@ import { fault, testList, testStatus, verificationState } from '../client/words.
 import { printable, type Output } from './output.js';
 
 const PASSED = new Set(['PASSED', 'XFAILED']);
+const FAILED = new Set(['FAILED', 'ERROR']);
 
 /** A verification's end for people: its tests, then the verdict. */
 export function showVerdict(out: Output, verification: Verification): void {
@@ -10,9 +11,9 @@ export function showVerdict(out: Output, verification: Verification): void {
   const tests = result?.tests ?? [];
   for (const test of tests) {
     const status = testStatus(test.status);
-    const passed = PASSED.has(status);
-    const mark = out.paint(passed ? 'green' : status === 'SKIPPED' ? 'yellow' : 'red', status.padEnd(7));
     const list = testList(test.list);
+    const passed = list === 'FAIL_TO_FAIL' ? FAILED.has(status) : PASSED.has(status);
+    const mark = out.paint(passed ? 'green' : status === 'SKIPPED' ? 'yellow' : 'red', status.padEnd(7));
     out.line(
       `  ${mark}  ${printable(test.name)}${list === 'UNLISTED' ? '' : out.paint('dim', `  (${list.toLowerCase()})`)}`,
     );
@@ -22,13 +23,12 @@ export function showVerdict(out: Output, verification: Verification): void {
   if (result?.testsTruncated === true) out.line('  …');
   const state = verificationState(verification.state);
   const counts = [
-    ...(result?.failToPass === undefined || result.failToPass.total === 0
-      ? []
-      : [`fail_to_pass ${result.failToPass.passed}/${result.failToPass.total}`]),
-    ...(result?.passToPass === undefined || result.passToPass.total === 0
-      ? []
-      : [`pass_to_pass ${result.passToPass.passed}/${result.passToPass.total}`]),
-  ];
+    ['fail_to_pass', result?.failToPass] as const,
+    ['pass_to_pass', result?.passToPass] as const,
+    ['fail_to_fail', result?.failToFail] as const,
+  ].flatMap(([list, count]) =>
+    count === undefined || count.total === 0 ? [] : [`${list} ${count.passed}/${count.total}`],
+  );
   const colour = state === 'PASSED' ? 'green' : state === 'FAILED' ? 'red' : 'yellow';
   out.line(
     [out.paint(colour, state), verification.verificationId, ...counts, printable(verification.message)]

@@ -12,7 +12,7 @@ export interface TestVerdict {
   /** What the report says of it; MISSING: it is listed, but in no report. */
   readonly status: 'PASSED' | 'FAILED' | 'ERROR' | 'SKIPPED' | 'XFAILED' | 'MISSING' | 'UNRECOGNIZED';
   /** The list of the sample that it is on. */
-  readonly list: 'FAIL_TO_PASS' | 'PASS_TO_PASS' | 'UNLISTED' | 'UNRECOGNIZED';
+  readonly list: 'FAIL_TO_PASS' | 'PASS_TO_PASS' | 'FAIL_TO_FAIL' | 'UNLISTED' | 'UNRECOGNIZED';
   /** As the report says, in milliseconds; 0 when it does not. */
   readonly durationMs: number;
   /** What the report says of a failure. */
@@ -21,7 +21,7 @@ export interface TestVerdict {
   readonly reportedBySubject: boolean;
 }
 
-/** How many tests of a list there are, and how many of them passed. */
+/** How many tests of a list there are, and how many of them did what it asks: failed, in `failToFail`. */
 export interface Counts {
   readonly total: number;
   readonly passed: number;
@@ -47,6 +47,7 @@ export interface Verdict {
   readonly testsTruncated: boolean;
   readonly failToPass: Counts;
   readonly passToPass: Counts;
+  readonly failToFail: Counts;
   /** Which run this is, from 1. */
   readonly attempt: number;
   /** How the sample's script ended; both undefined when it never did. */
@@ -82,6 +83,7 @@ export function verdict(verification: WireVerification): Verdict {
     testsTruncated: result?.testsTruncated ?? false,
     failToPass: counts(result?.failToPass),
     passToPass: counts(result?.passToPass),
+    failToFail: counts(result?.failToFail),
     attempt: verification.attempt,
     exitCode: status?.$case === 'exitCode' ? status.value : undefined,
     signal: status?.$case === 'signal' ? status.value : undefined,

@@ -31,6 +31,8 @@ export interface VerificationSpec {
   readonly remove: readonly string[];
   readonly failToPass: readonly string[];
   readonly passToPass: readonly string[];
+  /** Tests that fail before and after, known failures; SWE_BENCH does not count them. */
+  readonly failToFail: readonly string[];
   /** Workspace paths put back from the sample before the run; a trailing slash means a folder. */
   readonly protectedPaths: readonly string[];
 }

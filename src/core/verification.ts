@@ -15,11 +15,12 @@ export interface TestResult {
   /** The failure's text, cut to 4 KiB. */
   readonly message: string;
   /** Which expected list names it. */
-  readonly list: 'FAIL_TO_PASS' | 'PASS_TO_PASS' | 'UNLISTED';
+  readonly list: 'FAIL_TO_PASS' | 'PASS_TO_PASS' | 'FAIL_TO_FAIL' | 'UNLISTED';
   /** The report came from what `as-subject` started, not from the script itself. */
   readonly bySubject: boolean;
 }
 
+/** How many tests a list names, and how many did what it asks: failed, of those in FAIL_TO_FAIL. */
 export interface ListCount {
   readonly passed: number;
   readonly total: number;
@@ -36,6 +37,7 @@ export interface Verdict {
   readonly tests: readonly TestResult[];
   readonly failToPass: ListCount;
   readonly passToPass: ListCount;
+  readonly failToFail: ListCount;
 }
 
 export type Subject =

@@ -1,18 +1,16 @@
 import type { Grader } from '../core/ports/samples.js';
-import { DEFAULT_REPORT_PATHS, type Grading, type VerificationSpec } from '../core/sample.js';
-import type { ListCount, TestResult, TestStatus, Verdict } from '../core/verification.js';
+import { DEFAULT_REPORT_PATHS, type VerificationSpec } from '../core/sample.js';
+import type { TestResult, TestStatus, Verdict } from '../core/verification.js';
 import { CaseIndex } from './names.js';
 import { readReports, type SourcedCase } from './read-reports.js';
 import type { ReportedCase, ReportedStatus } from './report.js';
+import { count, failed, judge } from './rules.js';
 
 type GradeInput = Parameters<Grader['grade']>[0];
 
 /** Bounds on a verdict, so that a flood of tests or of messages can't make one that no answer can carry. */
 const MAX_MESSAGE_CHARACTERS = 512 * 1024;
 const MAX_UNLISTED_CHARACTERS = 512 * 1024;
-
-/** Failing tests that the rule's sentence names before it only counts them. */
-const NAMED_IN_RULE = 3;
 
 /** Grades by the rules of each `Grading`, from test reports. Pure: no clock, no files. */
 export class ReportGrader implements Grader {
@@ -31,6 +29,7 @@ export class ReportGrader implements Grader {
       tests,
       failToPass: count(listed, 'FAIL_TO_PASS', input.grading),
       passToPass: count(listed, 'PASS_TO_PASS', input.grading),
+      failToFail: count(listed, 'FAIL_TO_FAIL', input.grading),
     };
   }
 }
@@ -46,6 +45,14 @@ function worst<T extends ReportedCase>(cases: readonly T[]): T | undefined {
   );
 }
 
+function best<T extends ReportedCase>(cases: readonly T[]): T | undefined {
+  return cases.reduce<T | undefined>(
+    (found, next) =>
+      found === undefined || SEVERITY.indexOf(next.status) > SEVERITY.indexOf(found.status) ? next : found,
+    undefined,
+  );
+}
+
 function resolve(
   spec: VerificationSpec,
   cases: readonly SourcedCase[],
@@ -55,13 +62,15 @@ function resolve(
   const find = (name: string, list: TestResult['list']): TestResult => {
     const found = index.find(name) as readonly SourcedCase[];
     for (const reported of found) claimed.add(reported);
-    const decisive = worst(found);
+    // Of a test that has to fail every case has to, or its name would excuse another one's failure.
+    const decisive = list === 'FAIL_TO_FAIL' ? best(found) : worst(found);
     if (decisive !== undefined) return resultOf(name, decisive, list);
     return { name, status: 'MISSING', durationMs: 0, message: 'No report names it.', list, bySubject: false };
   };
   const listed = [
     ...spec.failToPass.map((name) => find(name, 'FAIL_TO_PASS')),
     ...spec.passToPass.map((name) => find(name, 'PASS_TO_PASS')),
+    ...spec.failToFail.map((name) => find(name, 'FAIL_TO_FAIL')),
   ];
 
   const others = new Map<string, SourcedCase[]>();
@@ -104,73 +113,6 @@ function resultOf(name: string, reported: SourcedCase, list: TestResult['list'])
     list,
     bySubject: reported.bySubject,
   };
-}
-
-function failed(test: TestResult): boolean {
-  return test.status === 'FAILED' || test.status === 'ERROR';
-}
-
-/** Whether a listed test did what its list expects. */
-function holds(test: TestResult, grading: Grading): boolean {
-  return test.status === 'PASSED' || (grading === 'SWE_BENCH' && test.status === 'XFAILED');
-}
-
-interface Judgement {
-  readonly passed: boolean;
-  readonly score: number;
-  readonly rule: string;
-}
-
-function judge(
-  grading: Grading,
-  exitCode: number | undefined,
-  listed: readonly TestResult[],
-  unlisted: readonly TestResult[],
-  unread: readonly string[],
-): Judgement {
-  const exited = exitCode === undefined ? 'the script was ended by a signal' : `exit status ${exitCode}`;
-  if (grading === 'EXIT_CODE') {
-    const passed = exitCode === 0;
-    return { passed, score: passed ? 1 : 0, rule: `EXIT_CODE: ${exited}, and only 0 passes` };
-  }
-  if (listed.length === 0)
-    return { passed: false, score: 0, rule: `${grading}: the sample lists no tests, so nothing can pass` };
-
-  const unmet = listed.filter((test) => !holds(test, grading));
-  const problems: string[] = [];
-  if (unmet.length > 0)
-    problems.push(`${unmet.length} of ${listed.length} listed tests did not pass (${named(unmet)})`);
-  problems.push(...unread);
-  let conditions = listed.length + unread.length;
-  let met = listed.length - unmet.length;
-  if (grading === 'ALL_LISTED') {
-    const stray = unlisted.filter(failed);
-    if (stray.length > 0) problems.push(`${stray.length} tests that are not listed failed (${named(stray)})`);
-    if (exitCode !== 0) problems.push(exited);
-    conditions += 1 + stray.length;
-    if (exitCode === 0) met += 1;
-  }
-  // The share of conditions that hold, so that 1 means exactly: passed.
-  const score = met / conditions;
-  if (problems.length > 0) return { passed: false, score, rule: `${grading}: ${problems.join('; ')}` };
-  const rule =
-    grading === 'SWE_BENCH'
-      ? `SWE_BENCH: all ${listed.length} listed tests passed or failed as announced (xfail); the exit status does not count`
-      : `ALL_LISTED: all ${listed.length} listed tests passed, no other test failed, and the exit status is 0`;
-  return { passed: true, score, rule };
-}
-
-function named(tests: readonly TestResult[]): string {
-  const names = tests
-    .slice(0, NAMED_IN_RULE)
-    .map((test) => `${test.name.length > 200 ? `${test.name.slice(0, 200)}…` : test.name} ${test.status}`);
-  const more = tests.length - names.length;
-  return names.join(', ') + (more > 0 ? `, and ${more} more` : '');
-}
-
-function count(tests: readonly TestResult[], list: TestResult['list'], grading: Grading): ListCount {
-  const mine = tests.filter((test) => test.list === list);
-  return { passed: mine.filter((test) => holds(test, grading)).length, total: mine.length };
 }
 
 function bounded(

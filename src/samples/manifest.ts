@@ -234,11 +234,13 @@ function verificationOf(root: YamlSection): VerificationSpec {
       remove: [],
       failToPass: [],
       passToPass: [],
+      failToFail: [],
       protectedPaths: [],
     };
   }
   const failToPass = section.texts('fail_to_pass', TEST_NAMES, []);
   const passToPass = section.texts('pass_to_pass', TEST_NAMES, []);
+  const failToFail = section.texts('fail_to_fail', TEST_NAMES, []);
   const listed = failToPass.length + passToPass.length > 0;
   const grading: Grading =
     GRADINGS[
@@ -253,7 +255,9 @@ function verificationOf(root: YamlSection): VerificationSpec {
     ];
   if (grading !== 'EXIT_CODE' && !listed)
     section.problem('grading', 'expected at least one test in fail_to_pass or pass_to_pass to grade by');
-  checkLists(section, failToPass, passToPass);
+  if (failToFail.length > 0 && !listed)
+    section.problem('fail_to_fail', 'expected tests in fail_to_pass or pass_to_pass beside it, which have to pass');
+  checkLists(section, { fail_to_pass: failToPass, pass_to_pass: passToPass, fail_to_fail: failToFail });
 
   const scope = section.choice(
     'scope',
@@ -285,10 +289,10 @@ function verificationOf(root: YamlSection): VerificationSpec {
     remove: section.texts('remove', GLOB, []),
     failToPass,
     passToPass,
+    failToFail,
     protectedPaths: section.texts('protected_paths', { maxItems: 10_000, ...PATH }, []),
   };
   section.finish({
-    fail_to_fail: `${LATER}; list tests in fail_to_pass and pass_to_pass only`,
     reward_file: `${LATER}; grade by exit_code, all_listed or swe_bench`,
     feedback: `${LATER}; leave it out`,
     canaries: `${LATER}; leave it out`,
@@ -307,16 +311,9 @@ function reportOf(section: YamlSection, grading: Grading): VerificationSpec['rep
   return { format, paths };
 }
 
-function checkLists(
-  section: YamlSection,
-  failToPass: readonly string[],
-  passToPass: readonly string[],
-): void {
+function checkLists(section: YamlSection, lists: Readonly<Record<string, readonly string[]>>): void {
   const seen = new Map<string, string>();
-  for (const [list, names] of [
-    ['fail_to_pass', failToPass],
-    ['pass_to_pass', passToPass],
-  ] as const) {
+  for (const [list, names] of Object.entries(lists)) {
     for (const name of names) {
       const earlier = seen.get(name);
       if (earlier !== undefined)

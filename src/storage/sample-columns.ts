@@ -1,4 +1,10 @@
-import type { SampleLayers, SampleManifest, SampleState, SampleVersion } from '../core/sample.js';
+import type {
+  SampleLayers,
+  SampleManifest,
+  SampleState,
+  SampleVersion,
+  VerificationSpec,
+} from '../core/sample.js';
 import { jsonIn, optionalIn, optionalOut, timeIn, timeOut } from './columns.js';
 import type { Encoders } from './columns.js';
 import { groundIn, groundOut } from './ground-columns.js';
@@ -50,10 +56,17 @@ export function sampleIn(row: SampleRow): SampleVersion {
   };
 }
 
+/** What an earlier version of the service stored has no list fail_to_fail. */
+type StoredSpec = Omit<VerificationSpec, 'failToFail'> & Partial<Pick<VerificationSpec, 'failToFail'>>;
+
 function manifestIn(text: string): SampleManifest {
-  const manifest = jsonIn<SampleManifest>(text);
+  const manifest = jsonIn<Omit<SampleManifest, 'verification'> & { verification: StoredSpec }>(text);
   const { verification, codebase } = manifest;
-  return { ...manifest, verification: { ...verification, report: verification.report }, codebase };
+  return {
+    ...manifest,
+    verification: { failToFail: [], ...verification, report: verification.report },
+    codebase,
+  };
 }
 
 export function layersIn(text: string): SampleLayers {

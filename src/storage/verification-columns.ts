@@ -1,5 +1,12 @@
 import type { VerificationScope } from '../core/sample.js';
-import type { Fault, KeptSubject, Subject, Verification, VerificationState } from '../core/verification.js';
+import type {
+  Fault,
+  KeptSubject,
+  Subject,
+  Verdict,
+  Verification,
+  VerificationState,
+} from '../core/verification.js';
 import {
   jsonIn,
   optionalIn,
@@ -64,7 +71,7 @@ export function verificationIn(row: VerificationRow): Verification {
     fault: row.fault as Fault,
     retryable: row.retryable !== 0,
     message: row.message,
-    verdict: row.verdict === null ? undefined : jsonIn(row.verdict),
+    verdict: row.verdict === null ? undefined : verdictIn(row.verdict),
     exitCode: optionalIn(row.exit_code),
     exitSignal: optionalIn(row.exit_signal),
     subjectDigest: row.subject_digest,
@@ -116,4 +123,11 @@ function keptIn(row: VerificationRow): KeptSubject | undefined {
     default:
       throw new Error(`The stored verification ${row.verification_id} keeps an unknown kind of subject.`);
   }
+}
+
+/** What an earlier version of the service stored has no counts of fail_to_fail. */
+type StoredVerdict = Omit<Verdict, 'failToFail'> & Partial<Pick<Verdict, 'failToFail'>>;
+
+function verdictIn(text: string): Verdict {
+  return { failToFail: { passed: 0, total: 0 }, ...jsonIn<StoredVerdict>(text) };
 }

@@ -89,12 +89,19 @@ const sample: fc.Arbitrary<SampleVersion> = record({
       scope,
       grading,
       network,
-      report: fc.option(record({ format: fc.constant('junit' as const), paths: texts }), {
-        nil: undefined,
-      }),
+      report: fc.option(
+        record({
+          format: fc.constantFrom('junit' as const, 'tap' as const, 'go-json' as const),
+          paths: texts,
+        }),
+        {
+          nil: undefined,
+        },
+      ),
       remove: texts,
       failToPass: texts,
       passToPass: texts,
+      failToFail: texts,
       protectedPaths: texts,
     }),
   }).map((change) => aManifest(change)),
@@ -197,7 +204,7 @@ const result: fc.Arbitrary<TestResult> = record({
   status: fc.constantFrom('PASSED', 'FAILED', 'SKIPPED', 'XFAILED', 'ERROR', 'MISSING'),
   durationMs: ratio,
   message: text,
-  list: fc.constantFrom('FAIL_TO_PASS', 'PASS_TO_PASS', 'UNLISTED'),
+  list: fc.constantFrom('FAIL_TO_PASS', 'PASS_TO_PASS', 'FAIL_TO_FAIL', 'UNLISTED'),
   bySubject: fc.boolean(),
 });
 const listCount = record({ passed: count, total: count });
@@ -239,6 +246,7 @@ const verification: fc.Arbitrary<Verification> = record({
       tests: fc.array(result, { maxLength: 5 }),
       failToPass: listCount,
       passToPass: listCount,
+      failToFail: listCount,
     }),
     { nil: undefined },
   ),

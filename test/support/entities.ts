@@ -52,6 +52,7 @@ export function aManifest(change: Partial<SampleManifest> = {}): SampleManifest 
       remove: ['**/conftest.py'],
       failToPass: ['tests/test_median.py::test_even'],
       passToPass: [],
+      failToFail: [],
       protectedPaths: ['tests/'],
     },
     codebase: undefined,

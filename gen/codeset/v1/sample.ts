@@ -248,13 +248,19 @@ export enum Grading {
   /** EXIT_CODE - Exit code 0 passes. */
   EXIT_CODE = 1,
   /**
-   * ALL_LISTED - Every listed test is reported passed, no other test is reported failed,
-   * and the exit code is 0. Missing or skipped is not passed.
+   * ALL_LISTED - Every test in fail_to_pass and pass_to_pass is reported passed, every one
+   * in fail_to_fail failed, no other test is reported failed, and the exit
+   * code is 0. Missing or skipped is neither passed nor failed. Where
+   * fail_to_fail lists tests, the exit code has to be that of a runner whose
+   * tests failed instead: 1, 8 (CTest), 100 (cargo-nextest) or 101 (cargo
+   * test). What encloses a failing test and is reported failed with it (a suite
+   * in TAP, a Go test with subtests) has to be listed, too.
    */
   ALL_LISTED = 2,
   /**
-   * SWE_BENCH - As the SWE-bench harness: every listed test passed or failed as expected
-   * (xfail); the exit code does not count.
+   * SWE_BENCH - As the SWE-bench harness: every test in fail_to_pass and pass_to_pass
+   * passed or failed as expected (xfail); neither fail_to_fail nor the exit
+   * code counts.
    */
   SWE_BENCH = 3,
   UNRECOGNIZED = -1,
@@ -683,6 +689,11 @@ export interface HiddenParts {
    * contains. OUTPUT_ONLY.
    */
   hasSolution: boolean;
+  /**
+   * Tests that fail on the untouched codebase and go on failing: known
+   * failures, which ALL_LISTED wants to see failed. OUTPUT_ONLY.
+   */
+  failToFail: string[];
 }
 
 /** Refers to an uploaded git repository at one commit. */
@@ -1999,6 +2010,7 @@ function createBaseHiddenParts(): HiddenParts {
     reportFormat: 0,
     reportPaths: [],
     hasSolution: false,
+    failToFail: [],
   };
 }
 
@@ -2027,6 +2039,9 @@ export const HiddenParts: MessageFns<HiddenParts> = {
     }
     if (message.hasSolution !== false) {
       writer.uint32(64).bool(message.hasSolution);
+    }
+    for (const v of message.failToFail) {
+      writer.uint32(74).string(v!);
     }
     return writer;
   },
@@ -2108,6 +2123,14 @@ export const HiddenParts: MessageFns<HiddenParts> = {
             message.hasSolution = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.failToFail.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2154,6 +2177,11 @@ export const HiddenParts: MessageFns<HiddenParts> = {
         : isSet(object.has_solution)
         ? globalThis.Boolean(object.has_solution)
         : false,
+      failToFail: globalThis.Array.isArray(object?.failToFail)
+        ? object.failToFail.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.fail_to_fail)
+        ? object.fail_to_fail.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -2183,6 +2211,9 @@ export const HiddenParts: MessageFns<HiddenParts> = {
     if (message.hasSolution !== false) {
       obj.hasSolution = message.hasSolution;
     }
+    if (message.failToFail?.length) {
+      obj.failToFail = message.failToFail;
+    }
     return obj;
   },
 
@@ -2199,6 +2230,7 @@ export const HiddenParts: MessageFns<HiddenParts> = {
     message.reportFormat = object.reportFormat ?? 0;
     message.reportPaths = object.reportPaths?.map((e) => e) || [];
     message.hasSolution = object.hasSolution ?? false;
+    message.failToFail = object.failToFail?.map((e) => e) || [];
     return message;
   },
 };

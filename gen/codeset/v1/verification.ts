@@ -239,6 +239,8 @@ export enum TestList {
   PASS_TO_PASS = 2,
   /** UNLISTED - On none; it was only reported. */
   UNLISTED = 3,
+  /** FAIL_TO_FAIL - fail_to_fail. */
+  FAIL_TO_FAIL = 4,
   UNRECOGNIZED = -1,
 }
 
@@ -256,6 +258,9 @@ export function testListFromJSON(object: any): TestList {
     case 3:
     case "TEST_LIST_UNLISTED":
       return TestList.UNLISTED;
+    case 4:
+    case "TEST_LIST_FAIL_TO_FAIL":
+      return TestList.FAIL_TO_FAIL;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -273,6 +278,8 @@ export function testListToJSON(object: TestList): string {
       return "TEST_LIST_PASS_TO_PASS";
     case TestList.UNLISTED:
       return "TEST_LIST_UNLISTED";
+    case TestList.FAIL_TO_FAIL:
+      return "TEST_LIST_FAIL_TO_FAIL";
     case TestList.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -388,7 +395,11 @@ export interface VerificationResult {
     | TestCounts
     | undefined;
   /** Counts over the listed pass_to_pass tests. OUTPUT_ONLY. */
-  passToPass: TestCounts | undefined;
+  passToPass:
+    | TestCounts
+    | undefined;
+  /** Counts over the listed fail_to_fail tests. OUTPUT_ONLY. */
+  failToFail: TestCounts | undefined;
 }
 
 /** One test of a verification. */
@@ -412,11 +423,14 @@ export interface TestResult {
   reportedBySubject: boolean;
 }
 
-/** How many tests of one list passed. */
+/** How many tests of one list did what it asks. */
 export interface TestCounts {
   /** How many the list names. OUTPUT_ONLY. */
   total: number;
-  /** How many of them passed by the rule of the sample. OUTPUT_ONLY. */
+  /**
+   * How many of them passed by the rule of the sample; in fail_to_fail, how
+   * many failed. OUTPUT_ONLY.
+   */
   passed: number;
 }
 
@@ -924,6 +938,7 @@ function createBaseVerificationResult(): VerificationResult {
     testsTruncated: false,
     failToPass: undefined,
     passToPass: undefined,
+    failToFail: undefined,
   };
 }
 
@@ -949,6 +964,9 @@ export const VerificationResult: MessageFns<VerificationResult> = {
     }
     if (message.passToPass !== undefined) {
       TestCounts.encode(message.passToPass, writer.uint32(58).fork()).join();
+    }
+    if (message.failToFail !== undefined) {
+      TestCounts.encode(message.failToFail, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1022,6 +1040,14 @@ export const VerificationResult: MessageFns<VerificationResult> = {
             message.passToPass = TestCounts.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.failToFail = TestCounts.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1055,6 +1081,11 @@ export const VerificationResult: MessageFns<VerificationResult> = {
         : isSet(object.pass_to_pass)
         ? TestCounts.fromJSON(object.pass_to_pass)
         : undefined,
+      failToFail: isSet(object.failToFail)
+        ? TestCounts.fromJSON(object.failToFail)
+        : isSet(object.fail_to_fail)
+        ? TestCounts.fromJSON(object.fail_to_fail)
+        : undefined,
     };
   },
 
@@ -1081,6 +1112,9 @@ export const VerificationResult: MessageFns<VerificationResult> = {
     if (message.passToPass !== undefined) {
       obj.passToPass = TestCounts.toJSON(message.passToPass);
     }
+    if (message.failToFail !== undefined) {
+      obj.failToFail = TestCounts.toJSON(message.failToFail);
+    }
     return obj;
   },
 
@@ -1099,6 +1133,9 @@ export const VerificationResult: MessageFns<VerificationResult> = {
       : undefined;
     message.passToPass = (object.passToPass !== undefined && object.passToPass !== null)
       ? TestCounts.fromPartial(object.passToPass)
+      : undefined;
+    message.failToFail = (object.failToFail !== undefined && object.failToFail !== null)
+      ? TestCounts.fromPartial(object.failToFail)
       : undefined;
     return message;
   },

@@ -41,6 +41,7 @@ export function sampleShowCommand(cli: Cli): Command {
           ['verified by', hidden.command.join(' ')],
           ['fail_to_pass', hidden.failToPass.join(' ')],
           ['pass_to_pass', hidden.passToPass.join(' ')],
+          ...(hidden.failToFail.length === 0 ? [] : [['fail_to_fail', hidden.failToFail.join(' ')]]),
           ['protected', hidden.protectedPaths.join(' ')],
           ['solution', hidden.hasSolution ? 'yes' : 'no'],
         ]);

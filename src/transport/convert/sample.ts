@@ -71,6 +71,7 @@ function hiddenToProto(sample: SampleVersion): pb.HiddenParts {
     command: [...spec.command],
     failToPass: [...spec.failToPass],
     passToPass: [...spec.passToPass],
+    failToFail: [...spec.failToFail],
     protectedPaths: [...spec.protectedPaths],
     remove: [...spec.remove],
     reportFormat:

@@ -36,6 +36,7 @@ export const testStatuses = enumTable(pb.TestStatus, {
 export const testLists = enumTable(pb.TestList, {
   FAIL_TO_PASS: 'FAIL_TO_PASS',
   PASS_TO_PASS: 'PASS_TO_PASS',
+  FAIL_TO_FAIL: 'FAIL_TO_FAIL',
   UNLISTED: 'UNLISTED',
 });
 
@@ -81,6 +82,7 @@ function verdictToProto(verdict: Verdict, depth: 'summary' | 'full'): pb.Verific
     testsTruncated: depth === 'full' && shown.length < verdict.tests.length,
     failToPass: { ...verdict.failToPass },
     passToPass: { ...verdict.passToPass },
+    failToFail: { ...verdict.failToFail },
   };
 }
 

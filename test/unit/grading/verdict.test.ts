@@ -4,9 +4,10 @@ import { ReportGrader } from '../../../src/grading/verdict.js';
 
 interface Given {
   readonly grading: Grading;
-  readonly exitCode?: number;
+  readonly exitCode?: number | undefined;
   readonly failToPass?: readonly string[];
   readonly passToPass?: readonly string[];
+  readonly failToFail?: readonly string[];
   readonly paths?: readonly string[];
   /** Beside `paths`; JUnit unless it is said. */
   readonly format?: ReportFormat;
@@ -25,6 +26,7 @@ function grade(given: Given) {
     remove: [],
     failToPass: given.failToPass ?? [],
     passToPass: given.passToPass ?? [],
+    failToFail: given.failToFail ?? [],
     protectedPaths: [],
   };
   const reports = Object.entries(given.reports ?? {}).map(([path, text]) => ({
@@ -139,6 +141,54 @@ describe('ALL_LISTED', () => {
       passed: false,
       score: 0,
     });
+  });
+});
+
+describe('fail_to_fail', () => {
+  const listed = { grading: 'ALL_LISTED', failToPass: ['b'], failToFail: ['a'], exitCode: 1 } as const;
+
+  test('has to fail, and the runner to say so, each by its own status', () => {
+    for (const exitCode of [1, 8, 100, 101]) {
+      const verdict = grade({ ...listed, exitCode, reports: { 'r.xml': FAIL_A + PASS_B } });
+      expect(verdict).toMatchObject({ passed: true, score: 1, failToFail: { passed: 1, total: 1 } });
+      expect(verdict.rule).toBe(
+        `ALL_LISTED: all 1 listed tests passed, the 1 in fail_to_fail and no others failed, and the exit status is ${exitCode}.`,
+      );
+    }
+    for (const exitCode of [0, 2, 3, 5, 127, 137, undefined])
+      expect(grade({ ...listed, exitCode, reports: { 'r.xml': FAIL_A + PASS_B } })).toMatchObject({
+        passed: false,
+        score: 2 / 3,
+      });
+  });
+
+  test('that passes, is skipped, announced or missing is not failed', () => {
+    for (const [report, status] of [
+      [PASS_A, 'PASSED'],
+      [SKIP_A, 'SKIPPED'],
+      [XFAIL_A, 'XFAILED'],
+      ['', 'MISSING'],
+    ] as const) {
+      const verdict = grade({ ...listed, reports: { 'r.xml': PASS_B + report } });
+      expect(verdict).toMatchObject({ passed: false, failToFail: { passed: 0, total: 1 } });
+      expect(verdict.rule).toBe(`ALL_LISTED: 1 of 1 tests in fail_to_fail did not fail (a ${status}).`);
+    }
+  });
+
+  test('excuses no failure of another test, not by a name that both share either', () => {
+    const stray = grade({ ...listed, reports: { 'r.xml': FAIL_A + PASS_B + FAIL_X } });
+    expect(stray.rule).toBe('ALL_LISTED: 1 tests that are not listed failed (c::x FAILED).');
+    const shared = '<testcase classname="d" name="a"/>';
+    expect(grade({ ...listed, reports: { 'r.xml': FAIL_A + shared + PASS_B } })).toMatchObject({
+      passed: false,
+      tests: [{}, { name: 'a', status: 'PASSED', list: 'FAIL_TO_FAIL' }],
+    });
+  });
+
+  test('alone is nothing that can pass, and does not count for SWE_BENCH', () => {
+    expect(grade({ ...listed, failToPass: [], reports: { 'r.xml': FAIL_A } }).passed).toBe(false);
+    const bench = { ...listed, grading: 'SWE_BENCH', reports: { 'r.xml': PASS_A + PASS_B } } as const;
+    expect(grade(bench)).toMatchObject({ passed: true, failToFail: { passed: 0, total: 1 } });
   });
 });
 

@@ -28,6 +28,7 @@ verification:
   remove: ["**/conftest.py"]
   fail_to_pass: ["tests/test_median.py::test_even"]
   pass_to_pass: []
+  fail_to_fail: ["tests/test_median.py::test_known"]
   protected_paths: [tests/]
 `;
 
@@ -75,6 +76,7 @@ describe('a manifest', () => {
         remove: ['**/conftest.py'],
         failToPass: ['tests/test_median.py::test_even'],
         passToPass: [],
+        failToFail: ['tests/test_median.py::test_known'],
         protectedPaths: ['tests/'],
       },
       codebase: undefined,
@@ -155,11 +157,19 @@ verification:
     ]);
   });
 
+  test('that only lists tests that fail, or one test in two lists, is refused', () => {
+    expect(refusals(`${SMALL}verification: {fail_to_fail: [t]}\n`)).toEqual([
+      'sample.yaml:4: verification.fail_to_fail expected tests in fail_to_pass or pass_to_pass beside it, which have to pass',
+    ]);
+    expect(refusals(`${SMALL}verification: {fail_to_pass: [t], fail_to_fail: [t]}\n`)).toEqual([
+      'sample.yaml:4: verification.fail_to_fail names "t" that fail_to_pass has already; list each test once',
+    ]);
+  });
+
   test.each([
     ['scope: filesystem', 'scope', /filesystem is not supported yet/],
     ['grading: reward_file', 'grading', /reward_file is not supported yet/],
     ['feedback: none', 'feedback', /is not supported yet/],
-    ['fail_to_fail: [t]', 'fail_to_fail', /is not supported yet/],
     ['network: allowlist', 'network', /allowlist is not supported yet/],
   ])('that asks for %s is told that it is not there yet', (line, field, why) => {
     const [refusal] = refusals(`${SMALL}verification:\n  ${line}\n`);
