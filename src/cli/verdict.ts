@@ -3,6 +3,8 @@ import { fault, testList, testStatus, verificationState } from '../client/words.
 import { printable, type Output } from './output.js';
 
 const PASSED = new Set(['PASSED', 'XFAILED']);
+/** Rewards with names that a line shows. */
+const MAX_SCORES = 8;
 const FAILED = new Set(['FAILED', 'ERROR']);
 
 /** A verification's end for people: its tests, then the verdict. */
@@ -29,9 +31,18 @@ export function showVerdict(out: Output, verification: Verification): void {
   ].flatMap(([list, count]) =>
     count === undefined || count.total === 0 ? [] : [`${list} ${count.passed}/${count.total}`],
   );
+  const scores = Object.entries(result?.scores ?? {});
+  const rewards = scores.slice(0, MAX_SCORES).map(([name, score]) => `${printable(name)} ${score}`);
+  if (scores.length > rewards.length) rewards.push('…');
   const colour = state === 'PASSED' ? 'green' : state === 'FAILED' ? 'red' : 'yellow';
   out.line(
-    [out.paint(colour, state), verification.verificationId, ...counts, printable(verification.message)]
+    [
+      out.paint(colour, state),
+      verification.verificationId,
+      ...counts,
+      ...rewards,
+      printable(verification.message),
+    ]
       .filter((part) => part !== '')
       .join('  '),
   );

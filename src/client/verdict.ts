@@ -35,6 +35,8 @@ export interface Verdict {
   readonly passed: boolean;
   /** 0 to 1; undefined when no rule could decide. */
   readonly score: number | undefined;
+  /** What a reward file says, by name; that of a number alone is `reward`. Empty in lists of verifications. */
+  readonly scores: Readonly<Record<string, number>>;
   /** What happened, in a sentence. */
   readonly message: string;
   /** Whose fault it is that it did not pass: `SAMPLE` and `SERVICE` are never to be counted against the agent. */
@@ -69,6 +71,7 @@ export function verdict(verification: WireVerification): Verdict {
     state,
     passed: state === 'PASSED',
     score: result?.score,
+    scores: result?.scores ?? {},
     message: verification.message,
     fault: fault(verification.fault) as Verdict['fault'],
     retryable: verification.retryable,

@@ -6,7 +6,7 @@ export type SampleState = 'PREPARING' | 'READY' | 'ERROR';
 export type HistoryPolicy = 'past' | 'squashed';
 
 export type VerificationScope = 'PATCH' | 'WORKSPACE';
-export type Grading = 'EXIT_CODE' | 'ALL_LISTED' | 'SWE_BENCH';
+export type Grading = 'EXIT_CODE' | 'ALL_LISTED' | 'SWE_BENCH' | 'REWARD_FILE';
 /** How the reports of a verification script are written: JUnit XML, TAP 12 to 14, `go test -json`. */
 export type ReportFormat = 'junit' | 'tap' | 'go-json';
 
@@ -16,6 +16,9 @@ export const DEFAULT_REPORT_PATHS: Readonly<Record<ReportFormat, readonly string
   tap: ['**/*.tap'],
   'go-json': ['**/*.json', '**/*.jsonl'],
 });
+
+/** In the report folder, where the script of a sample with REWARD_FILE writes what it gives. */
+export const REWARD_FILES: readonly string[] = Object.freeze(['reward.json', 'reward.txt']);
 
 /** How a sample is judged: sample.yaml's `verification`. The lists are hidden from runners and agents. */
 export interface VerificationSpec {

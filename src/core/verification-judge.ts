@@ -8,7 +8,7 @@ import { globMatcher } from './glob.js';
 import type { BlobStore } from './ports/blobs.js';
 import type { Engine } from './ports/engine.js';
 import type { Grader } from './ports/samples.js';
-import { environmentOf, type SampleVersion } from './sample.js';
+import { environmentOf, REWARD_FILES, type SampleVersion } from './sample.js';
 import type { Trees } from './trees.js';
 import { TreeUnusable } from './trees.js';
 import type { VerificationLog } from './verification-log.js';
@@ -120,7 +120,8 @@ export class VerificationJudge {
       const message = `What the subject left running could not be ended: ${why}`;
       return { ...base, state: 'FAILED', fault: 'SUBJECT', retryable: false, message };
     }
-    const reports = spec.report === undefined ? [] : await this.#reports(sandbox, spec.report.paths, signal);
+    const globs = [...(spec.report?.paths ?? []), ...(spec.grading === 'REWARD_FILE' ? REWARD_FILES : [])];
+    const reports = globs.length === 0 ? [] : await this.#reports(sandbox, globs, signal);
     const verdict = this.#grader.grade({ spec, grading: spec.grading, exitCode: exit.code, reports });
     return {
       ...base,

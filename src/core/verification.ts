@@ -31,6 +31,8 @@ export interface Verdict {
   readonly passed: boolean;
   /** 0–1. */
   readonly score: number;
+  /** What a reward file says, by name; that of a number alone is `reward`. Empty for other rules. */
+  readonly scores: Readonly<Record<string, number>>;
   readonly grading: Grading;
   /** The rule that decided, in words. */
   readonly rule: string;

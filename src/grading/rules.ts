@@ -42,7 +42,7 @@ export function count(tests: readonly TestResult[], list: TestResult['list'], gr
  * @param unread why reports could not be read, each of which is a condition that does not hold.
  */
 export function judge(
-  grading: Grading,
+  grading: Exclude<Grading, 'REWARD_FILE'>,
   exitCode: number | undefined,
   listed: readonly TestResult[],
   unlisted: readonly TestResult[],

@@ -4,6 +4,7 @@ import type { TestResult, TestStatus, Verdict } from '../core/verification.js';
 import { CaseIndex } from './names.js';
 import { readReports, type SourcedCase } from './read-reports.js';
 import type { ReportedCase, ReportedStatus } from './report.js';
+import { isReward, judgeReward } from './reward.js';
 import { count, failed, judge } from './rules.js';
 
 type GradeInput = Parameters<Grader['grade']>[0];
@@ -12,21 +13,27 @@ type GradeInput = Parameters<Grader['grade']>[0];
 const MAX_MESSAGE_CHARACTERS = 512 * 1024;
 const MAX_UNLISTED_CHARACTERS = 512 * 1024;
 
-/** Grades by the rules of each `Grading`, from test reports. Pure: no clock, no files. */
+/** Grades by the rules of each `Grading`, from test reports and reward files. Pure: no clock, no files. */
 export class ReportGrader implements Grader {
   grade(input: GradeInput): Verdict {
     const { format, paths } = input.spec.report ?? { format: 'junit', paths: DEFAULT_REPORT_PATHS.junit };
-    const reports = readReports(input.reports, format, paths);
+    const tests =
+      input.grading === 'REWARD_FILE' ? input.reports.filter(({ path }) => !isReward(path)) : input.reports;
+    const reports = readReports(tests, format, paths);
     const { listed, unlisted } = resolve(input.spec, reports.cases);
-    const judgement = judge(input.grading, input.exitCode, listed, unlisted, reports.unread);
-    const { tests, leftOut } = bounded(listed, unlisted);
+    const judgement =
+      input.grading === 'REWARD_FILE'
+        ? judgeReward(input.reports)
+        : { ...judge(input.grading, input.exitCode, listed, unlisted, reports.unread), scores: {} };
+    const { tests: told, leftOut } = bounded(listed, unlisted);
     const remark = leftOut > 0 ? `; ${leftOut} more unlisted tests are not named here` : '';
     return {
       passed: judgement.passed,
       score: judgement.score,
+      scores: judgement.scores,
       grading: input.grading,
       rule: `${judgement.rule}${remark}.`,
-      tests,
+      tests: told,
       failToPass: count(listed, 'FAIL_TO_PASS', input.grading),
       passToPass: count(listed, 'PASS_TO_PASS', input.grading),
       failToFail: count(listed, 'FAIL_TO_FAIL', input.grading),

@@ -216,7 +216,7 @@ function resourcesOf(section: YamlSection | undefined): Resources {
   return resources;
 }
 
-const GRADINGS = { exit_code: 'EXIT_CODE', all_listed: 'ALL_LISTED', swe_bench: 'SWE_BENCH' } as const;
+const GRADINGS = { exit_code: 'EXIT_CODE', all_listed: 'ALL_LISTED', swe_bench: 'SWE_BENCH', reward_file: 'REWARD_FILE' } as const;
 
 const TEST_NAMES = { maxItems: 100_000, maxLength: 4096, pattern: /\S/, expected: 'the name of a test' };
 const GLOB = { maxItems: 100, ...PATH, expected: 'a glob without a leading "/" and without ".."' };
@@ -246,14 +246,11 @@ function verificationOf(root: YamlSection): VerificationSpec {
     GRADINGS[
       section.choice(
         'grading',
-        ['exit_code', 'all_listed', 'swe_bench'],
+        ['exit_code', 'all_listed', 'swe_bench', 'reward_file'],
         listed ? 'all_listed' : 'exit_code',
-        {
-          reward_file: `reward_file ${LATER}; use exit_code, all_listed or swe_bench`,
-        },
       )
     ];
-  if (grading !== 'EXIT_CODE' && !listed)
+  if ((grading === 'ALL_LISTED' || grading === 'SWE_BENCH') && !listed)
     section.problem('grading', 'expected at least one test in fail_to_pass or pass_to_pass to grade by');
   if (failToFail.length > 0 && !listed)
     section.problem('fail_to_fail', 'expected tests in fail_to_pass or pass_to_pass beside it, which have to pass');
@@ -285,7 +282,7 @@ function verificationOf(root: YamlSection): VerificationSpec {
     scope: scope === 'patch' ? 'PATCH' : 'WORKSPACE',
     grading,
     network: section.choice('network', ['none', 'public'], 'none', NETWORK_LATER),
-    report: reportOf(section, grading),
+    report: reportOf(section, grading === 'EXIT_CODE' || !listed),
     remove: section.texts('remove', GLOB, []),
     failToPass,
     passToPass,
@@ -293,7 +290,7 @@ function verificationOf(root: YamlSection): VerificationSpec {
     protectedPaths: section.texts('protected_paths', { maxItems: 10_000, ...PATH }, []),
   };
   section.finish({
-    reward_file: `${LATER}; grade by exit_code, all_listed or swe_bench`,
+    reward_file: 'is no field; say grading: reward_file, and have the script write reward.json or reward.txt',
     feedback: `${LATER}; leave it out`,
     canaries: `${LATER}; leave it out`,
     max_verifications: `${LATER}; leave it out`,
@@ -301,10 +298,11 @@ function verificationOf(root: YamlSection): VerificationSpec {
   return spec;
 }
 
-function reportOf(section: YamlSection, grading: Grading): VerificationSpec['report'] {
+/** @param needless nothing asks for a report, so that there is none unless the sample names it. */
+function reportOf(section: YamlSection, needless: boolean): VerificationSpec['report'] {
   const report = section.section('report');
   if (report === undefined)
-    return grading === 'EXIT_CODE' ? undefined : { format: 'junit', paths: DEFAULT_REPORT_PATHS.junit };
+    return needless ? undefined : { format: 'junit', paths: DEFAULT_REPORT_PATHS.junit };
   const format = report.choice('format', ['junit', 'tap', 'go-json'], 'junit');
   const paths = report.texts('paths', GLOB, DEFAULT_REPORT_PATHS[format]);
   report.finish();

@@ -125,9 +125,10 @@ function keptIn(row: VerificationRow): KeptSubject | undefined {
   }
 }
 
-/** What an earlier version of the service stored has no counts of fail_to_fail. */
-type StoredVerdict = Omit<Verdict, 'failToFail'> & Partial<Pick<Verdict, 'failToFail'>>;
+/** What an earlier version of the service stored has no rewards, and no counts of fail_to_fail. */
+type Later = 'failToFail' | 'scores';
+type StoredVerdict = Omit<Verdict, Later> & Partial<Pick<Verdict, Later>>;
 
 function verdictIn(text: string): Verdict {
-  return { failToFail: { passed: 0, total: 0 }, ...jsonIn<StoredVerdict>(text) };
+  return { scores: {}, failToFail: { passed: 0, total: 0 }, ...jsonIn<StoredVerdict>(text) };
 }

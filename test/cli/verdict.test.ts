@@ -1,5 +1,9 @@
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { gist } from '../../src/cli/verdict.js';
+import { TestList, TestStatus, Verification, VerificationState } from '../../gen/codeset/v1/verification.js';
+import { Output } from '../../src/cli/output.js';
+import { gist, showVerdict } from '../../src/cli/verdict.js';
 
 test.each([
   ['assert 1 == 2\nwhere 1 = f()', 'assert 1 == 2'],
@@ -16,4 +20,36 @@ test.each([
   ['', ''],
 ])('of %j the line %j says most', (message, line) => {
   expect(gist(message)).toBe(line);
+});
+
+test('a verdict shows each list that has tests, known failures as they should be, and rewards', async () => {
+  const stdout = new PassThrough();
+  const colour = { stdout: true, stderr: false };
+  showVerdict(
+    new Output({ stdout, stderr: new PassThrough(), json: false, colour }),
+    Verification.fromPartial({
+      verificationId: 'ver_1',
+      state: VerificationState.PASSED,
+      result: {
+        tests: [
+          { name: 'a', status: TestStatus.PASSED, list: TestList.FAIL_TO_PASS },
+          { name: 'known', status: TestStatus.FAILED, list: TestList.FAIL_TO_FAIL, message: 'no' },
+          { name: 'mended', status: TestStatus.PASSED, list: TestList.FAIL_TO_FAIL },
+        ],
+        failToPass: { passed: 1, total: 1 },
+        failToFail: { passed: 1, total: 2 },
+        scores: { reward: 0.5 },
+      },
+    }),
+  );
+  stdout.end();
+  expect((await text(stdout)).replaceAll('\u001b', '')).toBe(
+    [
+      '  [32mPASSED [0m  a[2m  (fail_to_pass)[0m',
+      '  [32mFAILED [0m  known[2m  (fail_to_fail)[0m',
+      '  [31mPASSED [0m  mended[2m  (fail_to_fail)[0m',
+      '[32mPASSED[0m  ver_1  fail_to_pass 1/1  fail_to_fail 1/2  reward 0.5',
+      '',
+    ].join('\n'),
+  );
 });

@@ -45,7 +45,12 @@ const map = fc.dictionary(
 const ratio = fc.double({ noNaN: true, noDefaultInfinity: true, min: 0, max: 1 }).map((n) => n + 0);
 const network = fc.constantFrom('none' as const, 'public' as const);
 const scope = fc.constantFrom('PATCH' as const, 'WORKSPACE' as const);
-const grading = fc.constantFrom('EXIT_CODE' as const, 'ALL_LISTED' as const, 'SWE_BENCH' as const);
+const grading = fc.constantFrom(
+  'EXIT_CODE' as const,
+  'ALL_LISTED' as const,
+  'SWE_BENCH' as const,
+  'REWARD_FILE' as const,
+);
 const resources = record({ cpus: ratio, memoryBytes: count, processes: count, diskBytes: count });
 const layers = record({ root: texts, workspace: texts, baseline: maybeText, hidden: maybeText });
 const ground = fc.oneof(
@@ -241,6 +246,7 @@ const verification: fc.Arbitrary<Verification> = record({
     record({
       passed: fc.boolean(),
       score: ratio,
+      scores: fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), ratio, { noNullPrototype: true }),
       grading,
       rule: text,
       tests: fc.array(result, { maxLength: 5 }),

@@ -48,6 +48,7 @@ describe('verifications', () => {
           failToPass: { passed: 1, total: 1 },
           passToPass: { passed: 0, total: 0 },
           failToFail: { passed: 0, total: 0 },
+          scores: {},
         },
       }),
     ];

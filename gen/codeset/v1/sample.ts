@@ -263,6 +263,15 @@ export enum Grading {
    * code counts.
    */
   SWE_BENCH = 3,
+  /**
+   * REWARD_FILE - The script writes what it gives into the report folder, as Harbor's do:
+   * `reward.json`, a number or a map of numbers, or `reward.txt`, a number. The
+   * score is the number, the map's entry `reward`, or the mean of a map without
+   * it; it lies from 0 to 1, and 1 passes. No such file, one that can't be read
+   * so, or two that differ are FAILED; one that the process of the code under
+   * test wrote (`as-subject`) does not count. Neither does the exit code.
+   */
+  REWARD_FILE = 4,
   UNRECOGNIZED = -1,
 }
 
@@ -280,6 +289,9 @@ export function gradingFromJSON(object: any): Grading {
     case 3:
     case "GRADING_SWE_BENCH":
       return Grading.SWE_BENCH;
+    case 4:
+    case "GRADING_REWARD_FILE":
+      return Grading.REWARD_FILE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -297,6 +309,8 @@ export function gradingToJSON(object: Grading): string {
       return "GRADING_ALL_LISTED";
     case Grading.SWE_BENCH:
       return "GRADING_SWE_BENCH";
+    case Grading.REWARD_FILE:
+      return "GRADING_REWARD_FILE";
     case Grading.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

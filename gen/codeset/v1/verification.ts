@@ -381,7 +381,7 @@ export interface VerificationResult {
   grading: Grading;
   /** The rule that decided, in words. OUTPUT_ONLY. */
   rule: string;
-  /** 0 to 1. OUTPUT_ONLY. */
+  /** 0 to 1; with GRADING_REWARD_FILE, the reward. OUTPUT_ONLY. */
   score: number;
   /**
    * Every test that was reported or listed, listed ones first; at most 20,000,
@@ -399,7 +399,20 @@ export interface VerificationResult {
     | TestCounts
     | undefined;
   /** Counts over the listed fail_to_fail tests. OUTPUT_ONLY. */
-  failToFail: TestCounts | undefined;
+  failToFail:
+    | TestCounts
+    | undefined;
+  /**
+   * What the reward file says, by name, at most 256; that of a number alone is
+   * `reward`. Only `reward`, or all where there is none of that name, have to
+   * be from 0 to 1. Empty for other rules and in lists. OUTPUT_ONLY.
+   */
+  scores: { [key: string]: number };
+}
+
+export interface VerificationResult_ScoresEntry {
+  key: string;
+  value: number;
 }
 
 /** One test of a verification. */
@@ -939,6 +952,7 @@ function createBaseVerificationResult(): VerificationResult {
     failToPass: undefined,
     passToPass: undefined,
     failToFail: undefined,
+    scores: {},
   };
 }
 
@@ -968,6 +982,9 @@ export const VerificationResult: MessageFns<VerificationResult> = {
     if (message.failToFail !== undefined) {
       TestCounts.encode(message.failToFail, writer.uint32(66).fork()).join();
     }
+    globalThis.Object.entries(message.scores).forEach(([key, value]: [string, number]) => {
+      VerificationResult_ScoresEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
+    });
     return writer;
   },
 
@@ -1048,6 +1065,17 @@ export const VerificationResult: MessageFns<VerificationResult> = {
             message.failToFail = TestCounts.decode(reader, reader.uint32());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            const entry9 = VerificationResult_ScoresEntry.decode(reader, reader.uint32());
+            if (entry9.value !== undefined) {
+              message.scores[entry9.key] = entry9.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1086,6 +1114,20 @@ export const VerificationResult: MessageFns<VerificationResult> = {
         : isSet(object.fail_to_fail)
         ? TestCounts.fromJSON(object.fail_to_fail)
         : undefined,
+      scores: isObject(object.scores)
+        ? (globalThis.Object.entries(object.scores) as [string, any][]).reduce(
+          (acc: { [key: string]: number }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.Number(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -1115,6 +1157,15 @@ export const VerificationResult: MessageFns<VerificationResult> = {
     if (message.failToFail !== undefined) {
       obj.failToFail = TestCounts.toJSON(message.failToFail);
     }
+    if (message.scores) {
+      const entries = globalThis.Object.entries(message.scores) as [string, number][];
+      if (entries.length > 0) {
+        obj.scores = {};
+        entries.forEach(([k, v]) => {
+          obj.scores[k] = floatToJson(v);
+        });
+      }
+    }
     return obj;
   },
 
@@ -1137,6 +1188,100 @@ export const VerificationResult: MessageFns<VerificationResult> = {
     message.failToFail = (object.failToFail !== undefined && object.failToFail !== null)
       ? TestCounts.fromPartial(object.failToFail)
       : undefined;
+    message.scores = (globalThis.Object.entries(object.scores ?? {}) as [string, number][]).reduce(
+      (acc: { [key: string]: number }, [key, value]: [string, number]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Number(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseVerificationResult_ScoresEntry(): VerificationResult_ScoresEntry {
+  return { key: "", value: 0 };
+}
+
+export const VerificationResult_ScoresEntry: MessageFns<VerificationResult_ScoresEntry> = {
+  encode(message: VerificationResult_ScoresEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(17).double(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerificationResult_ScoresEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerificationResult_ScoresEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VerificationResult_ScoresEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+    };
+  },
+
+  toJSON(message: VerificationResult_ScoresEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VerificationResult_ScoresEntry>): VerificationResult_ScoresEntry {
+    return VerificationResult_ScoresEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerificationResult_ScoresEntry>): VerificationResult_ScoresEntry {
+    const message = createBaseVerificationResult_ScoresEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
     return message;
   },
 };
@@ -1414,6 +1559,10 @@ function fromJsonTimestamp(o: any): Date {
   } else {
     return fromTimestamp(Timestamp.fromJSON(o));
   }
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function isSet(value: any): boolean {

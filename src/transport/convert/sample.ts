@@ -19,6 +19,7 @@ export const gradings = enumTable(pb.Grading, {
   EXIT_CODE: 'EXIT_CODE',
   ALL_LISTED: 'ALL_LISTED',
   SWE_BENCH: 'SWE_BENCH',
+  REWARD_FILE: 'REWARD_FILE',
 });
 export const reportFormats = enumTable(pb.ReportFormat, { junit: 'JUNIT', tap: 'TAP', 'go-json': 'GO_JSON' });
 export const stages = enumTable(pb.Stage, {

@@ -78,6 +78,7 @@ function verdictToProto(verdict: Verdict, depth: 'summary' | 'full'): pb.Verific
     grading: gradings.toProto(verdict.grading),
     rule: textHead(verdict.rule, MAX_MESSAGE_BYTES),
     score: verdict.score,
+    scores: depth === 'summary' ? {} : { ...verdict.scores },
     tests: shown,
     testsTruncated: depth === 'full' && shown.length < verdict.tests.length,
     failToPass: { ...verdict.failToPass },

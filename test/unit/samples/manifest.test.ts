@@ -106,6 +106,8 @@ describe('a manifest', () => {
     }
     const several = parseManifest(`${SMALL}verification: {report: {paths: ["a/*.xml", b.xml]}}\n`);
     expect(several.verification.report).toEqual({ format: 'junit', paths: ['a/*.xml', 'b.xml'] });
+    const reward = parseManifest(`${SMALL}verification: {grading: reward_file}\n`).verification;
+    expect(reward).toMatchObject({ grading: 'REWARD_FILE', report: undefined, failToPass: [] });
     const bench = parseManifest(`${SMALL}verification: {fail_to_pass: [t], grading: swe_bench}\n`);
     expect(bench.verification.scope).toBe('PATCH');
   });
@@ -168,7 +170,6 @@ verification:
 
   test.each([
     ['scope: filesystem', 'scope', /filesystem is not supported yet/],
-    ['grading: reward_file', 'grading', /reward_file is not supported yet/],
     ['feedback: none', 'feedback', /is not supported yet/],
     ['network: allowlist', 'network', /allowlist is not supported yet/],
   ])('that asks for %s is told that it is not there yet', (line, field, why) => {
