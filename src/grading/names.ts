@@ -1,61 +1,88 @@
 import type { ReportedCase } from './report.js';
 
+/** From the name as a list spells it to the cases that it means; one map per form. */
+type Forms = readonly ReadonlyMap<string, ReportedCase[]>[];
+
 /**
  * Finds the reported cases that an expected test name means.
  *
  * The forms are tried in this order, and the first that finds anything decides:
  * 1. `path/test_x.py::Class::test[param]`, as pytest turns a node id into classname and name;
  * 2. `test_x (package.module.Class)`, as unittest prints a test;
- * 3. `classname::name`, `classname.name`, `file::name`;
+ * 3. `classname::name`, `classname.name`, `classname#name` (Maven), `classname name` (cargo-nextest, Mocha),
+ *    `file::name`;
  * 4. `suite::name`, `outer suite > inner suite > name` (suites from any level inwards);
  * 5. the bare name (Go, node, ctest, jest);
  * 6. a pytest id whose parameters were cut at the first space, as SWE-bench lists hold them.
+ *
+ * What none of them finds is looked for once more with every run of white space as one space, and none at the
+ * ends: in XML a line end in a name becomes a space, and jest-junit sets one before a test without a suite.
  *
  * A form may find several cases: a name reported twice, or one that several classes share. The caller then
  * counts the worst of them, so that an ambiguous name can hide no failure.
  */
 export class CaseIndex {
-  readonly #byForm: readonly Map<string, ReportedCase[]>[];
+  readonly #cases: readonly ReportedCase[];
+  readonly #exact: Forms;
+  /** Made when it is first asked for. */
+  #squeezed: Forms | undefined;
 
   constructor(cases: Iterable<ReportedCase>) {
-    const pytest = new Map<string, ReportedCase[]>();
-    const unittest = new Map<string, ReportedCase[]>();
-    const classAndName = new Map<string, ReportedCase[]>();
-    const suiteAndName = new Map<string, ReportedCase[]>();
-    const bare = new Map<string, ReportedCase[]>();
-    const cut = new Map<string, ReportedCase[]>();
-    for (const reported of cases) {
-      const { classname, name, file, suites } = reported;
-      add(pytest, pair(classname, name), reported);
-      if (classname !== '') {
-        add(unittest, `${name} (${classname})`, reported);
-        add(unittest, `${name} (${classname}.${name})`, reported);
-        add(classAndName, `${classname}::${name}`, reported);
-        add(classAndName, `${classname}.${name}`, reported);
-      }
-      if (file !== '') add(classAndName, `${file}::${name}`, reported);
-      for (let from = 0; from < suites.length; from += 1) {
-        const path = suites.slice(from);
-        add(suiteAndName, [...path, name].join('::'), reported);
-        add(suiteAndName, [...path, name].join(' > '), reported);
-      }
-      add(bare, name, reported);
-      const space = name.search(/\s/);
-      if (space > 0 && name.includes('[')) add(cut, pair(classname, name.slice(0, space)), reported);
-    }
-    this.#byForm = [pytest, unittest, classAndName, suiteAndName, bare, cut];
+    this.#cases = [...cases];
+    this.#exact = formsOf(this.#cases, (text) => text);
   }
 
   /** The cases that `expected` means; empty when the report has none. */
   find(expected: string): readonly ReportedCase[] {
-    const asPytest = pytestKey(expected);
-    const keys = [asPytest, expected, expected, expected, expected, isCut(expected) ? asPytest : undefined];
-    for (const [form, key] of keys.entries()) {
-      const found = key === undefined ? undefined : this.#byForm[form]?.get(key);
-      if (found !== undefined) return found;
-    }
-    return [];
+    const exact = findIn(this.#exact, expected);
+    if (exact !== undefined) return exact;
+    this.#squeezed ??= formsOf(this.#cases, squeezed);
+    return findIn(this.#squeezed, squeezed(expected)) ?? [];
   }
+}
+
+function formsOf(cases: readonly ReportedCase[], spelled: (text: string) => string): Forms {
+  const pytest = new Map<string, ReportedCase[]>();
+  const unittest = new Map<string, ReportedCase[]>();
+  const classAndName = new Map<string, ReportedCase[]>();
+  const suiteAndName = new Map<string, ReportedCase[]>();
+  const bare = new Map<string, ReportedCase[]>();
+  const cut = new Map<string, ReportedCase[]>();
+  for (const reported of cases) {
+    const classname = spelled(reported.classname);
+    const name = spelled(reported.name);
+    const suites = reported.suites.map(spelled);
+    add(pytest, pair(classname, name), reported);
+    if (classname !== '') {
+      add(unittest, `${name} (${classname})`, reported);
+      add(unittest, `${name} (${classname}.${name})`, reported);
+      for (const joint of ['::', '.', '#', ' ']) add(classAndName, `${classname}${joint}${name}`, reported);
+    }
+    if (reported.file !== '') add(classAndName, `${reported.file}::${name}`, reported);
+    for (let from = 0; from < suites.length; from += 1) {
+      const path = suites.slice(from);
+      add(suiteAndName, [...path, name].join('::'), reported);
+      add(suiteAndName, [...path, name].join(' > '), reported);
+    }
+    add(bare, name, reported);
+    const space = name.search(/\s/);
+    if (space > 0 && name.includes('[')) add(cut, pair(classname, name.slice(0, space)), reported);
+  }
+  return [pytest, unittest, classAndName, suiteAndName, bare, cut];
+}
+
+function findIn(forms: Forms, expected: string): readonly ReportedCase[] | undefined {
+  const asPytest = pytestKey(expected);
+  const keys = [asPytest, expected, expected, expected, expected, isCut(expected) ? asPytest : undefined];
+  for (const [form, key] of keys.entries()) {
+    const found = key === undefined ? undefined : forms[form]?.get(key);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function squeezed(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
 }
 
 function add(map: Map<string, ReportedCase[]>, key: string, reported: ReportedCase): void {

@@ -26,6 +26,11 @@ describe('an expected name', () => {
     ['suite::keeps order', reported('', 'keeps order', { suites: ['suite'] })],
     ['a.test.js::keeps order', reported('test', 'keeps order', { file: 'a.test.js' })],
     ['wraps around', reported('', 'wraps around')],
+    ['com.example.SumsTest#adds', reported('com.example.SumsTest', 'adds')],
+    ['sums tests::adds', reported('sums', 'tests::adds')],
+    ['names a line\nof two', reported('sums', 'names a line of two')],
+    ['stands alone', reported(' stands alone', ' stands alone')],
+    ['tests/test_x.py::test_b[a  b]', reported('tests.test_x', 'test_b[a b]')],
   ])('%s is found as its runner writes it', (expected, one) => {
     const index = new CaseIndex([reported('other', 'other'), one]);
     expect(index.find(expected)).toEqual([one]);
@@ -47,6 +52,15 @@ describe('an expected name', () => {
     const exact = reported('tests.test_x', 'test_b');
     const other = reported('tests.test_y', 'test_b');
     expect(new CaseIndex([other, exact]).find('tests/test_x.py::test_b')).toEqual([exact]);
+  });
+
+  test('that is exact for one case leaves out others that differ in white space', () => {
+    const exact = reported('tests', 'a b');
+    const other = reported('tests', 'a  b');
+    const index = new CaseIndex([other, exact]);
+    expect(index.find('a b')).toEqual([exact]);
+    expect(index.find('a   b')).toEqual([other, exact]);
+    expect(index.find('ab')).toEqual([]);
   });
 
   test('that several cases share finds all of them', () => {
