@@ -156,10 +156,13 @@ class OwnDockerd implements Dockerd {
     return ['unshare', '--mount', 'sh', '-c', bind, file, this.#data.path, REMAPPED_ROOT];
   }
 
+  /** It tells of each of its addresses by itself: of this one perhaps later than the other answers. */
   async tlsPort(): Promise<number> {
-    const [, port] = /API listen on 127\.0\.0\.1:(\d+)/.exec(await readFile(this.#logPath, 'utf8')) ?? [];
-    if (port === undefined) throw new Error(`The tests' Docker daemon listens on no port.`);
-    return Number(port);
+    for (const end = Date.now() + READY_MS; ; await delay(100)) {
+      const [, port] = /API listen on 127\.0\.0\.1:(\d+)/.exec(await readFile(this.#logPath, 'utf8')) ?? [];
+      if (port !== undefined) return Number(port);
+      if (Date.now() > end) throw new Error("The tests' Docker daemon listens on no port.");
+    }
   }
 
   get #logPath(): string {
