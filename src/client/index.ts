@@ -37,5 +37,5 @@ export type { Limits, Network, SessionInfo, SessionState } from './session-info.
 export type { Session, SessionShell, SnapshotOptions } from './session.js';
 export type { SnapshotInfo } from './snapshot-info.js';
 export type { AttachOptions, SpawnOptions } from './spawn.js';
-export type { Counts, TestVerdict, Verdict, VerificationState } from './verdict.js';
+export type { Counts, Pressure, TestVerdict, Verdict, VerificationState } from './verdict.js';
 export type { VerifyOptions } from './verify.js';

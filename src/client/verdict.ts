@@ -1,4 +1,8 @@
-import type { TestCounts, Verification as WireVerification } from '../../gen/codeset/v1/verification.js';
+import type {
+  Pressure as WirePressure,
+  TestCounts,
+  Verification as WireVerification,
+} from '../../gen/codeset/v1/verification.js';
 import { msOf } from './wire-duration.js';
 import { fault, testList, testStatus, verificationState } from './words.js';
 
@@ -27,6 +31,25 @@ export interface Counts {
   readonly passed: number;
 }
 
+/** What one run of a script, with all that it started, got of the machine. */
+export interface Pressure {
+  /** From the start of the script to its end, in milliseconds. */
+  readonly wallMs: number;
+  /** CPU time used, of all CPUs together, in milliseconds. */
+  readonly cpuTimeMs: number;
+  /** How long its own limit on CPUs held it back, in milliseconds. */
+  readonly cpuThrottledMs: number;
+  /**
+   * How long at least one task waited for a CPU, in milliseconds: of the sandbox, or of the whole machine where the
+   * kernel counts only that; undefined where it counts neither.
+   */
+  readonly cpuWaitedMs: number | undefined;
+  /** The most memory it had at once, in bytes. */
+  readonly memoryPeakBytes: number;
+  /** Processes that the kernel killed for want of memory; undefined where the engine does not know. */
+  readonly outOfMemoryKills: number | undefined;
+}
+
 /** A verification and what it found. */
 export interface Verdict {
   readonly verificationId: string;
@@ -52,6 +75,15 @@ export interface Verdict {
   readonly failToFail: Counts;
   /** Which run this is, from 1. */
   readonly attempt: number;
+  /** SHA-256 of what is judged, in hexadecimal digits; empty until known. */
+  readonly subjectDigest: string;
+  /** SHA-256 of the script's whole log, in hexadecimal digits; empty until the end. */
+  readonly logDigest: string;
+  /** The engine that ran it, and its runtime with the version. */
+  readonly engine: string;
+  readonly runtime: string;
+  /** What its latest run got of the machine; undefined until the script ran. */
+  readonly pressure: Pressure | undefined;
   /** How the sample's script ended; both undefined when it never did. */
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
@@ -88,6 +120,11 @@ export function verdict(verification: WireVerification): Verdict {
     passToPass: counts(result?.passToPass),
     failToFail: counts(result?.failToFail),
     attempt: verification.attempt,
+    subjectDigest: verification.subjectDigest,
+    logDigest: verification.logDigest,
+    engine: verification.engine,
+    runtime: verification.runtime,
+    pressure: verification.pressure && pressure(verification.pressure),
     exitCode: status?.$case === 'exitCode' ? status.value : undefined,
     signal: status?.$case === 'signal' ? status.value : undefined,
     sample: sample === undefined ? undefined : { sampleId: sample.sampleId, version: sample.version },
@@ -95,6 +132,18 @@ export function verdict(verification: WireVerification): Verdict {
     createTime: verification.createTime,
     startTime: verification.startTime,
     endTime: verification.endTime,
+  };
+}
+
+function pressure(wire: WirePressure): Pressure {
+  const { outOfMemoryKills: kills } = wire;
+  return {
+    wallMs: msOf(wire.wallTime),
+    cpuTimeMs: msOf(wire.cpuTime),
+    cpuThrottledMs: msOf(wire.cpuThrottled),
+    cpuWaitedMs: wire.cpuWaited && msOf(wire.cpuWaited),
+    memoryPeakBytes: Number(wire.memoryPeakBytes),
+    outOfMemoryKills: kills === undefined ? undefined : Number(kills),
   };
 }
 

@@ -5,6 +5,7 @@ import { AGENT_USER, INIT, workspaceOwner, type Environment } from './environmen
 import { idAt } from './engine-ids.js';
 import type { ExecExit } from './exec.js';
 import { globMatcher } from './glob.js';
+import { pressureBetween, type Pressure } from './pressure.js';
 import type { BlobStore } from './ports/blobs.js';
 import type { Engine } from './ports/engine.js';
 import type { Grader } from './ports/samples.js';
@@ -35,6 +36,7 @@ export interface Judgement {
   readonly exitCode?: number;
   readonly exitSignal?: string;
   readonly subjectDigest?: string;
+  readonly pressure?: Pressure;
 }
 
 interface Report {
@@ -101,7 +103,10 @@ export class VerificationJudge {
       const message = `The verification script can't be run: ${unfit}`;
       return { state: 'ERROR', fault: 'SAMPLE', retryable: false, message, subjectDigest: tree.digest };
     }
+    const before = await sandbox.usage();
+    const began = performance.now();
     const exit = await this.#runScript(sandbox, sample, log, signal);
+    const pressure = pressureBetween(before, await sandbox.usage(), performance.now() - began);
     // What the script left running must not write reports any more.
     const ending = await sandbox.run({
       argv: [INIT, 'end-all'],
@@ -110,6 +115,7 @@ export class VerificationJudge {
     });
     const base = {
       subjectDigest: tree.digest,
+      pressure,
       ...(exit.code === undefined ? {} : { exitCode: exit.code }),
       ...(exit.signal === undefined ? {} : { exitSignal: exit.signal }),
     };

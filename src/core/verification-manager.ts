@@ -78,7 +78,9 @@ export class VerificationManager {
         return known;
       }
     }
-    this.#queue.requireRoom();
+    using _room = this.#queue.reserve(
+      subject.kind === 'session' ? subject.sessionId : subject.sample.sampleId,
+    );
     const verificationId = newId('ver', this.#now());
     using held = await this.#subjects.keep(subject, verificationId);
     const verification = this.#pending(verificationId, request, requestDigest, held);
@@ -125,6 +127,7 @@ export class VerificationManager {
       engine,
       runtime: this.#engine.capabilitiesOf(engine)?.runtime ?? '',
       resources: sample.manifest.resources,
+      pressure: undefined,
       createTime: new Date(this.#now()),
       startTime: undefined,
       endTime: undefined,

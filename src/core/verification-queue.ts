@@ -1,14 +1,16 @@
 import type { EngineRouter } from './engine-router.js';
 import { CodesetError } from './errors.js';
-import { Slots } from './keyed.js';
+import { FairSlots } from './fair-slots.js';
 import type { Log } from './ports/log.js';
 import { VerificationLog } from './verification-log.js';
 import type { VerificationRecords } from './verification-records.js';
-import type { VerificationRunner } from './verification-runner.js';
+import type { RunEnd, VerificationRunner } from './verification-runner.js';
 import type { Verification } from './verification.js';
 
 /** One that waits or runs. */
 interface Queued {
+  /** Among whom places and room are shared. */
+  readonly owner: string;
   readonly log: VerificationLog;
   readonly abort: AbortController;
   /** Once aborted, it waits for nobody else. */
@@ -22,15 +24,19 @@ export interface QueueLimits {
   readonly queued: number;
 }
 
-/** Verifications that wait for a place, or for an engine that is away, and those that run. */
+/**
+ * Verifications that wait for a place, or for an engine that is away, and those that run. Places are shared fairly
+ * among sessions, and so is room: nobody has more than what is left for all others.
+ */
 export class VerificationQueue {
   readonly #records: VerificationRecords;
   readonly #runner: VerificationRunner;
   readonly #engine: EngineRouter;
   readonly #log: Log;
-  readonly #slots: Slots;
+  readonly #slots: FairSlots;
   readonly #most: number;
   readonly #queued = new Map<string, Queued>();
+  readonly #reserved = new Set<{ readonly owner: string }>();
 
   constructor(parts: {
     records: VerificationRecords;
@@ -43,25 +49,44 @@ export class VerificationQueue {
     this.#runner = parts.runner;
     this.#engine = parts.engine;
     this.#log = parts.log;
-    this.#slots = new Slots(parts.limits.concurrent);
+    this.#slots = new FairSlots(parts.limits.concurrent);
     this.#most = parts.limits.queued;
   }
 
-  /** @throws VERIFICATION_LIMIT when there is no room for another. */
-  requireRoom(): void {
-    if (this.#queued.size < this.#most) return;
-    throw new CodesetError(
-      'resource-exhausted',
-      'VERIFICATION_LIMIT',
-      `${this.#most} verifications are waiting or running already; try again later.`,
-      { retryAfterMs: 10_000 },
-    );
+  /**
+   * Keeps room for one that is about to be added, until disposed.
+   * @param owner the session's id, or the sample's where there is none
+   * @throws VERIFICATION_LIMIT when there is no room for another, or the rest of it is for others.
+   */
+  reserve(owner: string): Disposable {
+    const [all, own] = [this.#held(), this.#held(owner)];
+    const problem =
+      all >= this.#most
+        ? `${this.#most} verifications are waiting or running already; try again later.`
+        : own > 0 && own >= this.#most - all
+          ? `${own} verifications of ${owner} are waiting or running already, and the room that is left is for others; try again when some have ended.`
+          : undefined;
+    if (problem !== undefined) {
+      throw new CodesetError('resource-exhausted', 'VERIFICATION_LIMIT', problem, { retryAfterMs: 10_000 });
+    }
+    const reservation = { owner };
+    this.#reserved.add(reservation);
+    return { [Symbol.dispose]: () => void this.#reserved.delete(reservation) };
+  }
+
+  #held(owner?: string): number {
+    let count = 0;
+    for (const one of [...this.#queued.values(), ...this.#reserved])
+      if (owner === undefined || one.owner === owner) count++;
+    return count;
   }
 
   /** It is run when its turn comes. @param verification on record, PENDING or RUNNING */
-  add({ verificationId, attempt }: Verification): void {
+  add(verification: Verification): void {
+    const { verificationId, attempt } = verification;
     const log = new VerificationLog(attempt);
-    const queued: Queued = { log, abort: new AbortController(), done: Promise.resolve() };
+    const owner = ownerOf(verification);
+    const queued: Queued = { owner, log, abort: new AbortController(), done: Promise.resolve() };
     this.#queued.set(verificationId, queued);
     queued.done = this.#untilJudged(verificationId, queued)
       .catch((error: unknown) => {
@@ -75,16 +100,28 @@ export class VerificationQueue {
       });
   }
 
-  /** An engine that is away is no verdict: the run is made again when it is back, and takes nobody's place meanwhile. */
+  /**
+   * An engine that is away is no verdict: the run is made again when it is back, and takes nobody's place meanwhile.
+   * Nor is a time-out on a crowded machine: that run is made once more, with no other verification beside it.
+   */
   async #untilJudged(verificationId: string, queued: Queued): Promise<void> {
-    const { log, abort } = queued;
+    const { owner, log, abort } = queued;
+    const { signal } = abort;
+    let alone = false;
     for (;;) {
-      const run = (): Promise<string | undefined> => this.#runner.run(verificationId, log, abort.signal);
-      const away = await this.#slots.run(run, abort.signal);
-      if (away === undefined) return;
-      this.#log.warn('a verification waits for its engine', { verificationId, engine: away });
-      await this.#engine.whenThere(away, abort.signal);
-      if (abort.signal.aborted) return;
+      const run = (): Promise<RunEnd> => this.#runner.run(verificationId, log, { signal, alone });
+      const end = await this.#slots.run(owner, run, { signal, alone });
+      if (end === 'over') return;
+      if (end === 'starved') {
+        this.#log.warn('a verification starved on a crowded machine and is run again alone', {
+          verificationId,
+        });
+        alone = true;
+      } else {
+        this.#log.warn('a verification waits for its engine', { verificationId, engine: end.away });
+        await this.#engine.whenThere(end.away, signal);
+      }
+      if (signal.aborted) return;
       log.restart(await this.#records.again(await this.#records.get(verificationId)));
     }
   }
@@ -109,4 +146,9 @@ export class VerificationQueue {
     for (const { abort } of all) abort.abort();
     await Promise.all(all.map(({ done }) => done));
   }
+}
+
+/** Whose it is where many wait: its session's, or its sample's where there is no session. */
+function ownerOf({ subject, sampleId }: Verification): string {
+  return subject.kind === 'session' ? subject.sessionId : sampleId;
 }

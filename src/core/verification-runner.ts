@@ -1,6 +1,7 @@
 import { isUnavailable } from './engine-slot.js';
 import { CodesetError } from './errors.js';
 import { keepLog } from './kept-log.js';
+import { starved } from './pressure.js';
 import type { BlobStore } from './ports/blobs.js';
 import type { Log } from './ports/log.js';
 import type { SampleCatalog } from './sample-catalog.js';
@@ -15,6 +16,9 @@ import { SandboxSpent } from './work-sandbox.js';
 
 /** Runs of one verification before the service gives up on its own faults. */
 const MAX_ATTEMPTS = 3;
+
+/** How a run ended: with its verdict or cancelled; for want of CPU; or for an engine that went away, by name. */
+export type RunEnd = 'over' | 'starved' | { readonly away: string };
 
 /** Takes a verification whose turn has come to its verdict: runs it, again where the service was at fault, and records. */
 export class VerificationRunner {
@@ -46,14 +50,18 @@ export class VerificationRunner {
 
   /**
    * @param log what the script prints goes there, and a word at each change of state.
-   * @param signal cancelled, or the service stops: the run ends without a verdict.
-   * @returns the engine that went away, and that the run has to wait for; undefined when it is over.
+   * @param turn whose signal is aborted: cancelled, or the service stops, and the run ends without a verdict. One
+   *   that is `alone` has its verdict, however crowded the machine.
    */
-  async run(verificationId: string, log: VerificationLog, signal: AbortSignal): Promise<string | undefined> {
+  async run(
+    verificationId: string,
+    log: VerificationLog,
+    { signal, alone }: { readonly signal: AbortSignal; readonly alone: boolean },
+  ): Promise<RunEnd> {
     const started = await this.#records.move(verificationId, 'RUNNING', { startTime: new Date(this.#now()) });
     // Cancelled while it waited, or RUNNING already: a re-run after a restart.
     let verification = started ?? (await this.#records.get(verificationId));
-    if (verificationEnded(verification.state)) return undefined;
+    if (verificationEnded(verification.state)) return 'over';
     log.state();
     const sample = await this.#catalog.get({
       sampleId: verification.sampleId,
@@ -74,10 +82,18 @@ export class VerificationRunner {
       log.restart(attempt);
       judgement = await this.#attempt(verification, sample, log, signal);
     }
-    if (signal.aborted) return undefined;
-    if (isUnavailable(judgement)) return judgement.metadata['engine'] ?? verification.engine;
+    if (signal.aborted) return 'over';
+    if (isUnavailable(judgement)) return { away: judgement.metadata['engine'] ?? verification.engine };
+    const { state, pressure } = judgement;
+    if (
+      state === 'TIMED_OUT' &&
+      !alone &&
+      pressure !== undefined &&
+      starved(pressure, verification.resources)
+    )
+      return 'starved';
     await this.#finish(verificationId, judgement, log);
-    return undefined;
+    return 'over';
   }
 
   /** @returns why there is no judgement when the engine went away. */

@@ -1,4 +1,5 @@
 import type { Resources } from './environment.js';
+import type { Pressure } from './pressure.js';
 import type { Grading, VerificationScope } from './sample.js';
 
 export type VerificationState =
@@ -58,7 +59,7 @@ export interface Verification {
   /** The kept subject: a blob of a patch, or a layer of the engine. */
   readonly kept: KeptSubject | undefined;
   readonly state: VerificationState;
-  /** 1 at first; raised when a restart or a fault of the service runs it again. */
+  /** 1 at first; raised when a restart, a fault of the service or a crowded machine makes it run again. */
   readonly attempt: number;
   readonly fault: Fault;
   readonly retryable: boolean;
@@ -79,6 +80,8 @@ export interface Verification {
   readonly engine: string;
   readonly runtime: string;
   readonly resources: Resources;
+  /** What its last run got of the machine; undefined until the script ran. */
+  readonly pressure: Pressure | undefined;
   readonly createTime: Date;
   readonly startTime: Date | undefined;
   readonly endTime: Date | undefined;

@@ -4,7 +4,7 @@ import { CodesetError } from './errors.js';
 import type { ExecExit } from './exec.js';
 import { feedStdin } from './feed-stdin.js';
 import { newId } from './ids.js';
-import type { CommitOptions, Engine, PartLayers, SandboxPurpose } from './ports/engine.js';
+import type { CommitOptions, Engine, PartLayers, SandboxPurpose, SandboxUsage } from './ports/engine.js';
 import type { ExecHost, SandboxExecs } from './ports/execs.js';
 import { commandEnv } from './command-env.js';
 
@@ -194,8 +194,13 @@ export class WorkSandbox implements AsyncDisposable {
     await this.#engine.commit(this.sandboxId, layers, options);
   }
 
+  /** What it uses, and used since it was made. */
+  usage(): Promise<SandboxUsage> {
+    return this.#engine.usage(this.sandboxId);
+  }
+
   async outOfMemoryKills(): Promise<number> {
-    return (await this.#engine.usage(this.sandboxId)).outOfMemoryKills;
+    return (await this.usage()).outOfMemoryKills;
   }
 
   /**

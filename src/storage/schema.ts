@@ -176,6 +176,8 @@ export interface VerificationRow {
   readonly runtime: string;
   /** JSON */
   readonly resources: string;
+  /** JSON */
+  readonly pressure: string | null;
   readonly create_time: number;
   readonly start_time: number | null;
   readonly end_time: number | null;

@@ -5,6 +5,7 @@ import type { Key } from '../../src/core/key.js';
 import type { SampleVersion } from '../../src/core/sample.js';
 import type { Session } from '../../src/core/session.js';
 import type { Snapshot } from '../../src/core/snapshot.js';
+import type { Pressure } from '../../src/core/pressure.js';
 import type { TestResult, Verification } from '../../src/core/verification.js';
 import { aManifest, anEnvironment, aSession } from '../support/entities.js';
 import { freshStorage } from './storage-fixture.js';
@@ -214,7 +215,17 @@ const result: fc.Arbitrary<TestResult> = record({
 });
 const listCount = record({ passed: count, total: count });
 
+const pressure: fc.Arbitrary<Pressure> = record({
+  wallMs: ratio,
+  cpuTimeMs: count,
+  cpuThrottledMs: count,
+  cpuWaitedMs: fc.option(count, { nil: undefined }),
+  memoryPeakBytes: count,
+  outOfMemoryKills: fc.option(count, { nil: undefined }),
+});
+
 const verification: fc.Arbitrary<Verification> = record({
+  pressure: fc.option(pressure, { nil: undefined }),
   verificationId: id,
   requestId: fc.option(id, { nil: undefined }),
   requestDigest: text,

@@ -202,6 +202,7 @@ export function aVerification(change: Partial<Verification> = {}): Verification 
     engine: 'local',
     runtime: 'runc 1.1.5',
     resources: DEFAULT_RESOURCES,
+    pressure: undefined,
     createTime: NOON,
     startTime: undefined,
     endTime: undefined,

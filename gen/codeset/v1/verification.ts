@@ -309,8 +309,11 @@ export interface Verification {
    */
   subjectDigest: string;
   /**
-   * Which run this is, from 1; a re-run after a restart or a fault of the
-   * service raises it. OUTPUT_ONLY.
+   * Which run this is, from 1. It is raised when a restart, a fault of the
+   * service or a crowded machine makes it run again: one that ran into its
+   * time-out while most of its time tasks waited for CPUs that others had is
+   * run once more, with no other verification beside it, and that run decides.
+   * OUTPUT_ONLY.
    */
   attempt: number;
   /**
@@ -373,6 +376,42 @@ export interface Verification {
     /** The signal that ended it, by name: `SIGKILL`. */
     { $case: "signal"; value: string }
     | undefined;
+  /**
+   * What its latest run got of the machine. Absent until the script ran.
+   * OUTPUT_ONLY.
+   */
+  pressure: Pressure | undefined;
+}
+
+/** What one run of a script, with all that it started, got of the machine. */
+export interface Pressure {
+  /** From the start of the script to its end. OUTPUT_ONLY. */
+  wallTime:
+    | Duration
+    | undefined;
+  /** CPU time used, of all CPUs together. OUTPUT_ONLY. */
+  cpuTime:
+    | Duration
+    | undefined;
+  /** How long its own limit (`resources.cpus`) held it back. OUTPUT_ONLY. */
+  cpuThrottled:
+    | Duration
+    | undefined;
+  /**
+   * How long at least one task waited for a CPU: of the sandbox where the
+   * kernel counts that (cgroup v2), otherwise of the whole machine, others'
+   * tasks included. Absent where the kernel counts neither. OUTPUT_ONLY.
+   */
+  cpuWaited:
+    | Duration
+    | undefined;
+  /** The most memory it had at once, in bytes. OUTPUT_ONLY. */
+  memoryPeakBytes: bigint;
+  /**
+   * Processes that the kernel killed for want of memory. Absent where the
+   * engine does not know. OUTPUT_ONLY.
+   */
+  outOfMemoryKills?: bigint | undefined;
 }
 
 /** What a verification found. */
@@ -470,6 +509,7 @@ function createBaseVerification(): Verification {
     startTime: undefined,
     endTime: undefined,
     status: undefined,
+    pressure: undefined,
   };
 }
 
@@ -548,6 +588,9 @@ export const Verification: MessageFns<Verification> = {
       case "signal":
         writer.uint32(178).string(message.status.value);
         break;
+    }
+    if (message.pressure !== undefined) {
+      Pressure.encode(message.pressure, writer.uint32(186).fork()).join();
     }
     return writer;
   },
@@ -741,6 +784,14 @@ export const Verification: MessageFns<Verification> = {
             message.status = { $case: "signal", value: reader.string() };
             continue;
           }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.pressure = Pressure.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -818,6 +869,7 @@ export const Verification: MessageFns<Verification> = {
         : isSet(object.signal)
         ? { $case: "signal", value: globalThis.String(object.signal) }
         : undefined,
+      pressure: isSet(object.pressure) ? Pressure.fromJSON(object.pressure) : undefined,
     };
   },
 
@@ -888,6 +940,9 @@ export const Verification: MessageFns<Verification> = {
     } else if (message.status?.$case === "signal") {
       obj.signal = message.status.value;
     }
+    if (message.pressure !== undefined) {
+      obj.pressure = Pressure.toJSON(message.pressure);
+    }
     return obj;
   },
 
@@ -938,6 +993,207 @@ export const Verification: MessageFns<Verification> = {
         break;
       }
     }
+    message.pressure = (object.pressure !== undefined && object.pressure !== null)
+      ? Pressure.fromPartial(object.pressure)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePressure(): Pressure {
+  return {
+    wallTime: undefined,
+    cpuTime: undefined,
+    cpuThrottled: undefined,
+    cpuWaited: undefined,
+    memoryPeakBytes: 0n,
+    outOfMemoryKills: undefined,
+  };
+}
+
+export const Pressure: MessageFns<Pressure> = {
+  encode(message: Pressure, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.wallTime !== undefined) {
+      Duration.encode(message.wallTime, writer.uint32(10).fork()).join();
+    }
+    if (message.cpuTime !== undefined) {
+      Duration.encode(message.cpuTime, writer.uint32(18).fork()).join();
+    }
+    if (message.cpuThrottled !== undefined) {
+      Duration.encode(message.cpuThrottled, writer.uint32(26).fork()).join();
+    }
+    if (message.cpuWaited !== undefined) {
+      Duration.encode(message.cpuWaited, writer.uint32(34).fork()).join();
+    }
+    if (message.memoryPeakBytes !== 0n) {
+      if (BigInt.asIntN(64, message.memoryPeakBytes) !== message.memoryPeakBytes) {
+        throw new globalThis.Error("value provided for field message.memoryPeakBytes of type int64 too large");
+      }
+      writer.uint32(40).int64(message.memoryPeakBytes);
+    }
+    if (message.outOfMemoryKills !== undefined) {
+      if (BigInt.asIntN(64, message.outOfMemoryKills) !== message.outOfMemoryKills) {
+        throw new globalThis.Error("value provided for field message.outOfMemoryKills of type int64 too large");
+      }
+      writer.uint32(48).int64(message.outOfMemoryKills);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Pressure {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePressure();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.wallTime = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cpuTime = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cpuThrottled = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cpuWaited = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.memoryPeakBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.outOfMemoryKills = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Pressure {
+    return {
+      wallTime: isSet(object.wallTime)
+        ? Duration.fromJSON(object.wallTime)
+        : isSet(object.wall_time)
+        ? Duration.fromJSON(object.wall_time)
+        : undefined,
+      cpuTime: isSet(object.cpuTime)
+        ? Duration.fromJSON(object.cpuTime)
+        : isSet(object.cpu_time)
+        ? Duration.fromJSON(object.cpu_time)
+        : undefined,
+      cpuThrottled: isSet(object.cpuThrottled)
+        ? Duration.fromJSON(object.cpuThrottled)
+        : isSet(object.cpu_throttled)
+        ? Duration.fromJSON(object.cpu_throttled)
+        : undefined,
+      cpuWaited: isSet(object.cpuWaited)
+        ? Duration.fromJSON(object.cpuWaited)
+        : isSet(object.cpu_waited)
+        ? Duration.fromJSON(object.cpu_waited)
+        : undefined,
+      memoryPeakBytes: isSet(object.memoryPeakBytes)
+        ? BigInt(object.memoryPeakBytes)
+        : isSet(object.memory_peak_bytes)
+        ? BigInt(object.memory_peak_bytes)
+        : 0n,
+      outOfMemoryKills: isSet(object.outOfMemoryKills)
+        ? BigInt(object.outOfMemoryKills)
+        : isSet(object.out_of_memory_kills)
+        ? BigInt(object.out_of_memory_kills)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Pressure): unknown {
+    const obj: any = {};
+    if (message.wallTime !== undefined) {
+      obj.wallTime = Duration.toJSON(message.wallTime);
+    }
+    if (message.cpuTime !== undefined) {
+      obj.cpuTime = Duration.toJSON(message.cpuTime);
+    }
+    if (message.cpuThrottled !== undefined) {
+      obj.cpuThrottled = Duration.toJSON(message.cpuThrottled);
+    }
+    if (message.cpuWaited !== undefined) {
+      obj.cpuWaited = Duration.toJSON(message.cpuWaited);
+    }
+    if (message.memoryPeakBytes !== 0n) {
+      obj.memoryPeakBytes = message.memoryPeakBytes.toString();
+    }
+    if (message.outOfMemoryKills !== undefined) {
+      obj.outOfMemoryKills = message.outOfMemoryKills.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Pressure>): Pressure {
+    return Pressure.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Pressure>): Pressure {
+    const message = createBasePressure();
+    message.wallTime = (object.wallTime !== undefined && object.wallTime !== null)
+      ? Duration.fromPartial(object.wallTime)
+      : undefined;
+    message.cpuTime = (object.cpuTime !== undefined && object.cpuTime !== null)
+      ? Duration.fromPartial(object.cpuTime)
+      : undefined;
+    message.cpuThrottled = (object.cpuThrottled !== undefined && object.cpuThrottled !== null)
+      ? Duration.fromPartial(object.cpuThrottled)
+      : undefined;
+    message.cpuWaited = (object.cpuWaited !== undefined && object.cpuWaited !== null)
+      ? Duration.fromPartial(object.cpuWaited)
+      : undefined;
+    message.memoryPeakBytes = (object.memoryPeakBytes !== undefined && object.memoryPeakBytes !== null)
+      ? BigInt(object.memoryPeakBytes)
+      : 0n;
+    message.outOfMemoryKills = (object.outOfMemoryKills !== undefined && object.outOfMemoryKills !== null)
+      ? BigInt(object.outOfMemoryKills)
+      : undefined;
     return message;
   },
 };

@@ -102,6 +102,13 @@ export interface SandboxStatus {
 
 export interface SandboxUsage {
   readonly cpuTimeUs: number;
+  /** How long the limit on CPUs held it back. */
+  readonly cpuThrottledUs: number;
+  /**
+   * How long, since some beginning, at least one task waited for a CPU: of the sandbox, or of the whole machine where
+   * the kernel counts only that (cgroup v1); undefined where it counts neither.
+   */
+  readonly cpuWaitedUs?: number | undefined;
   readonly memoryBytes: number;
   readonly memoryPeakBytes: number;
   /** Times that the kernel killed a process of this sandbox for want of memory; -1 where it can't be known. */

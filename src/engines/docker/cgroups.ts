@@ -1,8 +1,11 @@
+import { MACHINE_PRESSURE, waitedUs } from '../shared/cpu-pressure.js';
 import type { Keeper } from './keeper.js';
 import { CGROUPS } from './keeper.js';
 
 export interface Counts {
   readonly cpuTimeUs: number;
+  readonly cpuThrottledUs: number;
+  readonly cpuWaitedUs?: number | undefined;
   readonly memoryBytes: number;
   readonly memoryPeakBytes: number;
   /** -1 where the kernel does not tell. */
@@ -38,8 +41,9 @@ export class ContainerCgroups {
     const group = PLACES[place]?.(containerId) ?? '';
     if (this.#v2) {
       const at = `${CGROUPS}/${group}`;
-      const [cpu, memory, peak, events] = await this.#keeper.cat(
+      const [cpu, pressure, memory, peak, events] = await this.#keeper.cat(
         `${at}/cpu.stat`,
+        `${at}/cpu.pressure`,
         `${at}/memory.current`,
         `${at}/memory.peak`,
         `${at}/memory.events`,
@@ -47,14 +51,18 @@ export class ContainerCgroups {
       if (cpu === undefined || memory === undefined) return undefined;
       return {
         cpuTimeUs: field(cpu, 'usage_usec') ?? 0,
+        cpuThrottledUs: field(cpu, 'throttled_usec') ?? 0,
+        cpuWaitedUs: waitedUs(pressure),
         memoryBytes: Number(memory),
         memoryPeakBytes: Number(peak ?? memory),
         outOfMemoryKills: (events === undefined ? undefined : field(events, 'oom_kill')) ?? -1,
       };
     }
     const memoryAt = `${CGROUPS}/memory/${group}`;
-    const [cpu, memory, peak, oom] = await this.#keeper.cat(
+    const [cpu, throttling, pressure, memory, peak, oom] = await this.#keeper.cat(
       `${CGROUPS}/cpuacct/${group}/cpuacct.usage`,
+      `${CGROUPS}/cpu/${group}/cpu.stat`,
+      MACHINE_PRESSURE,
       `${memoryAt}/memory.usage_in_bytes`,
       `${memoryAt}/memory.max_usage_in_bytes`,
       `${memoryAt}/memory.oom_control`,
@@ -62,6 +70,8 @@ export class ContainerCgroups {
     if (cpu === undefined || memory === undefined) return undefined;
     return {
       cpuTimeUs: Math.floor(Number(cpu) / 1000),
+      cpuThrottledUs: Math.floor((field(throttling ?? '', 'throttled_time') ?? 0) / 1000),
+      cpuWaitedUs: waitedUs(pressure),
       memoryBytes: Number(memory),
       memoryPeakBytes: Number(peak ?? memory),
       outOfMemoryKills: (oom === undefined ? undefined : field(oom, 'oom_kill')) ?? -1,

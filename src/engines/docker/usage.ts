@@ -14,7 +14,10 @@ const BY_DAEMON = 'daemon:';
 const FREE_MS = 1000;
 
 interface Stats {
-  readonly cpu_stats?: { readonly cpu_usage?: { readonly total_usage?: number } };
+  readonly cpu_stats?: {
+    readonly cpu_usage?: { readonly total_usage?: number };
+    readonly throttling_data?: { readonly throttled_time?: number };
+  };
   readonly memory_stats?: { readonly usage?: number; readonly max_usage?: number };
 }
 
@@ -73,7 +76,13 @@ export class Usage {
 
   async counts(sandboxId: string): Promise<Counts> {
     const id = (await this.#containers.find(sandboxId))?.containerId;
-    const none = { cpuTimeUs: 0, memoryBytes: 0, memoryPeakBytes: 0, outOfMemoryKills: -1 };
+    const none = {
+      cpuTimeUs: 0,
+      cpuThrottledUs: 0,
+      memoryBytes: 0,
+      memoryPeakBytes: 0,
+      outOfMemoryKills: -1,
+    };
     if (id === undefined) return none;
     const counted = await this.#cgroups.counts(id);
     if (counted !== undefined) return counted;
@@ -83,6 +92,7 @@ export class Usage {
     const memoryBytes = stats?.memory_stats?.usage ?? 0;
     return {
       cpuTimeUs: Math.floor((stats?.cpu_stats?.cpu_usage?.total_usage ?? 0) / 1000),
+      cpuThrottledUs: Math.floor((stats?.cpu_stats?.throttling_data?.throttled_time ?? 0) / 1000),
       memoryBytes,
       memoryPeakBytes: stats?.memory_stats?.max_usage ?? memoryBytes,
       outOfMemoryKills: -1,

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { MACHINE_PRESSURE, readWaitedUs } from '../shared/cpu-pressure.js';
 import type { GroupUsage, ProcessGroups } from './process-groups.js';
 
 const MOUNT = '/sys/fs/cgroup';
@@ -84,13 +85,18 @@ export class Cgroups implements ProcessGroups {
       const memoryBytes = await this.#number(join(memory, 'memory.current'));
       return {
         cpuTimeUs: (await this.#field(join(memory, 'cpu.stat'), 'usage_usec')) ?? 0,
+        cpuThrottledUs: (await this.#field(join(memory, 'cpu.stat'), 'throttled_usec')) ?? 0,
+        cpuWaitedUs: await readWaitedUs(join(memory, 'cpu.pressure')),
         memoryBytes,
         memoryPeakBytes: (await this.#number(join(memory, 'memory.peak'))) || memoryBytes,
         outOfMemoryKills: (await this.#field(join(memory, 'memory.events'), 'oom_kill')) ?? -1,
       };
     }
+    const throttling = join(this.#folder(sandboxId, 'cpu'), 'cpu.stat');
     return {
       cpuTimeUs: await this.cpuTimeUs(sandboxId),
+      cpuThrottledUs: Math.floor(((await this.#field(throttling, 'throttled_time')) ?? 0) / 1000),
+      cpuWaitedUs: await readWaitedUs(MACHINE_PRESSURE),
       memoryBytes: await this.#number(join(memory, 'memory.usage_in_bytes')),
       memoryPeakBytes: await this.#number(join(memory, 'memory.max_usage_in_bytes')),
       outOfMemoryKills: (await this.#field(join(memory, 'memory.oom_control'), 'oom_kill')) ?? -1,

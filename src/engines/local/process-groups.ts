@@ -2,6 +2,8 @@ import type { Stopper } from '../shared/freezer.js';
 
 export interface GroupUsage {
   readonly cpuTimeUs: number;
+  readonly cpuThrottledUs: number;
+  readonly cpuWaitedUs?: number | undefined;
   readonly memoryBytes: number;
   readonly memoryPeakBytes: number;
   /** -1 where it can't be known. */

@@ -3,6 +3,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { MACHINE_PRESSURE, readWaitedUs } from '../shared/cpu-pressure.js';
 import type { Paths } from './paths.js';
 import type { GroupUsage, ProcessGroups } from './process-groups.js';
 import { runs } from './process-identity.js';
@@ -61,7 +62,14 @@ export class ProcessTrees implements ProcessGroups {
     const memoryBytes = tree.reduce((sum, entry) => sum + entry.residentPages, 0) * PAGE_BYTES;
     const memoryPeakBytes = Math.max(memoryBytes, this.#peaks.get(sandboxId) ?? 0);
     this.#peaks.set(sandboxId, memoryPeakBytes);
-    return { cpuTimeUs: cpuTimeOf(tree), memoryBytes, memoryPeakBytes, outOfMemoryKills: -1 };
+    return {
+      cpuTimeUs: cpuTimeOf(tree),
+      cpuThrottledUs: 0,
+      cpuWaitedUs: await readWaitedUs(MACHINE_PRESSURE),
+      memoryBytes,
+      memoryPeakBytes,
+      outOfMemoryKills: -1,
+    };
   }
 
   async cpuTimeUs(sandboxId: string): Promise<number> {

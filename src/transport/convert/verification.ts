@@ -1,3 +1,4 @@
+import type { Pressure } from '../../core/pressure.js';
 import type { TestResult, Verdict, Verification } from '../../core/verification.js';
 import * as pb from '../../../gen/codeset/v1/verification.js';
 import { enumTable } from '../enum-table.js';
@@ -56,6 +57,7 @@ export function verificationToProto(verification: Verification, depth: 'summary'
     retryable: verification.retryable,
     engine: verification.engine,
     resources: resourcesToProto(verification.resources),
+    pressure: verification.pressure === undefined ? undefined : pressureToProto(verification.pressure),
     runtime: verification.runtime,
     logBytes: BigInt(verification.logBytes),
     logCutBytes: BigInt(verification.logCutBytes),
@@ -69,6 +71,18 @@ export function verificationToProto(verification: Verification, depth: 'summary'
         : verification.exitSignal !== undefined
           ? { $case: 'signal', value: verification.exitSignal }
           : undefined,
+  };
+}
+
+function pressureToProto(pressure: Pressure): pb.Pressure {
+  const { cpuWaitedMs, outOfMemoryKills } = pressure;
+  return {
+    wallTime: durationFromMs(pressure.wallMs),
+    cpuTime: durationFromMs(pressure.cpuTimeMs),
+    cpuThrottled: durationFromMs(pressure.cpuThrottledMs),
+    cpuWaited: cpuWaitedMs === undefined ? undefined : durationFromMs(cpuWaitedMs),
+    memoryPeakBytes: BigInt(pressure.memoryPeakBytes),
+    outOfMemoryKills: outOfMemoryKills === undefined ? undefined : BigInt(outOfMemoryKills),
   };
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { DEFAULT_RESOURCES } from '../../../src/core/environment.js';
 import { InitClient } from '../init-client.js';
@@ -64,11 +65,16 @@ for pid in made: os.kill(pid, signal.SIGKILL)
   test('a busy loop gets the CPU time that the limit says', async () => {
     const { engine, sandboxSpec } = under;
     await engine.create(sandboxSpec('a', { resources: { ...DEFAULT_RESOURCES, cpus: 0.2 } }));
-    const before = (await engine.usage('a')).cpuTimeUs;
+    const before = await engine.usage('a');
     await sh(engine, 'a', 'timeout 1 sh -c "while :; do :; done"');
-    const used = (await engine.usage('a')).cpuTimeUs - before;
+    const after = await engine.usage('a');
+    const used = after.cpuTimeUs - before.cpuTimeUs;
     expect(used).toBeGreaterThan(20_000);
-    if (engine.capabilities().cpu === 'enforced') expect(used).toBeLessThan(500_000);
-    else expect(engine.capabilities().warnings.join('\n')).toMatch(/The limit on cpu is not enforced/);
+    if (existsSync('/proc/pressure/cpu'))
+      expect(after.cpuWaitedUs).toBeGreaterThan(before.cpuWaitedUs ?? NaN);
+    if (engine.capabilities().cpu === 'enforced') {
+      expect(used).toBeLessThan(500_000);
+      expect(after.cpuThrottledUs - before.cpuThrottledUs).toBeGreaterThan(100_000);
+    } else expect(engine.capabilities().warnings.join('\n')).toMatch(/The limit on cpu is not enforced/);
   });
 }
