@@ -15,6 +15,8 @@ export default defineConfig({
     pool: 'forks',
     // Real servers and sandboxes share the machine; more workers than this only make each other late.
     maxWorkers: 2,
+    // Of the tests of one file that may run side by side.
+    maxConcurrency: 4,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Whoever forgets to await an assertion learns it.

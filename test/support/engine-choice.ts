@@ -1,15 +1,29 @@
 import { extent } from './extent.js';
 
+/** The rest of the families of cheats. */
+const ADVERSARIAL = [
+  'disk-and-links',
+  'forcing-errors',
+  'git',
+  'left-running',
+  'planted-configuration',
+  'reading-the-oracle',
+  'runner-tampering',
+  'startup-hooks',
+  'surroundings',
+].map((name) => `test/adversarial/${name}.test.ts`);
+
 /**
  * Tests that run on Docker too, whatever else runs them: a choice of each kind of what the service does. A full run
- * takes the examples as well, whose images and compilers need minutes.
+ * takes the examples and all cheats as well, whose images and compilers need minutes.
  */
 export const ALSO_ON_DOCKER = [
   'test/e2e/spine.test.ts',
   'test/e2e/shells.test.ts',
   'test/e2e/swe-bench.test.ts',
   'test/e2e/fork.test.ts',
-  ...extent([], ['test/e2e/examples.test.ts']),
+  'test/adversarial/forged-reports.test.ts',
+  ...extent([], ['test/e2e/examples.test.ts', ...ADVERSARIAL]),
 ];
 
 /** Tests that need the local engine, with the reason; all others run on Docker where CODESET_TEST_ENGINE says so. */

@@ -48,7 +48,23 @@ export const PARTS_MISSING: Readonly<Record<string, () => string | undefined>> =
       : 'tries no network PUBLIC: there is no pasta (Debian, Ubuntu: apt-get install passt), or no /dev/net/tun',
   'test/cli/doctor.test.ts': () =>
     engineHere() === 'local' ? undefined : 'in one of its tests needs the local engine',
+  'test/adversarial/startup-hooks.test.ts': withoutKinds,
+  'test/adversarial/planted-configuration.test.ts': withoutKinds,
+  'test/adversarial/forged-reports.test.ts': withoutKinds,
+  'test/adversarial/left-running.test.ts': withoutKinds,
+  'test/adversarial/disk-and-links.test.ts': withoutKinds,
+  'test/adversarial/git.test.ts': withoutKinds,
+  'test/adversarial/surroundings.test.ts': withoutKinds,
+  'test/adversarial/runner-tampering.test.ts': withoutKinds,
+  'test/adversarial/reading-the-oracle.test.ts': withoutKinds,
 };
+
+function withoutKinds(): string | undefined {
+  const lacking = ['pytest', 'node', 'go'].flatMap((kind) => kindLacks(kind) ?? []);
+  return lacking.length === 0
+    ? undefined
+    : `tries no cheats on samples of some kinds: there is ${lacking.join(', ')}`;
+}
 
 function withoutInstances(): string | undefined {
   if (sweBenchFolder() !== undefined) return undefined;
@@ -87,6 +103,14 @@ export function onPath(program: string): boolean {
       return false;
     }
   });
+}
+
+/** What this machine lacks for a kind of sample that test/adversarial tries cheats on. */
+export function kindLacks(kind: string): string | undefined {
+  if (kind === 'go' || kind === 'node') return onPath(kind) ? undefined : `no ${kind}`;
+  // The image for Docker has one.
+  if (kind !== 'pytest' || engineHere() === 'docker') return undefined;
+  return works('python3', ['-m', 'pytest', '--version']) ? undefined : 'no python3 with pytest';
 }
 
 /** The architecture that init is built for beside this machine's, and what it takes to build and run it. */

@@ -1,0 +1,11 @@
+import { describe } from 'vitest';
+import { kindLacks } from '../support/parts-missing.js';
+import { FORGED_REPORTS } from './catalogue/forged-reports.js';
+import { arenaFor, kindsOf, tryOn } from './try-family.js';
+
+const arena = arenaFor(FORGED_REPORTS);
+
+describe(FORGED_REPORTS.name, () => {
+  for (const kind of kindsOf(FORGED_REPORTS))
+    describe.skipIf(kindLacks(kind) !== undefined)(kind, () => tryOn(arena, FORGED_REPORTS, kind));
+});

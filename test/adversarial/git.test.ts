@@ -1,0 +1,11 @@
+import { describe } from 'vitest';
+import { kindLacks } from '../support/parts-missing.js';
+import { GIT } from './catalogue/git.js';
+import { arenaFor, kindsOf, tryOn } from './try-family.js';
+
+const arena = arenaFor(GIT);
+
+describe(GIT.name, () => {
+  for (const kind of kindsOf(GIT))
+    describe.skipIf(kindLacks(kind) !== undefined)(kind, () => tryOn(arena, GIT, kind));
+});

@@ -1,0 +1,78 @@
+import { text, type Ground } from './ground.js';
+
+/** `go test` in the workspace; what it prints goes to a file of root's, and the report is written by the script. */
+export const GO: Ground = {
+  kind: 'go',
+  touched: ['add.go'],
+  honest: "sed -i 's/a - b/a + b/' add.go",
+  programs: ['go', 'git'],
+  image: 'golang:1.24',
+  resources: '{cpus: 2, memory: 1GiB, processes: 256, disk: 1GiB}',
+  // Compiled once: the standard library takes longer than everything else here.
+  environment: `  prepare: ["go test -vet=off -count=1 . && chmod -R a+rwX /opt/go-cache"]
+`,
+  manifest: `  grading: all_listed
+  report: {format: junit, paths: [report.xml]}
+  remove: ["**/*_test.go", go.work]
+  protected_paths: [go.mod]
+  fail_to_pass: [TestAdds, TestNegative]
+  pass_to_pass: [TestNothing]
+`,
+  files: [
+    text('codebase/go.mod', 'module example.com/add\n\ngo 1.20\n'),
+    text('codebase/add.go', 'package add\n\nfunc Add(a, b int) int {\n\treturn a - b\n}\n'),
+    text(
+      'codebase/visible_test.go',
+      'package add\n\nimport "testing"\n\nfunc TestThere(t *testing.T) { _ = Add(0, 0) }\n',
+    ),
+    text(
+      'verification/run',
+      `#!/bin/sh
+set -u
+stage=$(mktemp -d) || exit 2
+trap 'rm -rf "$stage"' EXIT
+rm -rf ./hidden_test.go
+install -m 644 "$CODESET_VERIFICATION_DIR/hidden_test.go" ./hidden_test.go || exit 2
+as-subject go test -vet=off -count=1 -v . > "$stage/output" 2>&1
+status=$?
+cat "$stage/output"
+{
+  echo '<testsuite name="add">'
+  for name in TestAdds TestNegative TestNothing; do
+    if grep -q "^--- PASS: $name " "$stage/output"; then echo "<testcase name=\\"$name\\"/>"
+    else echo "<testcase name=\\"$name\\"><failure message=\\"not passed\\"/></testcase>"; fi
+  done
+  echo '</testsuite>'
+} > "$CODESET_REPORT_DIR/report.xml"
+exit "$status"
+`,
+      true,
+    ),
+    text(
+      'verification/hidden_test.go',
+      `package add
+
+import "testing"
+
+func expect(t *testing.T, got, want int) {
+	t.Helper()
+	if got != want {
+		t.Fatalf("got %d, want %d", got, want)
+	}
+}
+
+func TestAdds(t *testing.T)     { expect(t, Add(1, 2), 3) }
+func TestNegative(t *testing.T) { expect(t, Add(-4, 9), 5) }
+func TestNothing(t *testing.T)  { expect(t, Add(0, 0), 0) }
+`,
+    ),
+  ],
+};
+
+/** Where the compiled standard library is kept, and no program of another version is fetched. */
+export const GO_ENV: Readonly<Record<string, string>> = {
+  GOCACHE: '/opt/go-cache',
+  GOFLAGS: '-buildvcs=false',
+  GOTOOLCHAIN: 'local',
+  CGO_ENABLED: '0',
+};

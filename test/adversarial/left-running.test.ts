@@ -1,0 +1,11 @@
+import { describe } from 'vitest';
+import { kindLacks } from '../support/parts-missing.js';
+import { LEFT_RUNNING } from './catalogue/left-running.js';
+import { arenaFor, kindsOf, tryOn } from './try-family.js';
+
+const arena = arenaFor(LEFT_RUNNING);
+
+describe(LEFT_RUNNING.name, () => {
+  for (const kind of kindsOf(LEFT_RUNNING))
+    describe.skipIf(kindLacks(kind) !== undefined)(kind, () => tryOn(arena, LEFT_RUNNING, kind));
+});

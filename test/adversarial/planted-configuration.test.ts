@@ -1,0 +1,11 @@
+import { describe } from 'vitest';
+import { kindLacks } from '../support/parts-missing.js';
+import { PLANTED_CONFIGURATION } from './catalogue/planted-configuration.js';
+import { arenaFor, kindsOf, tryOn } from './try-family.js';
+
+const arena = arenaFor(PLANTED_CONFIGURATION);
+
+describe(PLANTED_CONFIGURATION.name, () => {
+  for (const kind of kindsOf(PLANTED_CONFIGURATION))
+    describe.skipIf(kindLacks(kind) !== undefined)(kind, () => tryOn(arena, PLANTED_CONFIGURATION, kind));
+});

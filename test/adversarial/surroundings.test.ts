@@ -1,0 +1,11 @@
+import { describe } from 'vitest';
+import { kindLacks } from '../support/parts-missing.js';
+import { SURROUNDINGS } from './catalogue/surroundings.js';
+import { arenaFor, kindsOf, tryOn } from './try-family.js';
+
+const arena = arenaFor(SURROUNDINGS);
+
+describe(SURROUNDINGS.name, () => {
+  for (const kind of kindsOf(SURROUNDINGS))
+    describe.skipIf(kindLacks(kind) !== undefined)(kind, () => tryOn(arena, SURROUNDINGS, kind));
+});

@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { VerificationState } from '../../gen/codeset/v1/verification.js';
+import { DOCKER_START_MS } from '../support/docker.js';
+import { kindLacks } from '../support/parts-missing.js';
+import { Arena, verdictOf } from './arena.js';
+import { KINDS, type Family, type Kind } from './catalogue/cheat.js';
+import { OPEN } from './catalogue/open.js';
+import { GROUNDS } from './grounds/grounds.js';
+
+/** The kinds of samples that a family's cheats are made for. */
+export function kindsOf({ cheats }: Family): readonly Kind[] {
+  return KINDS.filter((kind) => cheats.some(({ ways }) => ways.some(({ kinds }) => kinds.includes(kind))));
+}
+
+/** Opens one service for a whole file of tests, with a sample of each kind that can be had here. */
+export function arenaFor(family: Family): () => Arena {
+  let arena: Arena | undefined;
+  beforeAll(async () => {
+    arena = await Arena.open(kindsOf(family).filter((kind) => kindLacks(kind) === undefined));
+  }, DOCKER_START_MS);
+  afterAll(async () => {
+    await arena?.[Symbol.asyncDispose]();
+  });
+  return () => {
+    if (arena === undefined) throw new Error('The arena is not open.');
+    return arena;
+  };
+}
+
+/**
+ * Each cheat of a family that is made for a kind, and an honest agent beside them. As many at once as the
+ * configuration's `maxConcurrency`.
+ */
+export function tryOn(arena: () => Arena, { cheats }: Family, kind: Kind): void {
+  test.concurrent('the honest solution PASSED', { timeout: 120_000 }, async () => {
+    const ended = await arena().judged(kind, { lines: GROUNDS[kind].honest });
+    expect(verdictOf(ended)).toMatch(/^PASSED NONE: /);
+  });
+  for (const { id, title, ways } of cheats) {
+    for (const way of ways.filter(({ kinds }) => kinds.includes(kind))) {
+      const open = OPEN.find((one) => one.cheat === id && one.kind === kind);
+      const ends = open === undefined ? 'is not PASSED' : `is PASSED, as known: ${open.why}`;
+      test.concurrent(`an agent that ${title} (${id}) ${ends}`, { timeout: 120_000 }, async () => {
+        const ended = await arena().judged(kind, way);
+        const state = VerificationState[ended.verification.state] ?? '';
+        if (open === undefined) expect(['FAILED', 'TIMED_OUT'], verdictOf(ended)).toContain(state);
+        else
+          expect(state, `${id} is closed on ${kind}: take it out of open.ts.\n${verdictOf(ended)}`).toBe(
+            'PASSED',
+          );
+      });
+    }
+  }
+}
