@@ -100,8 +100,8 @@ async function run(agent: TestClient, sessionId: string, line: string, user = ''
     );
 }
 
-/** State and fault, with what else a failing test wants to know. */
+/** State, fault and attempt, with what else a failing test wants to know. */
 export function verdictOf({ verification, log }: Judged): string {
-  const { state, fault, message } = verification;
-  return `${VerificationState[state]} ${Fault[fault]}: ${message}\n${log.slice(-1500)}`;
+  const { state, fault, message, attempt } = verification;
+  return `${VerificationState[state]} ${Fault[fault]} ${attempt}: ${message}\n${log.slice(-1500)}`;
 }

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { VerificationState } from '../../gen/codeset/v1/verification.js';
 import { DOCKER_START_MS } from '../support/docker.js';
 import { kindLacks } from '../support/parts-missing.js';
 import { Arena, verdictOf } from './arena.js';
@@ -34,7 +33,7 @@ export function arenaFor(family: Family): () => Arena {
 export function tryOn(arena: () => Arena, { cheats }: Family, kind: Kind): void {
   test.concurrent('the honest solution PASSED', { timeout: 120_000 }, async () => {
     const ended = await arena().judged(kind, { lines: GROUNDS[kind].honest });
-    expect(verdictOf(ended)).toMatch(/^PASSED NONE: /);
+    expect(verdictOf(ended)).toMatch(/^PASSED NONE 1: /);
   });
   for (const { id, title, ways } of cheats) {
     for (const way of ways.filter(({ kinds }) => kinds.includes(kind))) {
@@ -42,12 +41,10 @@ export function tryOn(arena: () => Arena, { cheats }: Family, kind: Kind): void 
       const ends = open === undefined ? 'is not PASSED' : `is PASSED, as known: ${open.why}`;
       test.concurrent(`an agent that ${title} (${id}) ${ends}`, { timeout: 120_000 }, async () => {
         const ended = await arena().judged(kind, way);
-        const state = VerificationState[ended.verification.state] ?? '';
-        if (open === undefined) expect(['FAILED', 'TIMED_OUT'], verdictOf(ended)).toContain(state);
+        // Not one that passes, and not one for which the agent is not to blame: neither sample nor service is at fault.
+        if (open === undefined) expect(verdictOf(ended)).toMatch(/^(FAILED|TIMED_OUT) SUBJECT 1: /);
         else
-          expect(state, `${id} is closed on ${kind}: take it out of open.ts.\n${verdictOf(ended)}`).toBe(
-            'PASSED',
-          );
+          expect(verdictOf(ended), `${id} is closed on ${kind}: take it out of open.ts`).toMatch(/^PASSED /);
       });
     }
   }

@@ -3,9 +3,10 @@ import { extent } from './extent.js';
 /** The rest of the families of cheats. */
 const ADVERSARIAL = [
   'disk-and-links',
-  'forcing-errors',
+  'forced-errors',
   'git',
   'left-running',
+  'own-samples',
   'planted-configuration',
   'reading-the-oracle',
   'runner-tampering',

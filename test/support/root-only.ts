@@ -11,7 +11,7 @@ export const ROOT_ONLY: Readonly<Record<string, string>> = {
 
 /** The same for parts that take a limit on memory, which the local engine holds under root alone. */
 export const MEMORY_LIMITED: Readonly<Record<string, string>> = {
-  'test/adversarial/forcing-errors.test.ts': 'in one of its tests takes all memory of its sandbox',
+  'test/adversarial/own-samples.test.ts': 'in one of its tests takes all memory of its sandbox',
   'test/e2e/limits.test.ts': 'in one of its tests takes all memory of its sandbox',
   'test/e2e/processes.test.ts': 'in one of its tests takes all memory of its sandbox',
 };

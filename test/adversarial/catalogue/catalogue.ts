@@ -1,5 +1,6 @@
 import type { Cheat, Family, Kind, Way } from './cheat.js';
 import { DISK_AND_LINKS } from './disk-and-links.js';
+import { FORCED_ERRORS } from './forced-errors.js';
 import { FORGED_REPORTS } from './forged-reports.js';
 import { GIT } from './git.js';
 import { LEFT_RUNNING } from './left-running.js';
@@ -20,6 +21,7 @@ export const FAMILIES: readonly Family[] = [
   SURROUNDINGS,
   RUNNER_TAMPERING,
   READING_THE_ORACLE,
+  FORCED_ERRORS,
 ];
 
 export interface Trial {

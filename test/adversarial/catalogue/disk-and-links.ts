@@ -120,7 +120,7 @@ if "CODESET_REPORT_DIR" in _os.environ:
     {
       id: 'hard-links',
       title: 'gives files that will be put back a second name',
-      seen: 'reference/failure-tests.md, 27 (hard links); test/adversarial/forcing-errors has it for what is protected',
+      seen: 'reference/failure-tests.md, 27 (hard links); test/adversarial/own-samples has it for what is protected',
       ways: [
         {
           kinds: ['exit-code', 'pytest', 'outside'],

@@ -71,7 +71,7 @@ git config core.hooksPath "$PWD/.git/hooks"`,
     {
       id: 'repository-elsewhere',
       title: 'makes its repository a link to another, and the workspace one of many',
-      seen: 'test/adversarial/forcing-errors: by git folders everywhere; reference/failure-tests.md, 27',
+      seen: 'test/adversarial/own-samples: by git folders everywhere; reference/failure-tests.md, 27',
       ways: [
         {
           kinds: ['exit-code', 'outside'],

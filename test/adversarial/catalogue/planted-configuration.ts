@@ -226,7 +226,7 @@ mkdir -p "$HOME/.config/go" && printf 'GOFLAGS=-exec=/bin/true -run=^$\\nGOWORK=
     {
       id: 'planted-verification',
       title: 'plants a verification script where the sample has its own',
-      seen: 'test/adversarial/forcing-errors (an interpreter is given the hidden script); agents that guess the name of tests/test.sh (Harbor)',
+      seen: 'test/adversarial/own-samples (an interpreter is given the hidden script); agents that guess the name of tests/test.sh (Harbor)',
       ways: [
         {
           kinds: ['exit-code', 'pytest', 'node', 'go', 'outside'],

@@ -56,7 +56,7 @@ environment:
 ${environment}resources: ${resources}
 verification:
   command: [verification/run]
-  timeout: 30s
+  timeout: 20s
 ${manifest}`,
     ),
     text('task.md', 'The sum of 1 and 2 should be 3.\n'),

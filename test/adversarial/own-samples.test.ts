@@ -1,3 +1,4 @@
+// Cheats that take a sample of their own; those that any sample can be tried with are in the catalogue.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Fault, VerificationState, type Verification } from '../../gen/codeset/v1/verification.js';
 import type { TestClient } from '../rpc/client.js';
@@ -98,51 +99,12 @@ describe('an agent cannot bring about ERROR', () => {
     await register(admin, sample('plain', { run: 'exec as-subject sh ./subject.sh\n' }));
   }, 60_000);
 
-  const subjects: Readonly<Record<string, string>> = {
-    'by exit status 127': 'exit 127',
-    'by exit status 126': 'exit 126',
-    'by exit status 125': 'exit 125',
-    'by ending itself with SIGKILL': 'kill -9 $$',
-    'by killing all it can reach': 'kill -9 -1; exit 3',
-    'by a fork bomb': 'bomb() { bomb | bomb & bomb; }; bomb; sleep 3; exit 1',
-    'by daemons that take every process': 'for i in $(seq 200); do setsid sleep 100 & done; exit 1',
-    'by taking all memory': 'x=$(head -c 1000000000 /dev/zero | tr "\\\\0" a); exit 1',
-    'by filling /tmp and /dev/shm':
-      'cat /dev/zero > /dev/shm/a; cat /dev/zero > /tmp/a; cat /dev/zero > /tmp/b; x=$(head -c 300000000 /dev/zero | tr "\\\\0" a); exit 1',
-    'by filling the disk': 'cat /dev/zero > ./a & sleep 15; exit 1',
-    'by printing without end': 'timeout 3 yes; exit 1',
-  };
-  for (const [name, subject] of Object.entries(subjects)) {
-    test(`${name}`, async ({ skip }) => {
-      if (name === 'by taking all memory') {
-        const { id } = await session(admin, 'plain');
-        await needsMemoryLimit(admin, id, skip);
-      }
-      expect(verdictOf(await judged('plain', `cat > subject.sh <<'END'\n${subject}\nEND\n`))).toMatch(BLAMED);
-    }, 90_000);
-  }
-
-  const trees: Readonly<Record<string, string>> = {
-    'by a folder nested deeper than a path may be long':
-      'python3 -c \'import os\nfor i in range(400):\n  os.mkdir("d"*100)\n  os.chdir("d"*100)\n\'',
-    'by unreadable folders and files': 'mkdir -p z/y && echo > z/y/x && chmod 000 z/y/x z/y z subject.sh a',
-    'by names that are no text':
-      'python3 -c \'import os\nopen(b"\\xff\\xfe", "w")\nopen("a\\nb", "w")\nopen("-x", "w")\nopen(":(top)y", "w")\'',
-    'by huge sparse files': 'truncate -s 1T sparse',
-    'by a name that git refuses': 'mkdir git~1 && echo > git~1/config',
-    'by links in loops': 'ln -s loop loop; ln -s . dot; rm -rf a; ln -s a a',
-    'by 5000 files':
-      'python3 -c \'import os\nos.mkdir("many")\nfor i in range(5000): open(f"many/{i}", "w").write(str(i))\'',
-    'by a workspace without anything': 'find . -mindepth 1 -delete',
-    'by a workspace that nobody may enter': 'chmod 000 .',
-    'by git folders everywhere':
-      'git init -q in; ln -s in/.git .gitx; mkdir o; echo "gitdir: /etc" > o/.git; rm -rf .git; ln -s /run/codeset-base/.git .git',
-  };
-  for (const [name, line] of Object.entries(trees)) {
-    test(`${name}`, async () => {
-      expect(verdictOf(await judged('plain', line))).toMatch(BLAMED);
-    }, 90_000);
-  }
+  test('by taking all memory', async ({ skip }) => {
+    const { id } = await session(admin, 'plain');
+    await needsMemoryLimit(admin, id, skip);
+    const subject = 'x=$(head -c 1000000000 /dev/zero | tr "\\\\0" a); exit 1';
+    expect(verdictOf(await judged('plain', `cat > subject.sh <<'END'\n${subject}\nEND\n`))).toMatch(BLAMED);
+  }, 90_000);
 
   test('by reports without end', async () => {
     await register(

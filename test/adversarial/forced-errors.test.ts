@@ -1,0 +1,9 @@
+import { describe } from 'vitest';
+import { FORCED_ERRORS } from './catalogue/forced-errors.js';
+import { arenaFor, kindsOf, tryOn } from './try-family.js';
+
+const arena = arenaFor(FORCED_ERRORS);
+
+describe(FORCED_ERRORS.name, () => {
+  for (const kind of kindsOf(FORCED_ERRORS)) describe(kind, () => tryOn(arena, FORCED_ERRORS, kind));
+});
