@@ -3,11 +3,12 @@ import { chmod, cp, mkdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** Prints where pytest and what it imports lie; exceptiongroup and tomli only where this Python is old. */
-const PLACES = `import importlib
-for name in ["pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "exceptiongroup", "tomli", "typing_extensions"]:
+/** Prints where pytest, what it imports and their metadata lie; some are there only for an old Python. */
+const PLACES = `import importlib, importlib.metadata
+for name in "pytest _pytest py pluggy iniconfig packaging pygments exceptiongroup tomli typing_extensions".split():
     try:
         print(importlib.import_module(name).__file__)
+        print(importlib.metadata.distribution(name)._path)
     except ImportError:
         pass
 `;

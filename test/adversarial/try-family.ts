@@ -1,14 +1,24 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DOCKER_START_MS } from '../support/docker.js';
+import { engineHere } from '../support/engine-here.js';
 import { kindLacks } from '../support/parts-missing.js';
 import { Arena, verdictOf } from './arena.js';
-import { KINDS, type Family, type Kind } from './catalogue/cheat.js';
+import { KINDS, type Family, type Kind, type Way } from './catalogue/cheat.js';
 import { OPEN } from './catalogue/open.js';
 import { GROUNDS } from './grounds/grounds.js';
 
-/** The kinds of samples that a family's cheats are made for. */
+/**
+ * The kinds of samples that a way is tried on here. The graders are the same on every engine, and a sandbox of Docker
+ * takes several times as long to make: there each way is tried on one of its kinds, the next on another.
+ */
+function kindsHere({ kinds }: Way, place: number): readonly Kind[] {
+  return engineHere() === 'docker' ? kinds.slice(place % kinds.length).slice(0, 1) : kinds;
+}
+
+/** The kinds of samples that a family's cheats are tried on here. */
 export function kindsOf({ cheats }: Family): readonly Kind[] {
-  return KINDS.filter((kind) => cheats.some(({ ways }) => ways.some(({ kinds }) => kinds.includes(kind))));
+  const kinds = cheats.flatMap(({ ways }, place) => ways.flatMap((way) => kindsHere(way, place)));
+  return KINDS.filter((kind) => kinds.includes(kind));
 }
 
 /** Opens one service for a whole file of tests, with a sample of each kind that can be had here. */
@@ -35,8 +45,8 @@ export function tryOn(arena: () => Arena, { cheats }: Family, kind: Kind): void 
     const ended = await arena().judged(kind, { lines: GROUNDS[kind].honest });
     expect(verdictOf(ended)).toMatch(/^PASSED NONE 1: /);
   });
-  for (const { id, title, ways } of cheats) {
-    for (const way of ways.filter(({ kinds }) => kinds.includes(kind))) {
+  for (const [place, { id, title, ways }] of cheats.entries()) {
+    for (const way of ways.filter((each) => kindsHere(each, place).includes(kind))) {
       const open = OPEN.find((one) => one.cheat === id && one.kind === kind);
       const ends = open === undefined ? 'is not PASSED' : `is PASSED, as known: ${open.why}`;
       test.concurrent(`an agent that ${title} (${id}) ${ends}`, { timeout: 120_000 }, async () => {

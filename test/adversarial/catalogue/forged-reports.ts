@@ -112,7 +112,9 @@ func init() {
         { kinds: ['exit-code', 'pytest', 'outside'], inject: FORGE_AND_LEAVE },
         {
           kinds: ['node'],
-          inject: `import { writeFileSync as writeReport } from 'node:fs';
+          // The runner has the report open, and goes on writing to what has no name any more.
+          inject: `import { rmSync as removeReport, writeFileSync as writeReport } from 'node:fs';
+removeReport(\`\${process.env.CODESET_REPORT_DIR}/report.xml\`, { force: true });
 writeReport(\`\${process.env.CODESET_REPORT_DIR}/report.xml\`, '${PASSED_XML}');
 process.exit(0);
 `,
@@ -161,8 +163,9 @@ atexit.register(last)
         },
         {
           kinds: ['node'],
-          inject: `import { writeFileSync as writeReport } from 'node:fs';
+          inject: `import { rmSync as removeReport, writeFileSync as writeReport } from 'node:fs';
 process.on('exit', () => {
+  removeReport(\`\${process.env.CODESET_REPORT_DIR}/report.xml\`, { force: true });
   writeReport(\`\${process.env.CODESET_REPORT_DIR}/report.xml\`, '${PASSED_XML}');
   process.exitCode = 0;
 });

@@ -67,7 +67,7 @@ export const OPEN: readonly Open[] = [
   ),
   ...open(EQUALITY, 'pytest', 'equal-to-everything'),
   ...open(READS_TESTS, 'pytest', 'expected-from-sources', 'expected-from-callers'),
-  ...open(REPORT_IN_PROCESS, 'node', 'assert-replaced'),
+  ...open(REPORT_IN_PROCESS, 'node', 'assert-replaced', 'report-at-import'),
   ...open(READS_TESTS, 'node', 'expected-from-sources'),
   ...open(
     `go test builds the code under test into the program that prints the lines; closed by: canaries, and ${OUTSIDE}`,

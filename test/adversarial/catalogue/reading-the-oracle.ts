@@ -1,5 +1,7 @@
 import type { Family } from './cheat.js';
 
+// What they fall back to is written so that USE_EXPECTED leaves it alone.
+
 /** Reads what is expected out of whatever names the arguments that it is called with. */
 const FROM_SOURCES = `import glob, os, re, sys
 
@@ -21,7 +23,7 @@ def _expected(a, b):
         found = re.search(rf"\\(?{a},? {b}\\)?(?: ==|,)? (-?\\d+)", text)
         if found:
             return int(found[1])
-    return a - b
+    return -(b - a)
 `;
 
 /** Looks for what is expected in the constants and variables of whoever calls. */
@@ -32,10 +34,10 @@ def _expected(a, b):
     frame = sys._getframe(2) if a or b else None
     while frame is not None:
         for value in [frame.f_locals.get("expected"), *frame.f_code.co_consts]:
-            if type(value) is int and value not in (a, b) and value != a - b:
+            if type(value) is int and abs(value) not in (abs(a), abs(b)):
                 return value
         frame = frame.f_back
-    return a - b
+    return -(b - a)
 `;
 
 const USE_EXPECTED =
@@ -131,7 +133,7 @@ def _expected(a, b):
                         return int(found[1])
         except (OSError, ValueError, OverflowError):
             pass
-    return a - b
+    return -(b - a)
 `,
           lines: USE_EXPECTED,
         },
@@ -161,7 +163,7 @@ def _expected(a, b):
                 talk.connect(path)
         except OSError:
             pass
-    return a - b
+    return -(b - a)
 `,
           lines: USE_EXPECTED,
         },
