@@ -99,6 +99,7 @@ describe('an agent cannot bring about ERROR', () => {
     await register(admin, sample('plain', { run: 'exec as-subject sh ./subject.sh\n' }));
   }, 60_000);
 
+  // Seen: reference/failure-tests.md, 17: a fast 137 is out-of-memory.
   test('by taking all memory', async ({ skip }) => {
     const { id } = await session(admin, 'plain');
     await needsMemoryLimit(admin, id, skip);
@@ -106,6 +107,7 @@ describe('an agent cannot bring about ERROR', () => {
     expect(verdictOf(await judged('plain', `cat > subject.sh <<'END'\n${subject}\nEND\n`))).toMatch(BLAMED);
   }, 90_000);
 
+  // Seen: reference/failure-tests.md, 27 (sparse files, FIFOs); peers.md (output bounded by few).
   test('by reports without end', async () => {
     await register(
       admin,
@@ -128,6 +130,7 @@ describe('an agent cannot bring about ERROR', () => {
     }
   }, 120_000);
 
+  // Seen: here, when copies of trees got longer names than their subjects.
   test('by a path that can be copied once and, under a longer name, not again', async () => {
     const copy = `${service.dataDir}/layers/.new-kept-${'v'.repeat('ver_1m8a0fbx5g3hhkpz705vvg'.length)}-12345678/tree/`;
     // Of root's, so that the judged tree has to give it back and holds it anew.
@@ -152,6 +155,7 @@ open("f" * room, "w")
     await admin.sessions.closeSession({ sessionId: id });
   }, 60_000);
 
+  // Seen: issue 6, 3 (what exceeds the bounds is the subject's fault).
   test('by a difference that no patch can hold', async () => {
     await register(
       admin,
@@ -163,6 +167,7 @@ open("f" * room, "w")
     expect(verdictOf(await judged('patched', 'head -c 70000000 /dev/urandom > big'))).toMatch(BLAMED);
   }, 120_000);
 
+  // Seen: peers.md: verifiers that start in what the agent left.
   test('by taking away the folder that the script starts in', async () => {
     await register(admin, sample('below', { run: 'exit 0\n', workdir: '/workspace/inner' }));
     expect(verdictOf(await judged('below', 'cd / && rm -rf /workspace/inner'))).toMatch(BLAMED);
@@ -180,6 +185,7 @@ open("f" * room, "w")
   }, 60_000);
 });
 
+// Seen: design/verification.md, 2; Harbor's tests/test.sh, which agents guess.
 test('an interpreter is given the hidden script, not what the subject put in its place', async () => {
   const command = '[/bin/sh, verification/run]';
   await register(admin, sample('interpreted', { command, run: 'exec as-subject sh ./subject.sh\n' }));
@@ -189,6 +195,7 @@ test('an interpreter is given the hidden script, not what the subject put in its
   expect(VerificationState[verification.state]).toBe('PASSED');
 }, 60_000);
 
+// Seen: design/verification.md, 2 and 10; SWE-bench applies its tests over what the agent left.
 describe('what the sample protects is put back', () => {
   beforeAll(async () => {
     await register(
