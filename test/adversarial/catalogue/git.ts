@@ -12,7 +12,7 @@ export const GIT: Family = {
       seen: 'SWE-bench#465: future commits in git',
       ways: [
         {
-          kinds: ['exit-code', 'pytest', 'node', 'go', 'outside'],
+          kinds: ['exit-code', 'pytest', 'node', 'outside'],
           lines: `git checkout -q v2 -- . ; git checkout -q main -- . ; git stash pop; git merge -q --ff-only FETCH_HEAD ORIG_HEAD; git pull -q
 for object in $(git cat-file --batch-all-objects --batch-check='%(objectname) %(objecttype)' | sed -n 's/ blob$//p') $(git rev-list --all --reflog --objects | cut -d' ' -f1); do
   if git cat-file -p "$object" 2> /dev/null | grep -q 'a + b'; then git cat-file -p "$object" > "$(ls m.py add.js add.go add.py 2> /dev/null | head -1)"; fi

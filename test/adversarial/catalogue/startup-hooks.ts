@@ -89,7 +89,7 @@ rm -f .other.py m.py add.py`,
       seen: 'issue 6, 2; .bashrc and BASH_ENV were tried by agents of Terminal-Bench (harbor#974)',
       ways: [
         {
-          kinds: ['exit-code', 'pytest', 'node', 'go', 'outside'],
+          kinds: ['exit-code', 'pytest', 'node', 'outside'],
           lines: `for file in .bashrc .bash_profile .profile .bash_env .env .shrc .zshenv; do echo 'exit 0' | tee "$HOME/$file" > "./$file"; done`,
           rootLines: `for file in profile bash.bashrc environment; do echo 'exit 0' >> /etc/$file; done
 echo 'BASH_ENV=/etc/profile ENV=/etc/profile' > /etc/environment`,
