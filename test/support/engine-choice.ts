@@ -1,9 +1,10 @@
 import { extent } from './extent.js';
 
-/** The rest of the families of cheats. */
+/** The families of cheats. */
 const ADVERSARIAL = [
   'disk-and-links',
   'forced-errors',
+  'forged-reports',
   'git',
   'left-running',
   'own-samples',
@@ -23,7 +24,6 @@ export const ALSO_ON_DOCKER = [
   'test/e2e/shells.test.ts',
   'test/e2e/swe-bench.test.ts',
   'test/e2e/fork.test.ts',
-  'test/adversarial/forged-reports.test.ts',
   ...extent([], ['test/e2e/examples.test.ts', ...ADVERSARIAL]),
 ];
 

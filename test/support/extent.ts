@@ -15,9 +15,18 @@ export function extent<T>(short: T, long: T): T {
 export const kills = Number(process.env['CODESET_TEST_KILLS'] ?? extent(1, 3));
 
 /**
- * Tests that only kill, and take minutes: `npm run check` runs them, and whoever names them; `npm test` alone, which
- * sets CODESET_TEST_SHORT, does not.
+ * Tests that only kill, or try the cheats that few agents come upon, and take minutes: `npm run check` runs them, and
+ * whoever names them; `npm test` alone, which sets CODESET_TEST_SHORT, does not.
  */
-export const IN_CHECK_ONLY = ['test/faults/moment-killed.test.ts', 'test/faults/first-start-killed.test.ts'];
+export const IN_CHECK_ONLY = [
+  'test/faults/moment-killed.test.ts',
+  'test/faults/first-start-killed.test.ts',
+  'test/adversarial/disk-and-links.test.ts',
+  'test/adversarial/forced-errors.test.ts',
+  'test/adversarial/git.test.ts',
+  'test/adversarial/left-running.test.ts',
+  'test/adversarial/reading-the-oracle.test.ts',
+  'test/adversarial/surroundings.test.ts',
+];
 
 export const leftToCheck = process.env['CODESET_TEST_SHORT'] === '1' ? IN_CHECK_ONLY : [];
