@@ -6,6 +6,7 @@ import { flood } from './flood.js';
 import { Run, type Benchmark, type Figures } from './lib/run.js';
 import { session } from './session.js';
 import { throughput } from './throughput.js';
+import { verification } from './verification.js';
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   exec,
@@ -14,6 +15,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   session,
   flood,
   density,
+  verification,
 };
 
 const FAREWELL_MS = 3000;
