@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VerificationState, type Verification } from '../gen/codeset/v1/verification.js';
+import { watchVerification } from '../src/client/verification-watch.js';
 import { msOf } from '../src/client/wire-duration.js';
 import { startDocker } from './lib/docker.js';
 import type { Benchmark } from './lib/run.js';
@@ -114,13 +115,13 @@ async function codebase(folder: string): Promise<void> {
 
 /** @throws when it ends otherwise than PASSED */
 async function passed({ client }: Service, begun: Verification | undefined): Promise<Verification> {
-  let last = begun;
-  const { verificationId = '' } = begun ?? {};
-  for await (const { event } of client.verifications.watchVerification({ verificationId })) {
-    if (event?.$case === 'verification') last = event.value;
+  const watch = watchVerification(client.verifications, begun?.verificationId ?? '');
+  for (;;) {
+    const step = await watch.next();
+    if (step.done !== true) continue;
+    if (step.value.state !== VerificationState.PASSED) throw new Error(`not PASSED: ${step.value.message}`);
+    return step.value;
   }
-  if (last?.state !== VerificationState.PASSED) throw new Error(`not PASSED: ${last?.message}`);
-  return last;
 }
 
 function runMs({ startTime, endTime }: Verification): number {

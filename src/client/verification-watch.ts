@@ -1,10 +1,17 @@
-import type { Verification } from '../../gen/codeset/v1/verification.js';
+import { VerificationState, type Verification } from '../../gen/codeset/v1/verification.js';
 import type { WatchVerificationResponse } from '../../gen/codeset/v1/verification_service.js';
 import type { VerificationClient } from './connection.js';
 import { CodesetClientError } from './errors.js';
 import { backoffMs, pause } from './pause.js';
 
 const RETRY_MS = 30_000;
+const FINAL: ReadonlySet<VerificationState> = new Set([
+  VerificationState.PASSED,
+  VerificationState.FAILED,
+  VerificationState.ERROR,
+  VerificationState.TIMED_OUT,
+  VerificationState.CANCELLED,
+]);
 
 export interface WatchControl {
   readonly signal?: AbortSignal | undefined;
@@ -38,6 +45,8 @@ export async function* watchVerification(
         if (event?.$case === 'verification') latest = event.value;
         else if (event !== undefined) logOffset = event.value.offset + BigInt(event.value.data.length);
         yield message;
+        // The log came before it; the stream's end waits for what is cleared away.
+        if (event?.$case === 'verification' && FINAL.has(event.value.state)) return event.value;
       }
       if (latest === undefined) throw new Error('The server answered without a verification.');
       return latest;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Closings } from './closings.js';
 import type { Environment, Resources } from './environment.js';
 import { WORKSPACE } from './environment.js';
 import { CodesetError, failedPrecondition } from './errors.js';
@@ -130,8 +131,8 @@ fi
 
 // Git puts files back as root's; they belong to whom the code under test runs as, and so does its .git, which git
 // would not trust otherwise.
-const GIVE_BACK = `set -eu
-find "$GIT_WORK_TREE" -xdev ! -uid "$1" -exec chown -h "$1:$1" {} +
+const GIVE_BACK = `
+find "$GIT_WORK_TREE" -xdev ! -uid "$uid" -exec chown -h "$uid:$uid" {} +
 `;
 
 const DERIVED = `set -eu
@@ -149,6 +150,18 @@ if [ -L "$GIT_WORK_TREE/.git" ] || ! cmp -s /tmp/git-before /tmp/git-after; then
   if [ -d /run/codeset-base/.git ]; then cp -a /run/codeset-base/.git "$GIT_WORK_TREE/.git"; fi
 fi
 `;
+
+/** Prints the difference that the digest is taken of. Its arguments: who owns the tree, then what is put back. */
+function judge(kind: 'session' | 'patch', restores: boolean): string {
+  const steps = [
+    'uid=$1\nshift\n',
+    ...(kind === 'session' ? [DERIVED, OWN_GIT] : []),
+    restores ? RESTORE : TAKE,
+    'git diff-index --cached --raw -z --no-abbrev --no-renames refs/heads/baseline\n',
+    GIVE_BACK,
+  ];
+  return steps.join('');
+}
 
 /** A tree: layers of a workspace, lowest first. */
 export type TreeLayers = readonly string[];
@@ -212,6 +225,7 @@ export class Trees {
   /**
    * Makes the tree that a verification judges, as a layer over `workspace`: the patch applied or the session's
    * changes kept, owned by `uid`; what the sample protects put back.
+   * @param closings waits for the sandbox that it is made in to go, which nothing of the tree needs any more.
    * @throws TreeUnusable when the patch does not apply or the tree can't be handled.
    */
   async judged(
@@ -225,30 +239,23 @@ export class Trees {
       readonly uid: number;
     },
     layerId: string,
+    closings: Closings,
     signal?: AbortSignal,
   ): Promise<JudgedTree> {
-    await using side = await this.#open([request.baseline], request.workspace, signal, request.codebase);
-    if (request.patch === undefined) {
-      await this.#step(side, DERIVED, [], signal);
-      await this.#step(side, OWN_GIT, [], signal);
-    } else if (request.patch.length > 0) {
-      await this.#apply(side, request.patch, signal);
-    }
-    if (request.restore.length > 0) await this.#step(side, RESTORE, request.restore, signal);
-    const raw = await this.#script(
-      side,
-      `${TAKE}\ngit diff-index --cached --raw -z --no-abbrev --no-renames refs/heads/baseline`,
-      [],
-      signal === undefined ? {} : { signal },
-    );
-    this.#expectDone(raw, 'The tree could not be read');
-    await this.#step(side, GIVE_BACK, [String(request.uid)], signal);
+    const { baseline, workspace, codebase, patch, restore, uid } = request;
+    const side = closings.take(await this.#open([baseline], workspace, signal, codebase));
+    if (patch !== undefined && patch.length > 0) await this.#apply(side, patch, signal);
+    const script = judge(patch === undefined ? 'session' : 'patch', restore.length > 0);
+    const more = signal === undefined ? {} : { signal };
+    const raw = await this.#script(side, script, [String(uid), ...restore], more);
+    this.#expectDone(raw, 'The tree could not be handled');
     // Made again for a verification that is run again.
     await side.commit({ workspace: layerId }, { lasting: false }).catch((error: unknown) => {
       // What fitted where it was made may be too deep for where it is kept; that is its owner's doing, too.
       if (!(error instanceof CodesetError && error.reason === 'TOO_LARGE')) throw error;
       throw new TreeUnusable(error.message);
     });
+    closings.close(side);
     return { digest: createHash('sha256').update(raw.stdout).digest('hex') };
   }
 
@@ -266,16 +273,6 @@ export class Trees {
     if (result.exit.code !== 0) {
       throw new TreeUnusable(`The patch does not apply: ${result.stderr.trim().slice(0, 2000)}`);
     }
-  }
-
-  async #step(
-    side: WorkSandbox,
-    script: string,
-    args: readonly string[],
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const result = await this.#script(side, script, args, signal === undefined ? {} : { signal });
-    this.#expectDone(result, 'The tree could not be handled');
   }
 
   #expectDone(result: WorkResult, what: string): void {

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
+import type { Closings } from './closings.js';
 import { AGENT_USER, INIT, workspaceOwner, type Environment } from './environment.js';
 import { idAt } from './engine-ids.js';
 import type { ExecExit } from './exec.js';
@@ -75,28 +76,34 @@ export class VerificationJudge {
     this.#grader = parts.grader;
   }
 
-  /** @throws TreeUnusable when the subject can't be judged by its own doing; anything else is the service's fault. */
+  /**
+   * @param closings of the sandboxes that it makes: what they stand on may be deleted when those are through.
+   * @throws TreeUnusable when the subject can't be judged by its own doing; anything else is the service's fault.
+   */
   async judge(
     verification: Verification,
     sample: SampleVersion,
     log: VerificationLog,
+    closings: Closings,
     signal: AbortSignal,
   ): Promise<Judgement> {
-    const tree = await this.#tree(verification, sample, signal);
+    const tree = await this.#tree(verification, sample, closings, signal);
     const { verification: spec, resources } = sample.manifest;
     const hidden = sample.layers.hidden;
     if (hidden === undefined) throw new Error('A READY sample has no hidden layer.');
-    await using sandbox = await this.#workshop.open(
-      {
-        purpose: 'verification',
-        environment: judgedEnvironment(sample),
-        rootLayers: sample.layers.root,
-        workspaceLayers: tree.workspace,
-        mounts: [{ layer: hidden, path: VERIFICATION_DIR }],
-        resources,
-        network: spec.network,
-      },
-      signal,
+    const sandbox = closings.take(
+      await this.#workshop.open(
+        {
+          purpose: 'verification',
+          environment: judgedEnvironment(sample),
+          rootLayers: sample.layers.root,
+          workspaceLayers: tree.workspace,
+          mounts: [{ layer: hidden, path: VERIFICATION_DIR }],
+          resources,
+          network: spec.network,
+        },
+        signal,
+      ),
     );
     const unfit = await this.#unfit(sandbox, spec.command[0] ?? '', signal);
     if (unfit !== undefined) {
@@ -142,6 +149,7 @@ export class VerificationJudge {
   async #tree(
     verification: Verification,
     sample: SampleVersion,
+    closings: Closings,
     signal: AbortSignal,
   ): Promise<{ workspace: readonly string[]; digest: string }> {
     const { kept, scope } = verification;
@@ -172,6 +180,7 @@ export class VerificationJudge {
         uid: workspaceOwner(judgedEnvironment(sample)),
       },
       layer,
+      closings,
       signal,
     );
     return { workspace: [...below, layer], digest };

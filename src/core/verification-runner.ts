@@ -1,3 +1,4 @@
+import { Closings } from './closings.js';
 import { isUnavailable } from './engine-slot.js';
 import { CodesetError } from './errors.js';
 import { keepLog } from './kept-log.js';
@@ -63,12 +64,13 @@ export class VerificationRunner {
     let verification = started ?? (await this.#records.get(verificationId));
     if (verificationEnded(verification.state)) return 'over';
     log.state();
+    await using closings = new Closings();
     const sample = await this.#catalog.get({
       sampleId: verification.sampleId,
       version: verification.sampleVersion,
     });
     const last = verification.attempt + MAX_ATTEMPTS - 1;
-    let judgement = await this.#attempt(verification, sample, log, signal);
+    let judgement = await this.#attempt(verification, sample, log, closings, signal);
     while (
       !isUnavailable(judgement) &&
       judgement.retryable &&
@@ -80,7 +82,9 @@ export class VerificationRunner {
       this.#log.warn('a verification is run again', { verificationId, attempt, message: judgement.message });
       verification = { ...verification, attempt };
       log.restart(attempt);
-      judgement = await this.#attempt(verification, sample, log, signal);
+      // Two runs of one verification make the same layer.
+      await closings[Symbol.asyncDispose]();
+      judgement = await this.#attempt(verification, sample, log, closings, signal);
     }
     if (signal.aborted) return 'over';
     if (isUnavailable(judgement)) return { away: judgement.metadata['engine'] ?? verification.engine };
@@ -92,7 +96,7 @@ export class VerificationRunner {
       starved(pressure, verification.resources)
     )
       return 'starved';
-    await this.#finish(verificationId, judgement, log);
+    await this.#finish(verificationId, judgement, log, closings);
     return 'over';
   }
 
@@ -101,10 +105,11 @@ export class VerificationRunner {
     verification: Verification,
     sample: SampleVersion,
     log: VerificationLog,
+    closings: Closings,
     signal: AbortSignal,
   ): Promise<Judgement | CodesetError> {
     try {
-      return await this.#judge.judge(verification, sample, log, signal);
+      return await this.#judge.judge(verification, sample, log, closings, signal);
     } catch (error) {
       if (error instanceof TreeUnusable) {
         return { state: 'FAILED', fault: 'SUBJECT', retryable: false, message: error.message };
@@ -127,7 +132,12 @@ export class VerificationRunner {
     }
   }
 
-  async #finish(verificationId: string, judgement: Judgement, log: VerificationLog): Promise<void> {
+  async #finish(
+    verificationId: string,
+    judgement: Judgement,
+    log: VerificationLog,
+    closings: Closings,
+  ): Promise<void> {
     const kept = await keepLog(this.#blobs, log, (error) =>
       this.#log.error('the log of a verification could not be kept', { verificationId, error }),
     );
@@ -135,7 +145,9 @@ export class VerificationRunner {
     const before = await this.#records.get(verificationId);
     const endTime = new Date(this.#now());
     await this.#records.move(verificationId, state, { ...rest, ...kept, endTime });
-    await this.#subjects.letGo(before);
+    // Whoever waits for the verdict does not wait for what is cleared away after it.
     log.state();
+    await closings[Symbol.asyncDispose]();
+    await this.#subjects.letGo(before);
   }
 }

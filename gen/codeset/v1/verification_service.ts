@@ -1335,9 +1335,11 @@ export const VerificationServiceDefinition = {
     },
     /**
      * Watches a verification: first the verification as it is, then its log as
-     * it is written and the verification again at each change of state; the end
-     * of the stream comes after its last state, all of its log sent before. A
-     * stream that broke is taken up again with log_offset. Errors:
+     * it is written and the verification again at each change of state, all of
+     * its log before its last state. The stream ends when, after that, nothing
+     * is left of the sandbox that judged: who only wants the verdict need not
+     * wait for the end. A stream that broke is taken up again with log_offset.
+     * Errors:
      * VERIFICATION_NOT_FOUND.
      */
     watchVerification: {
@@ -1393,9 +1395,11 @@ export interface VerificationServiceImplementation<CallContextExt = {}> {
   ): Promise<DeepPartial<ListVerificationsResponse>>;
   /**
    * Watches a verification: first the verification as it is, then its log as
-   * it is written and the verification again at each change of state; the end
-   * of the stream comes after its last state, all of its log sent before. A
-   * stream that broke is taken up again with log_offset. Errors:
+   * it is written and the verification again at each change of state, all of
+   * its log before its last state. The stream ends when, after that, nothing
+   * is left of the sandbox that judged: who only wants the verdict need not
+   * wait for the end. A stream that broke is taken up again with log_offset.
+   * Errors:
    * VERIFICATION_NOT_FOUND.
    */
   watchVerification(
@@ -1442,9 +1446,11 @@ export interface VerificationServiceClient<CallOptionsExt = {}> {
   ): Promise<ListVerificationsResponse>;
   /**
    * Watches a verification: first the verification as it is, then its log as
-   * it is written and the verification again at each change of state; the end
-   * of the stream comes after its last state, all of its log sent before. A
-   * stream that broke is taken up again with log_offset. Errors:
+   * it is written and the verification again at each change of state, all of
+   * its log before its last state. The stream ends when, after that, nothing
+   * is left of the sandbox that judged: who only wants the verdict need not
+   * wait for the end. A stream that broke is taken up again with log_offset.
+   * Errors:
    * VERIFICATION_NOT_FOUND.
    */
   watchVerification(
