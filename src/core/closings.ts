@@ -14,7 +14,11 @@ export class Closings implements AsyncDisposable {
 
   /** Begins to close one that was taken. */
   close(resource: AsyncDisposable): void {
-    if (this.#open.delete(resource)) this.#closing.add(Promise.resolve(resource[Symbol.asyncDispose]()));
+    if (!this.#open.delete(resource)) return;
+    const closing = Promise.resolve(resource[Symbol.asyncDispose]());
+    // Told at the end, also when it fails long before.
+    closing.catch(() => undefined);
+    this.#closing.add(closing);
   }
 
   /** Closes all, and waits for them. @throws what the first that failed says, when all are through */

@@ -24,12 +24,7 @@ test('what is closed before goes on while other work does, and is waited for at 
   const all = closings[Symbol.asyncDispose]();
   done();
   await all;
-  expect(closed.toSorted()).toEqual([
-    'first closes',
-    'first is closed',
-    'second closes',
-    'second is closed',
-  ]);
+  expect(closed.toSorted()).toEqual(['first closes', 'first is closed', 'second closes', 'second is closed']);
   // It can be used again, and closes nothing twice.
   await closings[Symbol.asyncDispose]();
   expect(closed.length).toBe(4);
