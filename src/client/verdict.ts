@@ -77,6 +77,9 @@ export interface Verdict {
   readonly attempt: number;
   /** SHA-256 of what is judged, in hexadecimal digits; empty until known. */
   readonly subjectDigest: string;
+  /** SHA-256 of the sample's version and of the environment that it is judged in, in hexadecimal digits. */
+  readonly sampleDigest: string;
+  readonly environmentDigest: string;
   /** SHA-256 of the script's whole log, in hexadecimal digits; empty until the end. */
   readonly logDigest: string;
   /** The engine that ran it, and its runtime with the version. */
@@ -121,6 +124,8 @@ export function verdict(verification: WireVerification): Verdict {
     failToFail: counts(result?.failToFail),
     attempt: verification.attempt,
     subjectDigest: verification.subjectDigest,
+    sampleDigest: verification.sampleDigest,
+    environmentDigest: verification.environmentDigest,
     logDigest: verification.logDigest,
     engine: verification.engine,
     runtime: verification.runtime,

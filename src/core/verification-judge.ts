@@ -50,7 +50,7 @@ interface Report {
  * The code under test is never root: also without capabilities it would own every file of root's, and could put
  * its own in the place of the programs and scratch files that the script trusts.
  */
-function judgedEnvironment(sample: SampleVersion): Environment {
+export function judgedEnvironment(sample: SampleVersion): Environment {
   const environment = environmentOf(sample);
   return environment.user === 'root' ? { ...environment, user: AGENT_USER } : environment;
 }

@@ -10,6 +10,7 @@ import { checkSameRequest } from './request-id.js';
 import type { VerificationScope } from './sample.js';
 import type { AskedSubject, HeldSubject, SubjectKeeper } from './subject-keeper.js';
 import type { LogPiece } from './verification-log.js';
+import { judgedEnvironment } from './verification-judge.js';
 import type { VerificationQueue } from './verification-queue.js';
 import type { VerificationRecords } from './verification-records.js';
 import type { Verification, VerificationFilter } from './verification.js';
@@ -120,6 +121,8 @@ export class VerificationManager {
       exitCode: undefined,
       exitSignal: undefined,
       subjectDigest: '',
+      sampleDigest: sample.digest,
+      environmentDigest: digestOf(judgedEnvironment(sample)),
       logDigest: '',
       logBytes: 0,
       logBlob: undefined,

@@ -70,6 +70,10 @@ export interface Verification {
   readonly exitSignal: string | undefined;
   /** SHA-256 (hex) over the canonical tree of what was judged; '' until known. */
   readonly subjectDigest: string;
+  /** SHA-256 (hex) of all that the sample's version is; '' of one that an earlier version of the service made. */
+  readonly sampleDigest: string;
+  /** SHA-256 (hex) of the environment that it is judged in, with what it came down to (an image's digest); as above. */
+  readonly environmentDigest: string;
   /** SHA-256 (hex) of the whole log, before any cut. */
   readonly logDigest: string;
   readonly logBytes: number;

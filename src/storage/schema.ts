@@ -168,6 +168,8 @@ export interface VerificationRow {
   readonly exit_code: number | null;
   readonly exit_signal: string | null;
   readonly subject_digest: string;
+  readonly sample_digest: string;
+  readonly environment_digest: string;
   readonly log_digest: string;
   readonly log_bytes: number;
   readonly log_blob: string | null;

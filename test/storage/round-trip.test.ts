@@ -226,6 +226,8 @@ const pressure: fc.Arbitrary<Pressure> = record({
 
 const verification: fc.Arbitrary<Verification> = record({
   pressure: fc.option(pressure, { nil: undefined }),
+  sampleDigest: text,
+  environmentDigest: text,
   verificationId: id,
   requestId: fc.option(id, { nil: undefined }),
   requestDigest: text,

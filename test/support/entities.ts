@@ -195,6 +195,8 @@ export function aVerification(change: Partial<Verification> = {}): Verification 
     exitCode: undefined,
     exitSignal: undefined,
     subjectDigest: '',
+    sampleDigest: sha256('a sample'),
+    environmentDigest: sha256('an environment'),
     logDigest: '',
     logBytes: 0,
     logBlob: undefined,

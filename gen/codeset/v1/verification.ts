@@ -380,7 +380,24 @@ export interface Verification {
    * What its latest run got of the machine. Absent until the script ran.
    * OUTPUT_ONLY.
    */
-  pressure: Pressure | undefined;
+  pressure:
+    | Pressure
+    | undefined;
+  /**
+   * The SHA-256 of the sample's version that judges, all that it is, 64
+   * hexadecimal digits. Empty for a verification of an earlier release.
+   * OUTPUT_ONLY, IMMUTABLE.
+   */
+  sampleDigest: string;
+  /**
+   * The SHA-256 of the environment that it is judged in, with what that came
+   * down to when the sample was prepared (an image's digest), 64 hexadecimal
+   * digits: two verifications with the same subject_digest, sample_digest and
+   * environment_digest should end alike. Of an environment on the host's own
+   * toolchain it is the sample's words, not the programs that the machine has.
+   * Empty for a verification of an earlier release. OUTPUT_ONLY, IMMUTABLE.
+   */
+  environmentDigest: string;
 }
 
 /** What one run of a script, with all that it started, got of the machine. */
@@ -510,6 +527,8 @@ function createBaseVerification(): Verification {
     endTime: undefined,
     status: undefined,
     pressure: undefined,
+    sampleDigest: "",
+    environmentDigest: "",
   };
 }
 
@@ -591,6 +610,12 @@ export const Verification: MessageFns<Verification> = {
     }
     if (message.pressure !== undefined) {
       Pressure.encode(message.pressure, writer.uint32(186).fork()).join();
+    }
+    if (message.sampleDigest !== "") {
+      writer.uint32(194).string(message.sampleDigest);
+    }
+    if (message.environmentDigest !== "") {
+      writer.uint32(202).string(message.environmentDigest);
     }
     return writer;
   },
@@ -792,6 +817,22 @@ export const Verification: MessageFns<Verification> = {
             message.pressure = Pressure.decode(reader, reader.uint32());
             continue;
           }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.sampleDigest = reader.string();
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.environmentDigest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -870,6 +911,16 @@ export const Verification: MessageFns<Verification> = {
         ? { $case: "signal", value: globalThis.String(object.signal) }
         : undefined,
       pressure: isSet(object.pressure) ? Pressure.fromJSON(object.pressure) : undefined,
+      sampleDigest: isSet(object.sampleDigest)
+        ? globalThis.String(object.sampleDigest)
+        : isSet(object.sample_digest)
+        ? globalThis.String(object.sample_digest)
+        : "",
+      environmentDigest: isSet(object.environmentDigest)
+        ? globalThis.String(object.environmentDigest)
+        : isSet(object.environment_digest)
+        ? globalThis.String(object.environment_digest)
+        : "",
     };
   },
 
@@ -943,6 +994,12 @@ export const Verification: MessageFns<Verification> = {
     if (message.pressure !== undefined) {
       obj.pressure = Pressure.toJSON(message.pressure);
     }
+    if (message.sampleDigest !== "") {
+      obj.sampleDigest = message.sampleDigest;
+    }
+    if (message.environmentDigest !== "") {
+      obj.environmentDigest = message.environmentDigest;
+    }
     return obj;
   },
 
@@ -996,6 +1053,8 @@ export const Verification: MessageFns<Verification> = {
     message.pressure = (object.pressure !== undefined && object.pressure !== null)
       ? Pressure.fromPartial(object.pressure)
       : undefined;
+    message.sampleDigest = object.sampleDigest ?? "";
+    message.environmentDigest = object.environmentDigest ?? "";
     return message;
   },
 };

@@ -3,7 +3,7 @@ import { first } from './0001-first.js';
 import { sampleNumbers } from './0002-sample-numbers.js';
 import { snapshots } from './0003-snapshots.js';
 import { grounds } from './0004-grounds.js';
-import { pressure } from './0007-pressure.js';
+import { provenance } from './0007-provenance.js';
 
 /** All steps that this program knows. One that was released is never edited: the next one mends it. */
 export const MIGRATIONS: Migrations = {
@@ -11,5 +11,5 @@ export const MIGRATIONS: Migrations = {
   '0002-sample-numbers': sampleNumbers,
   '0003-snapshots': snapshots,
   '0004-grounds': grounds,
-  '0007-pressure': pressure,
+  '0007-provenance': provenance,
 };

@@ -50,6 +50,8 @@ export function verificationToProto(verification: Verification, depth: 'summary'
     sessionId: verification.subject.kind === 'session' ? verification.subject.sessionId : '',
     scope: scopes.toProto(verification.scope),
     subjectDigest: verification.subjectDigest,
+    sampleDigest: verification.sampleDigest,
+    environmentDigest: verification.environmentDigest,
     attempt: verification.attempt,
     result: verification.verdict === undefined ? undefined : verdictToProto(verification.verdict, depth),
     message: textHead(verification.message, depth === 'summary' ? 1024 : 64 * 1024),

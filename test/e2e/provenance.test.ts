@@ -8,8 +8,8 @@ import { DOCKER_START_MS, TEST_IMAGE } from '../support/docker.js';
 import { judge } from '../support/judging.js';
 import { register, session, sh, startService, type TestService } from '../support/service.js';
 
-// A verification that runs out of time on a machine whose CPUs others have is run once more; one that wastes its time
-// by itself is not.
+// What a verification tells of how it came about; and one that runs out of time on a machine whose CPUs others have,
+// which is run once more.
 
 const CPUS = availableParallelism();
 
@@ -64,6 +64,21 @@ test('a verification tells what it got of the machine', async () => {
   expect(msOf(pressure?.wallTime)).toBeLessThan(3000);
   expect(pressure?.memoryPeakBytes).toBeGreaterThan(0n);
   expect(msOf(pressure?.cpuWaited)).toBeLessThanOrEqual(msOf(pressure?.wallTime));
+});
+
+test('two verifications of one thing have the same digests, and one of another has its own', async () => {
+  const digests = async (what: string) => {
+    const { subjectDigest, sampleDigest, environmentDigest, state } = await judged(what);
+    expect(state).toBe(VerificationState.PASSED);
+    for (const digest of [subjectDigest, sampleDigest, environmentDigest])
+      expect(digest).toMatch(/^[0-9a-f]{64}$/);
+    return { subjectDigest, sampleDigest, environmentDigest };
+  };
+  const first = await digests(': one');
+  expect(await digests(': one')).toEqual(first);
+  const other = await digests(': two');
+  expect(other.subjectDigest).not.toBe(first.subjectDigest);
+  expect({ ...other, subjectDigest: '' }).toEqual({ ...first, subjectDigest: '' });
 });
 
 test('one that only slept has used next to nothing', async () => {
