@@ -1,3 +1,4 @@
+import type { Pressure } from '../core/pressure.js';
 import type { VerificationScope } from '../core/sample.js';
 import type {
   Fault,
@@ -87,7 +88,7 @@ export function verificationIn(row: VerificationRow): Verification {
     engine: row.engine,
     runtime: row.runtime,
     resources: jsonIn(row.resources),
-    pressure: row.pressure === null ? undefined : jsonIn(row.pressure),
+    pressure: row.pressure === null ? undefined : pressureIn(row.pressure),
     createTime: timeIn(row.create_time),
     startTime: optionalTimeIn(row.start_time),
     endTime: optionalTimeIn(row.end_time),
@@ -137,4 +138,10 @@ type StoredVerdict = Omit<Verdict, Later> & Partial<Pick<Verdict, Later>>;
 
 function verdictIn(text: string): Verdict {
   return { scores: {}, failToFail: { passed: 0, total: 0 }, ...jsonIn<StoredVerdict>(text) };
+}
+
+/** JSON leaves out what is undefined. */
+function pressureIn(text: string): Pressure {
+  const { cpuWaitedMs, outOfMemoryKills, ...rest } = jsonIn<Pressure>(text);
+  return { ...rest, cpuWaitedMs, outOfMemoryKills };
 }

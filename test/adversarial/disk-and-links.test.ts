@@ -5,7 +5,9 @@ import { arenaFor, kindsOf, tryOn } from './try-family.js';
 
 const arena = arenaFor(DISK_AND_LINKS);
 
-describe(DISK_AND_LINKS.name, () => {
+describe(`${DISK_AND_LINKS.name}: cheats`, () => {
   for (const kind of kindsOf(DISK_AND_LINKS))
-    describe.skipIf(kindLacks(kind) !== undefined)(kind, () => tryOn(arena, DISK_AND_LINKS, kind));
+    describe.skipIf(kindLacks(kind) !== undefined)(`on ${kind}`, () => {
+      tryOn(arena, DISK_AND_LINKS, kind);
+    });
 });

@@ -4,6 +4,9 @@ import { arenaFor, kindsOf, tryOn } from './try-family.js';
 
 const arena = arenaFor(FORCED_ERRORS);
 
-describe(FORCED_ERRORS.name, () => {
-  for (const kind of kindsOf(FORCED_ERRORS)) describe(kind, () => tryOn(arena, FORCED_ERRORS, kind));
+describe(`${FORCED_ERRORS.name}: cheats`, () => {
+  for (const kind of kindsOf(FORCED_ERRORS))
+    describe(`on ${kind}`, () => {
+      tryOn(arena, FORCED_ERRORS, kind);
+    });
 });

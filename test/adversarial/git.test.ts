@@ -5,7 +5,9 @@ import { arenaFor, kindsOf, tryOn } from './try-family.js';
 
 const arena = arenaFor(GIT);
 
-describe(GIT.name, () => {
+describe(`${GIT.name}: cheats`, () => {
   for (const kind of kindsOf(GIT))
-    describe.skipIf(kindLacks(kind) !== undefined)(kind, () => tryOn(arena, GIT, kind));
+    describe.skipIf(kindLacks(kind) !== undefined)(`on ${kind}`, () => {
+      tryOn(arena, GIT, kind);
+    });
 });

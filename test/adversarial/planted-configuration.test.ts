@@ -5,7 +5,9 @@ import { arenaFor, kindsOf, tryOn } from './try-family.js';
 
 const arena = arenaFor(PLANTED_CONFIGURATION);
 
-describe(PLANTED_CONFIGURATION.name, () => {
+describe(`${PLANTED_CONFIGURATION.name}: cheats`, () => {
   for (const kind of kindsOf(PLANTED_CONFIGURATION))
-    describe.skipIf(kindLacks(kind) !== undefined)(kind, () => tryOn(arena, PLANTED_CONFIGURATION, kind));
+    describe.skipIf(kindLacks(kind) !== undefined)(`on ${kind}`, () => {
+      tryOn(arena, PLANTED_CONFIGURATION, kind);
+    });
 });

@@ -5,7 +5,9 @@ import { arenaFor, kindsOf, tryOn } from './try-family.js';
 
 const arena = arenaFor(READING_THE_ORACLE);
 
-describe(READING_THE_ORACLE.name, () => {
+describe(`${READING_THE_ORACLE.name}: cheats`, () => {
   for (const kind of kindsOf(READING_THE_ORACLE))
-    describe.skipIf(kindLacks(kind) !== undefined)(kind, () => tryOn(arena, READING_THE_ORACLE, kind));
+    describe.skipIf(kindLacks(kind) !== undefined)(`on ${kind}`, () => {
+      tryOn(arena, READING_THE_ORACLE, kind);
+    });
 });

@@ -5,7 +5,9 @@ import { arenaFor, kindsOf, tryOn } from './try-family.js';
 
 const arena = arenaFor(STARTUP_HOOKS);
 
-describe(STARTUP_HOOKS.name, () => {
+describe(`${STARTUP_HOOKS.name}: cheats`, () => {
   for (const kind of kindsOf(STARTUP_HOOKS))
-    describe.skipIf(kindLacks(kind) !== undefined)(kind, () => tryOn(arena, STARTUP_HOOKS, kind));
+    describe.skipIf(kindLacks(kind) !== undefined)(`on ${kind}`, () => {
+      tryOn(arena, STARTUP_HOOKS, kind);
+    });
 });
