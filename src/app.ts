@@ -10,7 +10,9 @@ import { LayerKeeper } from './core/layer-keeper.js';
 import type { EngineCapabilities } from './core/ports/engine.js';
 import type { Log } from './core/ports/log.js';
 import { SampleCatalog } from './core/sample-catalog.js';
+import { ReferenceSolution } from './core/reference-solution.js';
 import { SamplePrefetch } from './core/sample-prefetch.js';
+import { SampleValidator } from './core/sample-validator.js';
 import { SamplePreparer } from './core/sample-preparer.js';
 import { OpenSessions } from './core/open-sessions.js';
 import { SessionChanges } from './core/session-changes.js';
@@ -25,6 +27,7 @@ import { SnapshotTaker } from './core/snapshot-taker.js';
 import { Snapshots } from './core/snapshots.js';
 import { SubjectKeeper } from './core/subject-keeper.js';
 import { Trees } from './core/trees.js';
+import { VerdictAgreement } from './core/verdict-agreement.js';
 import { VerificationJudge } from './core/verification-judge.js';
 import { VerificationManager } from './core/verification-manager.js';
 import { VerificationQueue } from './core/verification-queue.js';
@@ -170,10 +173,30 @@ export class App implements AsyncDisposable {
       keeper,
       log,
     });
-    const runner = new VerificationRunner({ records, blobs, catalog, judge, subjects, log, now });
+    const agreement = new VerdictAgreement({ storage, log, now });
+    const runner = new VerificationRunner({
+      records,
+      blobs,
+      catalog,
+      judge,
+      subjects,
+      agreement,
+      log,
+      now,
+    });
     const limits = { concurrent: config.maxVerifications, queued: MAX_QUEUED_VERIFICATIONS };
     const queue = new VerificationQueue({ records, runner, engine, limits, log });
     const verifications = new VerificationManager({ storage, blobs, engine, records, subjects, queue, now });
+    const reference = new ReferenceSolution({ blobs, engine, reader, catalog, workshop, trees });
+    const validator = new SampleValidator({
+      storage,
+      catalog,
+      verifications,
+      reference,
+      maxConcurrency: config.maxVerifications,
+      log,
+      now,
+    });
     const files = new SessionFiles(sessions);
     const changes = new SessionChanges({ sessions, sandboxes, engine, trees, keeper });
     const taker = new SnapshotTaker({ storage, engine, keeper, sessions, sandboxes, now });
@@ -192,6 +215,7 @@ export class App implements AsyncDisposable {
     for (const sample of await storage.samples.inState('PREPARING')) preparer.begin(sample);
     await verifications.recover();
     cleanup.defer(() => queue.stop());
+    cleanup.defer(() => validator.stop());
 
     cleanup.defer(every(EXPIRY_CHECK_MS, 'expiry failed', () => closer.expire(), log));
     const collect = (): Promise<void> => garbage.images();
@@ -209,6 +233,7 @@ export class App implements AsyncDisposable {
         download: (...args) => catalog.download(...args),
         remove: (...args) => catalog.remove(...args),
         prefetch: (...args) => prefetch.prefetch(...args),
+        validate: (...args) => validator.validate(...args),
       },
       sessions: {
         create: (...args) => sessions.create(...args),

@@ -31,11 +31,18 @@ export type { CommandResult, InputSource, RunOptions } from './run-command.js';
 export type { RunningCommand } from './running-command.js';
 export type { SampleInfo } from './sample-info.js';
 export type { SampleName } from './sample-name.js';
-export type { RegisterOptions, SampleFilter, Samples } from './samples.js';
+export type { RegisterOptions, SampleFilter, Samples, ValidateOptions } from './samples.js';
 export type { ReadFileOptions, WriteFileOptions } from './session-files.js';
 export type { Limits, Network, SessionInfo, SessionState } from './session-info.js';
 export type { Session, SessionShell, SnapshotOptions } from './session.js';
 export type { SnapshotInfo } from './snapshot-info.js';
 export type { AttachOptions, SpawnOptions } from './spawn.js';
+export type {
+  ValidationCount,
+  ValidationInfo,
+  ValidationProblem,
+  ValidationRun,
+  ValidationSubject,
+} from './validation-info.js';
 export type { Counts, Pressure, TestVerdict, Verdict, VerificationState } from './verdict.js';
 export type { VerifyOptions } from './verify.js';

@@ -15,6 +15,7 @@ import {
   ListSamplesResponse,
   PrefetchSamplesResponse,
   RegisterSampleResponse,
+  ValidateSampleResponse,
   WatchSampleResponse,
 } from '../../gen/codeset/v1/sample_service.js';
 import { EngineCapabilities, Session } from '../../gen/codeset/v1/session.js';
@@ -58,6 +59,7 @@ const TYPES = {
   Sample,
   Session,
   Snapshot,
+  ValidateSampleResponse,
   Verification,
   WatchSampleResponse,
   WatchSessionResponse,

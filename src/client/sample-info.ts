@@ -1,4 +1,5 @@
 import type { Sample as WireSample } from '../../gen/codeset/v1/sample.js';
+import { validationInfo, type ValidationInfo } from './validation-info.js';
 import { msOf } from './wire-duration.js';
 import { sampleState } from './words.js';
 
@@ -27,6 +28,17 @@ export interface SampleInfo {
   /** How long its verification may run, in milliseconds. */
   readonly verificationTimeoutMs: number;
   readonly createTime: Date | undefined;
+  /** What its last validation found; undefined when there was none. Its problems are told by `validate` only. */
+  readonly validation: ValidationInfo | undefined;
+  /** Two verifications of one subject that disagreed: the sample is flaky, or what was judged is. */
+  readonly disagreement:
+    | {
+        readonly subjectDigest: string;
+        readonly passedVerificationId: string;
+        readonly failedVerificationId: string;
+        readonly time: Date | undefined;
+      }
+    | undefined;
 }
 
 export function sampleInfo(sample: WireSample): SampleInfo {
@@ -45,5 +57,7 @@ export function sampleInfo(sample: WireSample): SampleInfo {
     digest: sample.digest,
     verificationTimeoutMs: msOf(sample.verification?.timeout),
     createTime: sample.createTime,
+    validation: sample.validation && validationInfo(sample.validation),
+    disagreement: sample.disagreement,
   };
 }

@@ -5,6 +5,7 @@ import { pages, present } from './present.js';
 import { prepared, registerSample } from './registration.js';
 import { sampleInfo, type SampleInfo } from './sample-info.js';
 import { sampleRef, type SampleName } from './sample-name.js';
+import { validationInfo, validationRun, type ValidationInfo, type ValidationRun } from './validation-info.js';
 
 const PAGE = 200;
 
@@ -23,6 +24,15 @@ export interface RegisterOptions extends CallControl {
   readonly codebase?: { readonly sha256: string; readonly commit: string } | undefined;
   /** Whether to wait until it is READY or in ERROR. Default true. */
   readonly wait?: boolean | undefined;
+}
+
+export interface ValidateOptions extends CallControl {
+  /** How often each subject is judged. Default 5, at most 100. */
+  readonly runs?: number | undefined;
+  /** How many verifications run side by side; more than one is how a sample is tried under load. Default 1. */
+  readonly concurrency?: number | undefined;
+  /** Sees each verification as it ends. */
+  readonly onRun?: ((run: ValidationRun) => void) | undefined;
 }
 
 /** The samples of a server: `client.samples`. */
@@ -108,6 +118,25 @@ export class Samples {
       for await (const message of messages) yield message.data;
     }
     return Readable.from(data(), { objectMode: false });
+  }
+
+  /**
+   * Finds out whether a sample can be trusted: the untouched codebase has to be FAILED, the reference solution PASSED,
+   * each `runs` times. A call that is ended early cancels what it started. Only an admin may; it is not sent twice.
+   * @throws NotFoundError, FailedPreconditionError SAMPLE_NOT_READY, ResourceExhaustedError VERIFICATION_LIMIT
+   *
+   * @example
+   * const { valid, summary } = await client.samples.validate('median-of-even-lists', { runs: 5 });
+   */
+  async validate(sample: SampleName, options: ValidateOptions = {}): Promise<ValidationInfo> {
+    const { runs = 0, concurrency = 0, onRun, ...control } = options;
+    const ask = { sample: sampleRef(sample), runs, concurrency };
+    let found: ValidationInfo | undefined;
+    for await (const { event } of this.#connection.samples.validateSample(ask, control)) {
+      if (event?.$case === 'run') onRun?.(validationRun(event.value));
+      else if (event?.$case === 'validation') found = validationInfo(event.value);
+    }
+    return present(found, 'validation');
   }
 
   /**

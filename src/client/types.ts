@@ -1,6 +1,14 @@
 // The resources as clients see them, for code that does not name gen/ itself.
 export type { Exec, ExecResult, ExecSpec } from '../../gen/codeset/v1/exec.js';
-export type { Environment, Sample, SampleRef, StageEvent } from '../../gen/codeset/v1/sample.js';
+export type {
+  Environment,
+  Sample,
+  SampleRef,
+  StageEvent,
+  Validation,
+  ValidationCount,
+} from '../../gen/codeset/v1/sample.js';
+export type { ValidationRun } from '../../gen/codeset/v1/sample_service.js';
 export type { EngineCapabilities, Session } from '../../gen/codeset/v1/session.js';
 export type { Snapshot } from '../../gen/codeset/v1/snapshot.js';
 export type {

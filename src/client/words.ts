@@ -5,6 +5,9 @@ import {
   SampleState,
   SampleView,
   Stage,
+  ValidationProblemKind,
+  ValidationSubject,
+  ValidationVerdict,
   VerificationScope,
 } from '../../gen/codeset/v1/sample.js';
 import { PrefetchOutcome } from '../../gen/codeset/v1/sample_service.js';
@@ -29,6 +32,9 @@ export const testList = wordOf(TestList);
 export const fault = wordOf(Fault);
 export const stage = wordOf(Stage);
 export const prefetchOutcome = wordOf(PrefetchOutcome);
+export const validationVerdict = wordOf(ValidationVerdict);
+export const validationSubject = wordOf(ValidationSubject);
+export const validationProblemKind = wordOf(ValidationProblemKind);
 export const limitEnforcement = wordOf(LimitEnforcement);
 
 /** Whether an output belongs to stderr. */

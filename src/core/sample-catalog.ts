@@ -224,6 +224,8 @@ export class SampleCatalog {
       layers: { root: [], workspace: [], baseline: undefined, hidden: undefined },
       ground: undefined,
       createTime: new Date(this.#now()),
+      validation: undefined,
+      disagreement: undefined,
     };
     await this.#storage.samples.insert(sample);
     this.#log.info('sample registered', { sampleId: sample.sampleId, version: sample.version });

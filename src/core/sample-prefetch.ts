@@ -4,7 +4,7 @@ import { CodesetError } from './errors.js';
 import type { Garbage } from './garbage.js';
 import type { EngineImages } from './ports/engine.js';
 import type { Log } from './ports/log.js';
-import { PrefetchFeed } from './prefetch-feed.js';
+import { ProgressFeed } from './progress-feed.js';
 import type { SampleCatalog, SampleName } from './sample-catalog.js';
 import { countOf, environmentOf, type SampleVersion, type StageEvent } from './sample.js';
 import { whileWanted } from './while-wanted.js';
@@ -53,7 +53,7 @@ export class SamplePrefetch {
   /** What happens, and a result for each sample. Nothing goes on once the reader has left. @throws SAMPLE_NOT_FOUND */
   async *prefetch(request: PrefetchRequest, signal: AbortSignal): AsyncGenerator<PrefetchEvent, void> {
     const left = [...(await this.#named(request))];
-    const events = new PrefetchFeed<PrefetchEvent>();
+    const events = new ProgressFeed<PrefetchEvent>();
     const gone = new AbortController();
     const end = AbortSignal.any([signal, gone.signal]);
     const worker = async (): Promise<void> => {
@@ -85,7 +85,7 @@ export class SamplePrefetch {
   async #one(
     registered: SampleVersion,
     maxBytes: number | undefined,
-    events: PrefetchFeed<PrefetchEvent>,
+    events: ProgressFeed<PrefetchEvent>,
     signal: AbortSignal,
   ): Promise<void> {
     const { sampleId, version } = registered;

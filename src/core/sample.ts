@@ -1,4 +1,5 @@
 import type { Environment, Ground, NetworkMode, Resources } from './environment.js';
+import type { Disagreement, Validation } from './validation.js';
 
 export type SampleState = 'PREPARING' | 'READY' | 'ERROR';
 
@@ -81,6 +82,10 @@ export interface SampleVersion {
   /** What its environment came down to when it was registered; undefined until known. */
   readonly ground: Ground | undefined;
   readonly createTime: Date;
+  /** What the last validation found; undefined when there was none. */
+  readonly validation: Validation | undefined;
+  /** The latest two verifications of one subject that disagreed. */
+  readonly disagreement: Disagreement | undefined;
 }
 
 /** The environment of a version, on the ground that it came down to. */

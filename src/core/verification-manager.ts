@@ -8,12 +8,14 @@ import type { BlobStore } from './ports/blobs.js';
 import type { Page, PageRequest, Storage } from './ports/storage.js';
 import { checkSameRequest } from './request-id.js';
 import type { VerificationScope } from './sample.js';
+import { startedByValidation } from './validation.js';
 import type { AskedSubject, HeldSubject, SubjectKeeper } from './subject-keeper.js';
 import type { LogPiece } from './verification-log.js';
 import { judgedEnvironment } from './verification-judge.js';
 import type { VerificationQueue } from './verification-queue.js';
 import type { VerificationRecords } from './verification-records.js';
 import type { Verification, VerificationFilter } from './verification.js';
+import { whileWanted } from './while-wanted.js';
 
 export interface VerificationRequest {
   readonly requestId: string | undefined;
@@ -170,12 +172,19 @@ export class VerificationManager {
     if (last.state !== verification.state) yield { type: 'verification', verification: last };
   }
 
-  /** Ends a PENDING or RUNNING verification. @throws VERIFICATION_ENDED for one that has its verdict. */
-  async cancel(verificationId: string): Promise<Verification> {
-    const moved = await this.#records.move(verificationId, 'CANCELLED', {
-      endTime: new Date(this.#now()),
-      message: 'Cancelled by the caller.',
-    });
+  /** Resolves when it neither waits nor runs. @throws the signal's reason once aborted; the run goes on then */
+  async ended(verificationId: string, signal: AbortSignal): Promise<Verification> {
+    await whileWanted(this.#queue.over(verificationId), signal);
+    return this.get(verificationId);
+  }
+
+  /**
+   * Ends a PENDING or RUNNING verification. @throws VERIFICATION_ENDED for one that has its verdict.
+   * @param message why, in a sentence
+   */
+  async cancel(verificationId: string, message = 'Cancelled by the caller.'): Promise<Verification> {
+    const endTime = new Date(this.#now());
+    const moved = await this.#records.move(verificationId, 'CANCELLED', { endTime, message });
     const verification = await this.get(verificationId);
     if (moved === undefined && verification.state !== 'CANCELLED') {
       throw failedPrecondition('VERIFICATION_ENDED', `The verification is ${verification.state} already.`);
@@ -185,11 +194,18 @@ export class VerificationManager {
     return this.get(verificationId);
   }
 
-  /** Runs again what an earlier life of the service left PENDING or RUNNING, from its kept subject. */
+  /**
+   * Runs again what an earlier life of the service left PENDING or RUNNING, from its kept subject; what a validation
+   * started ended with that call.
+   */
   async recover(): Promise<void> {
     // Killed between a verdict and what follows it.
     for (const ended of await this.#storage.verifications.endedWithLayer()) await this.#subjects.letGo(ended);
     for (const verification of await this.#storage.verifications.open()) {
+      if (startedByValidation(verification)) {
+        await this.cancel(verification.verificationId, 'The service ended, and the validation with it.');
+        continue;
+      }
       // Of one that ran its judge removes what the run before left.
       const isAgain = verification.state === 'RUNNING';
       const attempt = isAgain ? await this.#records.again(verification) : verification.attempt;

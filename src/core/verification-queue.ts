@@ -131,6 +131,11 @@ export class VerificationQueue {
     return this.#queued.get(verificationId)?.log;
   }
 
+  /** Resolves when it neither waits nor runs (any more). */
+  async over(verificationId: string): Promise<void> {
+    await this.#queued.get(verificationId)?.done;
+  }
+
   /** Ends one whose end is on record already. Resolves when nothing of it runs, and its room is another's. */
   async cancel(verificationId: string): Promise<void> {
     const queued = this.#queued.get(verificationId);

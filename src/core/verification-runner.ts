@@ -9,6 +9,7 @@ import type { SampleCatalog } from './sample-catalog.js';
 import type { SampleVersion } from './sample.js';
 import type { SubjectKeeper } from './subject-keeper.js';
 import { TreeUnusable } from './trees.js';
+import type { VerdictAgreement } from './verdict-agreement.js';
 import type { Judgement, VerificationJudge } from './verification-judge.js';
 import type { VerificationLog } from './verification-log.js';
 import type { VerificationRecords } from './verification-records.js';
@@ -28,6 +29,7 @@ export class VerificationRunner {
   readonly #catalog: SampleCatalog;
   readonly #judge: VerificationJudge;
   readonly #subjects: SubjectKeeper;
+  readonly #agreement: VerdictAgreement;
   readonly #log: Log;
   readonly #now: () => number;
 
@@ -37,6 +39,7 @@ export class VerificationRunner {
     catalog: SampleCatalog;
     judge: VerificationJudge;
     subjects: SubjectKeeper;
+    agreement: VerdictAgreement;
     log: Log;
     now: () => number;
   }) {
@@ -45,6 +48,7 @@ export class VerificationRunner {
     this.#catalog = parts.catalog;
     this.#judge = parts.judge;
     this.#subjects = parts.subjects;
+    this.#agreement = parts.agreement;
     this.#log = parts.log;
     this.#now = parts.now;
   }
@@ -144,9 +148,10 @@ export class VerificationRunner {
     const { state, ...rest } = judgement;
     const before = await this.#records.get(verificationId);
     const endTime = new Date(this.#now());
-    await this.#records.move(verificationId, state, { ...rest, ...kept, endTime });
-    // Whoever waits for the verdict does not wait for what is cleared away after it.
+    const ended = await this.#records.move(verificationId, state, { ...rest, ...kept, endTime });
+    // Whoever waits for the verdict does not wait for what follows it.
     log.state();
+    if (ended !== undefined) await this.#agreement.look(ended);
     await closings[Symbol.asyncDispose]();
     await this.#subjects.letGo(before);
   }

@@ -89,6 +89,11 @@ class SpooledUpload implements SampleUpload {
     return this.#archive.tar({ under: 'verification', modes: [0o700, 0o600] });
   }
 
+  /** Open to everybody: in the sandbox that it enters there is nobody else. */
+  solution(): Readable {
+    return this.#archive.tar({ under: 'solution', modes: [0o755, 0o644] });
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.#archive[Symbol.asyncDispose]();
   }

@@ -5,6 +5,7 @@ import type {
   SampleVersion,
   VerificationSpec,
 } from '../core/sample.js';
+import type { Disagreement, Validation } from '../core/validation.js';
 import { jsonIn, optionalIn, optionalOut, timeIn, timeOut } from './columns.js';
 import type { Encoders } from './columns.js';
 import { groundIn, groundOut } from './ground-columns.js';
@@ -29,6 +30,8 @@ export const SAMPLE_ENCODERS: Encoders<SampleVersion, SampleRow> = {
   layers: (layers) => ({ layers: JSON.stringify(layers) }),
   ground: groundOut,
   createTime: (time) => ({ create_time: timeOut(time) }),
+  validation: (validation) => ({ validation: validation === undefined ? null : JSON.stringify(validation) }),
+  disagreement: (found) => ({ disagreement: found === undefined ? null : JSON.stringify(found) }),
 };
 
 /** Lower-cased here, not by the database: SQLite knows no case beyond ASCII. NUL would end its comparison. */
@@ -53,6 +56,8 @@ export function sampleIn(row: SampleRow): SampleVersion {
     layers: layersIn(row.layers),
     ground: groundIn(row.ground),
     createTime: timeIn(row.create_time),
+    validation: validationIn(row.validation),
+    disagreement: disagreementIn(row.disagreement),
   };
 }
 
@@ -67,6 +72,18 @@ function manifestIn(text: string): SampleManifest {
     verification: { failToFail: [], ...verification, report: verification.report },
     codebase,
   };
+}
+
+function validationIn(text: string | null): Validation | undefined {
+  if (text === null) return undefined;
+  const found = jsonIn<Omit<Validation, 'endTime'> & { readonly endTime: string }>(text);
+  return { ...found, reference: found.reference, endTime: new Date(found.endTime) };
+}
+
+function disagreementIn(text: string | null): Disagreement | undefined {
+  if (text === null) return undefined;
+  const found = jsonIn<Omit<Disagreement, 'time'> & { readonly time: string }>(text);
+  return { ...found, time: new Date(found.time) };
 }
 
 export function layersIn(text: string): SampleLayers {

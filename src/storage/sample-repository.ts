@@ -51,7 +51,7 @@ export class SqlSampleRepository implements SampleRepository {
   async update(
     sampleId: string,
     version: number,
-    change: Partial<Pick<SampleVersion, 'state' | 'error' | 'layers' | 'ground' | 'baseCommit'>>,
+    change: Parameters<SampleRepository['update']>[2],
   ): Promise<void> {
     const values = encode<SampleVersion, SampleRow>(SAMPLE_ENCODERS, change);
     if (Object.keys(values).length === 0) return;

@@ -37,6 +37,10 @@ export interface SampleRow {
   readonly create_time: number;
   /** JSON; null until known. */
   readonly ground: string | null;
+  /** JSON; null when there was none. */
+  readonly validation: string | null;
+  /** JSON; null when there was none. */
+  readonly disagreement: string | null;
 }
 
 export interface SampleTagRow {

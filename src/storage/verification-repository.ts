@@ -104,6 +104,24 @@ export class SqlVerificationRepository implements VerificationRepository {
     return rows.map(verificationIn);
   }
 
+  async findSibling(
+    { verificationId, sampleId, sampleVersion, subjectDigest, scope }: Verification,
+    states: readonly VerificationState[],
+  ): Promise<Verification | undefined> {
+    const row = await this.#db
+      .selectFrom('verifications')
+      .selectAll()
+      .where('subject_digest', '=', subjectDigest)
+      .where('sample_id', '=', sampleId)
+      .where('sample_version', '=', sampleVersion)
+      .where('scope', '=', scope)
+      .where('state', 'in', states)
+      .where('verification_id', '!=', verificationId)
+      .limit(1)
+      .executeTakeFirst();
+    return row && verificationIn(row);
+  }
+
   async endedWithLayer(): Promise<readonly Verification[]> {
     const rows = await this.#db
       .selectFrom('verifications')

@@ -6,16 +6,22 @@ import { mustBeAdmin } from './call-context.js';
 import { Checker } from './checker.js';
 import { prefetchToProto } from './convert/prefetch.js';
 import { datasetToProto, sampleNameFromProto, sampleToProto, stageToProto } from './convert/sample.js';
+import { validationEventToProto } from './convert/validation-event.js';
 import { decodePageToken, encodePageToken } from './page-token.js';
 import type { Service } from './service-types.js';
 import { inPieces, openUpload } from './upload.js';
 import type { SampleName } from '../core/sample-catalog.js';
 import type { PrefetchRequest } from '../core/sample-prefetch.js';
+import type { ValidationRequest } from '../core/validation.js';
 import type { SampleUseCases } from './use-cases.js';
 
 const SHA256 = /^[0-9a-f]{64}$/;
 const COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 const MAX_REPOSITORY_BYTES = 8 * 1024 ** 3;
+const DEFAULT_VALIDATION_RUNS = 5;
+const MAX_VALIDATION_RUNS = 100;
+/** The service's own limit cuts it. */
+const MAX_INT32 = 2 ** 31 - 1;
 
 type SampleService = Service<typeof SampleServiceDefinition>;
 
@@ -163,6 +169,17 @@ export function sampleService(samples: SampleUseCases): SampleService {
       };
       check.done();
       for await (const event of samples.prefetch(asked, context.signal)) yield prefetchToProto(event);
+    },
+
+    async *validateSample(request, context) {
+      const check = new Checker();
+      const asked: ValidationRequest = {
+        sample: sampleNameFromProto(check, 'sample', request.sample),
+        runs: check.count('runs', request.runs, MAX_VALIDATION_RUNS) || DEFAULT_VALIDATION_RUNS,
+        concurrency: check.count('concurrency', request.concurrency, MAX_INT32) || 1,
+      };
+      check.done();
+      for await (const event of samples.validate(asked, context.signal)) yield validationEventToProto(event);
     },
 
     async deleteSample(request) {

@@ -13,6 +13,7 @@ import type { SessionEvent } from '../core/open-sessions.js';
 import type { SessionRequest } from '../core/session-planner.js';
 import type { SnapshotRequest } from '../core/snapshot-taker.js';
 import type { Snapshot, SnapshotFilter } from '../core/snapshot.js';
+import type { ValidationEvent, ValidationRequest } from '../core/validation.js';
 import type { VerificationEvent, VerificationRequest } from '../core/verification-manager.js';
 import type { Verification, VerificationFilter } from '../core/verification.js';
 
@@ -44,6 +45,8 @@ export interface SampleUseCases {
   remove(name: SampleName): Promise<void>;
   /** Brings the images that samples stand on: what happens, and a result for each. */
   prefetch(request: PrefetchRequest, signal: AbortSignal): AsyncIterable<PrefetchEvent>;
+  /** Each verification as it ends, then what was found. */
+  validate(request: ValidationRequest, signal: AbortSignal): AsyncIterable<ValidationEvent>;
 }
 
 export interface SessionUseCases {

@@ -448,6 +448,210 @@ export function stageToJSON(object: Stage): string {
   }
 }
 
+/** Whether a sample can be trusted. */
+export enum ValidationVerdict {
+  /** UNSPECIFIED - Never sent by the service. */
+  UNSPECIFIED = 0,
+  /**
+   * VALID - The untouched codebase was FAILED and the reference solution PASSED each
+   * time, and every test did what its list asks.
+   */
+  VALID = 1,
+  /** INVALID - Something is wrong with the sample; `problems` say what. */
+  INVALID = 2,
+  /**
+   * NO_REFERENCE - Nothing is wrong, but the sample has no reference solution: nothing shows
+   * that it can be solved.
+   */
+  NO_REFERENCE = 3,
+  /**
+   * INCONCLUSIVE - No problem was seen, but some verifications ended in an error of the
+   * service, or were cancelled, and say nothing of the sample. It never takes
+   * the place of an earlier verdict of the same version.
+   */
+  INCONCLUSIVE = 4,
+  UNRECOGNIZED = -1,
+}
+
+export function validationVerdictFromJSON(object: any): ValidationVerdict {
+  switch (object) {
+    case 0:
+    case "VALIDATION_VERDICT_UNSPECIFIED":
+      return ValidationVerdict.UNSPECIFIED;
+    case 1:
+    case "VALIDATION_VERDICT_VALID":
+      return ValidationVerdict.VALID;
+    case 2:
+    case "VALIDATION_VERDICT_INVALID":
+      return ValidationVerdict.INVALID;
+    case 3:
+    case "VALIDATION_VERDICT_NO_REFERENCE":
+      return ValidationVerdict.NO_REFERENCE;
+    case 4:
+    case "VALIDATION_VERDICT_INCONCLUSIVE":
+      return ValidationVerdict.INCONCLUSIVE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ValidationVerdict.UNRECOGNIZED;
+  }
+}
+
+export function validationVerdictToJSON(object: ValidationVerdict): string {
+  switch (object) {
+    case ValidationVerdict.UNSPECIFIED:
+      return "VALIDATION_VERDICT_UNSPECIFIED";
+    case ValidationVerdict.VALID:
+      return "VALIDATION_VERDICT_VALID";
+    case ValidationVerdict.INVALID:
+      return "VALIDATION_VERDICT_INVALID";
+    case ValidationVerdict.NO_REFERENCE:
+      return "VALIDATION_VERDICT_NO_REFERENCE";
+    case ValidationVerdict.INCONCLUSIVE:
+      return "VALIDATION_VERDICT_INCONCLUSIVE";
+    case ValidationVerdict.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** What ValidateSample judges. */
+export enum ValidationSubject {
+  /** UNSPECIFIED - Never sent by the service. */
+  UNSPECIFIED = 0,
+  /** UNTOUCHED - The codebase as agents find it. */
+  UNTOUCHED = 1,
+  /** REFERENCE - The codebase with the reference solution applied. */
+  REFERENCE = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function validationSubjectFromJSON(object: any): ValidationSubject {
+  switch (object) {
+    case 0:
+    case "VALIDATION_SUBJECT_UNSPECIFIED":
+      return ValidationSubject.UNSPECIFIED;
+    case 1:
+    case "VALIDATION_SUBJECT_UNTOUCHED":
+      return ValidationSubject.UNTOUCHED;
+    case 2:
+    case "VALIDATION_SUBJECT_REFERENCE":
+      return ValidationSubject.REFERENCE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ValidationSubject.UNRECOGNIZED;
+  }
+}
+
+export function validationSubjectToJSON(object: ValidationSubject): string {
+  switch (object) {
+    case ValidationSubject.UNSPECIFIED:
+      return "VALIDATION_SUBJECT_UNSPECIFIED";
+    case ValidationSubject.UNTOUCHED:
+      return "VALIDATION_SUBJECT_UNTOUCHED";
+    case ValidationSubject.REFERENCE:
+      return "VALIDATION_SUBJECT_REFERENCE";
+    case ValidationSubject.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** Kinds of things that can be wrong with a sample. */
+export enum ValidationProblemKind {
+  /** UNSPECIFIED - Never sent by the service. */
+  UNSPECIFIED = 0,
+  /** REFERENCE_NOT_PASSED - The reference solution never PASSED, or could not be applied. */
+  REFERENCE_NOT_PASSED = 1,
+  /** UNTOUCHED_NOT_FAILED - The untouched codebase was never FAILED. */
+  UNTOUCHED_NOT_FAILED = 2,
+  /** FLAKY_VERDICT - Verifications of the same subject did not end alike. */
+  FLAKY_VERDICT = 3,
+  /**
+   * FLAKY_TEST - A test passes at one time and not at another. Tests on no list count with
+   * GRADING_ALL_LISTED only, which looks at their failures.
+   */
+  FLAKY_TEST = 4,
+  /** MISSING_TEST - A listed test is in no report of the reference solution. */
+  MISSING_TEST = 5,
+  /** ALREADY_PASSES - A test in fail_to_pass passes on the untouched codebase. */
+  ALREADY_PASSES = 6,
+  /**
+   * NOT_AS_LISTED - With the reference solution a test in fail_to_pass or pass_to_pass does
+   * not pass, or one in fail_to_fail does not fail.
+   */
+  NOT_AS_LISTED = 7,
+  /**
+   * UNLISTED_FAILURE - A test on no list fails with the reference solution, with
+   * GRADING_ALL_LISTED.
+   */
+  UNLISTED_FAILURE = 8,
+  UNRECOGNIZED = -1,
+}
+
+export function validationProblemKindFromJSON(object: any): ValidationProblemKind {
+  switch (object) {
+    case 0:
+    case "VALIDATION_PROBLEM_KIND_UNSPECIFIED":
+      return ValidationProblemKind.UNSPECIFIED;
+    case 1:
+    case "VALIDATION_PROBLEM_KIND_REFERENCE_NOT_PASSED":
+      return ValidationProblemKind.REFERENCE_NOT_PASSED;
+    case 2:
+    case "VALIDATION_PROBLEM_KIND_UNTOUCHED_NOT_FAILED":
+      return ValidationProblemKind.UNTOUCHED_NOT_FAILED;
+    case 3:
+    case "VALIDATION_PROBLEM_KIND_FLAKY_VERDICT":
+      return ValidationProblemKind.FLAKY_VERDICT;
+    case 4:
+    case "VALIDATION_PROBLEM_KIND_FLAKY_TEST":
+      return ValidationProblemKind.FLAKY_TEST;
+    case 5:
+    case "VALIDATION_PROBLEM_KIND_MISSING_TEST":
+      return ValidationProblemKind.MISSING_TEST;
+    case 6:
+    case "VALIDATION_PROBLEM_KIND_ALREADY_PASSES":
+      return ValidationProblemKind.ALREADY_PASSES;
+    case 7:
+    case "VALIDATION_PROBLEM_KIND_NOT_AS_LISTED":
+      return ValidationProblemKind.NOT_AS_LISTED;
+    case 8:
+    case "VALIDATION_PROBLEM_KIND_UNLISTED_FAILURE":
+      return ValidationProblemKind.UNLISTED_FAILURE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ValidationProblemKind.UNRECOGNIZED;
+  }
+}
+
+export function validationProblemKindToJSON(object: ValidationProblemKind): string {
+  switch (object) {
+    case ValidationProblemKind.UNSPECIFIED:
+      return "VALIDATION_PROBLEM_KIND_UNSPECIFIED";
+    case ValidationProblemKind.REFERENCE_NOT_PASSED:
+      return "VALIDATION_PROBLEM_KIND_REFERENCE_NOT_PASSED";
+    case ValidationProblemKind.UNTOUCHED_NOT_FAILED:
+      return "VALIDATION_PROBLEM_KIND_UNTOUCHED_NOT_FAILED";
+    case ValidationProblemKind.FLAKY_VERDICT:
+      return "VALIDATION_PROBLEM_KIND_FLAKY_VERDICT";
+    case ValidationProblemKind.FLAKY_TEST:
+      return "VALIDATION_PROBLEM_KIND_FLAKY_TEST";
+    case ValidationProblemKind.MISSING_TEST:
+      return "VALIDATION_PROBLEM_KIND_MISSING_TEST";
+    case ValidationProblemKind.ALREADY_PASSES:
+      return "VALIDATION_PROBLEM_KIND_ALREADY_PASSES";
+    case ValidationProblemKind.NOT_AS_LISTED:
+      return "VALIDATION_PROBLEM_KIND_NOT_AS_LISTED";
+    case ValidationProblemKind.UNLISTED_FAILURE:
+      return "VALIDATION_PROBLEM_KIND_UNLISTED_FAILURE";
+    case ValidationProblemKind.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /**
  * A sample: a codebase at one commit, a task description and a verification
  * script. A registered version never changes; registering other content under
@@ -532,7 +736,22 @@ export interface Sample {
    */
   digest: string;
   /** When this version was registered. OUTPUT_ONLY, IMMUTABLE. */
-  createTime: Date | undefined;
+  createTime:
+    | Date
+    | undefined;
+  /**
+   * How the last ValidateSample of this version ended. Absent when there was
+   * none. `problems`, which name hidden tests, only with SAMPLE_VIEW_FULL.
+   * OUTPUT_ONLY.
+   */
+  validation:
+    | Validation
+    | undefined;
+  /**
+   * Two verifications of one and the same subject that disagreed, the latest
+   * such pair. Absent when there is none. OUTPUT_ONLY.
+   */
+  disagreement: Disagreement | undefined;
 }
 
 /** Names one version of a sample. */
@@ -751,6 +970,89 @@ export interface StageEvent {
   totalBytes?: bigint | undefined;
 }
 
+/** What ValidateSample found of one version of a sample. All OUTPUT_ONLY. */
+export interface Validation {
+  /** Whether the sample can be trusted. */
+  verdict: ValidationVerdict;
+  /** The verdict in a sentence or two, without names of tests. */
+  summary: string;
+  /** How often each subject was to be judged. */
+  runs: number;
+  /** How many verifications ran side by side, at most. */
+  concurrency: number;
+  /** What became of the untouched codebase, which has to be FAILED. */
+  untouched:
+    | ValidationCount
+    | undefined;
+  /**
+   * What became of the reference solution, which has to be PASSED. Absent when
+   * the sample has none.
+   */
+  reference:
+    | ValidationCount
+    | undefined;
+  /**
+   * What is wrong, the verdicts first, then tests; at most 1000, and no more
+   * than fit into 512 KiB.
+   */
+  problems: ValidationProblem[];
+  /** How many problems there are in all. */
+  problemCount: number;
+  /** When the last verification had ended. */
+  endTime: Date | undefined;
+}
+
+/** What became of the verifications of one subject. All OUTPUT_ONLY. */
+export interface ValidationCount {
+  /** How many ended with an answer about the sample. */
+  judged: number;
+  /** How many of those ended as they should. */
+  asExpected: number;
+  /** How many ended in an error of the service or were cancelled by somebody. */
+  errors: number;
+}
+
+/** One thing that is wrong with a sample. All OUTPUT_ONLY. */
+export interface ValidationProblem {
+  /** What kind of thing. */
+  kind: ValidationProblemKind;
+  /** Where it was seen. */
+  subject: ValidationSubject;
+  /**
+   * The test, as the sample lists it or its report writes it. Empty when it is
+   * about verdicts.
+   */
+  test: string;
+  /**
+   * How often what was seen, over the runs of `subject`: by the words of
+   * TestStatus where `test` is set, else of VerificationState (`PASSED`).
+   */
+  seen: { [key: string]: number };
+  /** The problem in a sentence. */
+  message: string;
+}
+
+export interface ValidationProblem_SeenEntry {
+  key: string;
+  value: number;
+}
+
+/**
+ * Two verifications that judged one and the same subject by one version of a
+ * sample, of which one PASSED and the other did not: the sample is flaky, or
+ * what was judged is. Errors don't count. All OUTPUT_ONLY.
+ */
+export interface Disagreement {
+  /** The `subject_digest` of both. */
+  subjectDigest: string;
+  /** The one that PASSED. */
+  passedVerificationId: string;
+  /** The one that was FAILED or TIMED_OUT. */
+  failedVerificationId: string;
+  /** When it was noticed. */
+  time: Date | undefined;
+}
+
 function createBaseSample(): Sample {
   return {
     dataset: "",
@@ -772,6 +1074,8 @@ function createBaseSample(): Sample {
     hidden: undefined,
     digest: "",
     createTime: undefined,
+    validation: undefined,
+    disagreement: undefined,
   };
 }
 
@@ -833,6 +1137,12 @@ export const Sample: MessageFns<Sample> = {
     }
     if (message.createTime !== undefined) {
       Timestamp.encode(toTimestamp(message.createTime), writer.uint32(154).fork()).join();
+    }
+    if (message.validation !== undefined) {
+      Validation.encode(message.validation, writer.uint32(162).fork()).join();
+    }
+    if (message.disagreement !== undefined) {
+      Disagreement.encode(message.disagreement, writer.uint32(170).fork()).join();
     }
     return writer;
   },
@@ -1002,6 +1312,22 @@ export const Sample: MessageFns<Sample> = {
             message.createTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.validation = Validation.decode(reader, reader.uint32());
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.disagreement = Disagreement.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1053,6 +1379,8 @@ export const Sample: MessageFns<Sample> = {
         : isSet(object.create_time)
         ? fromJsonTimestamp(object.create_time)
         : undefined,
+      validation: isSet(object.validation) ? Validation.fromJSON(object.validation) : undefined,
+      disagreement: isSet(object.disagreement) ? Disagreement.fromJSON(object.disagreement) : undefined,
     };
   },
 
@@ -1115,6 +1443,12 @@ export const Sample: MessageFns<Sample> = {
     if (message.createTime !== undefined) {
       obj.createTime = message.createTime.toISOString();
     }
+    if (message.validation !== undefined) {
+      obj.validation = Validation.toJSON(message.validation);
+    }
+    if (message.disagreement !== undefined) {
+      obj.disagreement = Disagreement.toJSON(message.disagreement);
+    }
     return obj;
   },
 
@@ -1150,6 +1484,12 @@ export const Sample: MessageFns<Sample> = {
       : undefined;
     message.digest = object.digest ?? "";
     message.createTime = object.createTime ?? undefined;
+    message.validation = (object.validation !== undefined && object.validation !== null)
+      ? Validation.fromPartial(object.validation)
+      : undefined;
+    message.disagreement = (object.disagreement !== undefined && object.disagreement !== null)
+      ? Disagreement.fromPartial(object.disagreement)
+      : undefined;
     return message;
   },
 };
@@ -2481,6 +2821,709 @@ export const StageEvent: MessageFns<StageEvent> = {
     message.totalBytes = (object.totalBytes !== undefined && object.totalBytes !== null)
       ? BigInt(object.totalBytes)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseValidation(): Validation {
+  return {
+    verdict: 0,
+    summary: "",
+    runs: 0,
+    concurrency: 0,
+    untouched: undefined,
+    reference: undefined,
+    problems: [],
+    problemCount: 0,
+    endTime: undefined,
+  };
+}
+
+export const Validation: MessageFns<Validation> = {
+  encode(message: Validation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verdict !== 0) {
+      writer.uint32(8).int32(message.verdict);
+    }
+    if (message.summary !== "") {
+      writer.uint32(18).string(message.summary);
+    }
+    if (message.runs !== 0) {
+      writer.uint32(24).int32(message.runs);
+    }
+    if (message.concurrency !== 0) {
+      writer.uint32(32).int32(message.concurrency);
+    }
+    if (message.untouched !== undefined) {
+      ValidationCount.encode(message.untouched, writer.uint32(42).fork()).join();
+    }
+    if (message.reference !== undefined) {
+      ValidationCount.encode(message.reference, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.problems) {
+      ValidationProblem.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.problemCount !== 0) {
+      writer.uint32(64).int32(message.problemCount);
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Validation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseValidation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.verdict = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.summary = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.runs = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.concurrency = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.untouched = ValidationCount.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.reference = ValidationCount.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.problems.push(ValidationProblem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.problemCount = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Validation {
+    return {
+      verdict: isSet(object.verdict) ? validationVerdictFromJSON(object.verdict) : 0,
+      summary: isSet(object.summary) ? globalThis.String(object.summary) : "",
+      runs: isSet(object.runs) ? globalThis.Number(object.runs) : 0,
+      concurrency: isSet(object.concurrency) ? globalThis.Number(object.concurrency) : 0,
+      untouched: isSet(object.untouched) ? ValidationCount.fromJSON(object.untouched) : undefined,
+      reference: isSet(object.reference) ? ValidationCount.fromJSON(object.reference) : undefined,
+      problems: globalThis.Array.isArray(object?.problems)
+        ? object.problems.map((e: any) => ValidationProblem.fromJSON(e))
+        : [],
+      problemCount: isSet(object.problemCount)
+        ? globalThis.Number(object.problemCount)
+        : isSet(object.problem_count)
+        ? globalThis.Number(object.problem_count)
+        : 0,
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Validation): unknown {
+    const obj: any = {};
+    if (message.verdict !== 0) {
+      obj.verdict = validationVerdictToJSON(message.verdict);
+    }
+    if (message.summary !== "") {
+      obj.summary = message.summary;
+    }
+    if (message.runs !== 0) {
+      obj.runs = Math.round(message.runs);
+    }
+    if (message.concurrency !== 0) {
+      obj.concurrency = Math.round(message.concurrency);
+    }
+    if (message.untouched !== undefined) {
+      obj.untouched = ValidationCount.toJSON(message.untouched);
+    }
+    if (message.reference !== undefined) {
+      obj.reference = ValidationCount.toJSON(message.reference);
+    }
+    if (message.problems?.length) {
+      obj.problems = message.problems.map((e) => ValidationProblem.toJSON(e));
+    }
+    if (message.problemCount !== 0) {
+      obj.problemCount = Math.round(message.problemCount);
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Validation>): Validation {
+    return Validation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Validation>): Validation {
+    const message = createBaseValidation();
+    message.verdict = object.verdict ?? 0;
+    message.summary = object.summary ?? "";
+    message.runs = object.runs ?? 0;
+    message.concurrency = object.concurrency ?? 0;
+    message.untouched = (object.untouched !== undefined && object.untouched !== null)
+      ? ValidationCount.fromPartial(object.untouched)
+      : undefined;
+    message.reference = (object.reference !== undefined && object.reference !== null)
+      ? ValidationCount.fromPartial(object.reference)
+      : undefined;
+    message.problems = object.problems?.map((e) => ValidationProblem.fromPartial(e)) || [];
+    message.problemCount = object.problemCount ?? 0;
+    message.endTime = object.endTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseValidationCount(): ValidationCount {
+  return { judged: 0, asExpected: 0, errors: 0 };
+}
+
+export const ValidationCount: MessageFns<ValidationCount> = {
+  encode(message: ValidationCount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.judged !== 0) {
+      writer.uint32(8).int32(message.judged);
+    }
+    if (message.asExpected !== 0) {
+      writer.uint32(16).int32(message.asExpected);
+    }
+    if (message.errors !== 0) {
+      writer.uint32(24).int32(message.errors);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ValidationCount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseValidationCount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.judged = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.asExpected = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.errors = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ValidationCount {
+    return {
+      judged: isSet(object.judged) ? globalThis.Number(object.judged) : 0,
+      asExpected: isSet(object.asExpected)
+        ? globalThis.Number(object.asExpected)
+        : isSet(object.as_expected)
+        ? globalThis.Number(object.as_expected)
+        : 0,
+      errors: isSet(object.errors) ? globalThis.Number(object.errors) : 0,
+    };
+  },
+
+  toJSON(message: ValidationCount): unknown {
+    const obj: any = {};
+    if (message.judged !== 0) {
+      obj.judged = Math.round(message.judged);
+    }
+    if (message.asExpected !== 0) {
+      obj.asExpected = Math.round(message.asExpected);
+    }
+    if (message.errors !== 0) {
+      obj.errors = Math.round(message.errors);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ValidationCount>): ValidationCount {
+    return ValidationCount.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ValidationCount>): ValidationCount {
+    const message = createBaseValidationCount();
+    message.judged = object.judged ?? 0;
+    message.asExpected = object.asExpected ?? 0;
+    message.errors = object.errors ?? 0;
+    return message;
+  },
+};
+
+function createBaseValidationProblem(): ValidationProblem {
+  return { kind: 0, subject: 0, test: "", seen: {}, message: "" };
+}
+
+export const ValidationProblem: MessageFns<ValidationProblem> = {
+  encode(message: ValidationProblem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.subject !== 0) {
+      writer.uint32(16).int32(message.subject);
+    }
+    if (message.test !== "") {
+      writer.uint32(26).string(message.test);
+    }
+    globalThis.Object.entries(message.seen).forEach(([key, value]: [string, number]) => {
+      ValidationProblem_SeenEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    if (message.message !== "") {
+      writer.uint32(42).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ValidationProblem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseValidationProblem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.subject = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.test = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = ValidationProblem_SeenEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              message.seen[entry4.key] = entry4.value;
+            }
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ValidationProblem {
+    return {
+      kind: isSet(object.kind) ? validationProblemKindFromJSON(object.kind) : 0,
+      subject: isSet(object.subject) ? validationSubjectFromJSON(object.subject) : 0,
+      test: isSet(object.test) ? globalThis.String(object.test) : "",
+      seen: isObject(object.seen)
+        ? (globalThis.Object.entries(object.seen) as [string, any][]).reduce(
+          (acc: { [key: string]: number }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.Number(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+    };
+  },
+
+  toJSON(message: ValidationProblem): unknown {
+    const obj: any = {};
+    if (message.kind !== 0) {
+      obj.kind = validationProblemKindToJSON(message.kind);
+    }
+    if (message.subject !== 0) {
+      obj.subject = validationSubjectToJSON(message.subject);
+    }
+    if (message.test !== "") {
+      obj.test = message.test;
+    }
+    if (message.seen) {
+      const entries = globalThis.Object.entries(message.seen) as [string, number][];
+      if (entries.length > 0) {
+        obj.seen = {};
+        entries.forEach(([k, v]) => {
+          obj.seen[k] = Math.round(v);
+        });
+      }
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ValidationProblem>): ValidationProblem {
+    return ValidationProblem.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ValidationProblem>): ValidationProblem {
+    const message = createBaseValidationProblem();
+    message.kind = object.kind ?? 0;
+    message.subject = object.subject ?? 0;
+    message.test = object.test ?? "";
+    message.seen = (globalThis.Object.entries(object.seen ?? {}) as [string, number][]).reduce(
+      (acc: { [key: string]: number }, [key, value]: [string, number]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Number(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.message = object.message ?? "";
+    return message;
+  },
+};
+
+function createBaseValidationProblem_SeenEntry(): ValidationProblem_SeenEntry {
+  return { key: "", value: 0 };
+}
+
+export const ValidationProblem_SeenEntry: MessageFns<ValidationProblem_SeenEntry> = {
+  encode(message: ValidationProblem_SeenEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).int32(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ValidationProblem_SeenEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseValidationProblem_SeenEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ValidationProblem_SeenEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+    };
+  },
+
+  toJSON(message: ValidationProblem_SeenEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== 0) {
+      obj.value = Math.round(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ValidationProblem_SeenEntry>): ValidationProblem_SeenEntry {
+    return ValidationProblem_SeenEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ValidationProblem_SeenEntry>): ValidationProblem_SeenEntry {
+    const message = createBaseValidationProblem_SeenEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseDisagreement(): Disagreement {
+  return { subjectDigest: "", passedVerificationId: "", failedVerificationId: "", time: undefined };
+}
+
+export const Disagreement: MessageFns<Disagreement> = {
+  encode(message: Disagreement, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.subjectDigest !== "") {
+      writer.uint32(10).string(message.subjectDigest);
+    }
+    if (message.passedVerificationId !== "") {
+      writer.uint32(18).string(message.passedVerificationId);
+    }
+    if (message.failedVerificationId !== "") {
+      writer.uint32(26).string(message.failedVerificationId);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Disagreement {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDisagreement();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.subjectDigest = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.passedVerificationId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.failedVerificationId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Disagreement {
+    return {
+      subjectDigest: isSet(object.subjectDigest)
+        ? globalThis.String(object.subjectDigest)
+        : isSet(object.subject_digest)
+        ? globalThis.String(object.subject_digest)
+        : "",
+      passedVerificationId: isSet(object.passedVerificationId)
+        ? globalThis.String(object.passedVerificationId)
+        : isSet(object.passed_verification_id)
+        ? globalThis.String(object.passed_verification_id)
+        : "",
+      failedVerificationId: isSet(object.failedVerificationId)
+        ? globalThis.String(object.failedVerificationId)
+        : isSet(object.failed_verification_id)
+        ? globalThis.String(object.failed_verification_id)
+        : "",
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+    };
+  },
+
+  toJSON(message: Disagreement): unknown {
+    const obj: any = {};
+    if (message.subjectDigest !== "") {
+      obj.subjectDigest = message.subjectDigest;
+    }
+    if (message.passedVerificationId !== "") {
+      obj.passedVerificationId = message.passedVerificationId;
+    }
+    if (message.failedVerificationId !== "") {
+      obj.failedVerificationId = message.failedVerificationId;
+    }
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Disagreement>): Disagreement {
+    return Disagreement.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Disagreement>): Disagreement {
+    const message = createBaseDisagreement();
+    message.subjectDigest = object.subjectDigest ?? "";
+    message.passedVerificationId = object.passedVerificationId ?? "";
+    message.failedVerificationId = object.failedVerificationId ?? "";
+    message.time = object.time ?? undefined;
     return message;
   },
 };

@@ -13,7 +13,12 @@ import {
   sampleViewFromJSON,
   sampleViewToJSON,
   StageEvent,
+  Validation,
+  ValidationSubject,
+  validationSubjectFromJSON,
+  validationSubjectToJSON,
 } from "./sample.js";
+import { Verification } from "./verification.js";
 
 export const protobufPackage = "codeset.v1";
 
@@ -298,6 +303,55 @@ export interface PrefetchResult {
   outcome: PrefetchOutcome;
   /** Why it failed or was skipped; else the image's name. */
   message: string;
+}
+
+/** The request of ValidateSample. */
+export interface ValidateSampleRequest {
+  /** Which one. REQUIRED. */
+  sample:
+    | SampleRef
+    | undefined;
+  /** How often each of the two subjects is judged. Default 5, at most 100. */
+  runs: number;
+  /**
+   * How many verifications run side by side. Default 1, so that each has the
+   * machine for itself as far as others let it; more are the load that a
+   * sample under load is tried with. A value above the service's setting
+   * `max_verifications` means that.
+   */
+  concurrency: number;
+}
+
+/** A message of a ValidateSample stream. */
+export interface ValidateSampleResponse {
+  /** The version that is validated. OUTPUT_ONLY. */
+  sample:
+    | SampleRef
+    | undefined;
+  /** What happened. */
+  event:
+    | //
+    /** One verification has ended. */
+    { $case: "run"; value: ValidationRun }
+    | //
+    /** What was found; the last message. */
+    { $case: "validation"; value: Validation }
+    | undefined;
+}
+
+/** One verification of a validation. All OUTPUT_ONLY. */
+export interface ValidationRun {
+  /** What it judged. */
+  subject: ValidationSubject;
+  /** Which of the runs of that subject it was, from 1. */
+  run: number;
+  /**
+   * Whether it ended as it should: FAILED untouched, PASSED with the
+   * reference solution.
+   */
+  asExpected: boolean;
+  /** The verification, without its tests, which GetVerification shows. */
+  verification: Verification | undefined;
 }
 
 function createBaseListDatasetsRequest(): ListDatasetsRequest {
@@ -2227,6 +2281,351 @@ export const PrefetchResult: MessageFns<PrefetchResult> = {
   },
 };
 
+function createBaseValidateSampleRequest(): ValidateSampleRequest {
+  return { sample: undefined, runs: 0, concurrency: 0 };
+}
+
+export const ValidateSampleRequest: MessageFns<ValidateSampleRequest> = {
+  encode(message: ValidateSampleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sample !== undefined) {
+      SampleRef.encode(message.sample, writer.uint32(10).fork()).join();
+    }
+    if (message.runs !== 0) {
+      writer.uint32(16).int32(message.runs);
+    }
+    if (message.concurrency !== 0) {
+      writer.uint32(24).int32(message.concurrency);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ValidateSampleRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseValidateSampleRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sample = SampleRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.runs = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.concurrency = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ValidateSampleRequest {
+    return {
+      sample: isSet(object.sample) ? SampleRef.fromJSON(object.sample) : undefined,
+      runs: isSet(object.runs) ? globalThis.Number(object.runs) : 0,
+      concurrency: isSet(object.concurrency) ? globalThis.Number(object.concurrency) : 0,
+    };
+  },
+
+  toJSON(message: ValidateSampleRequest): unknown {
+    const obj: any = {};
+    if (message.sample !== undefined) {
+      obj.sample = SampleRef.toJSON(message.sample);
+    }
+    if (message.runs !== 0) {
+      obj.runs = Math.round(message.runs);
+    }
+    if (message.concurrency !== 0) {
+      obj.concurrency = Math.round(message.concurrency);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ValidateSampleRequest>): ValidateSampleRequest {
+    return ValidateSampleRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ValidateSampleRequest>): ValidateSampleRequest {
+    const message = createBaseValidateSampleRequest();
+    message.sample = (object.sample !== undefined && object.sample !== null)
+      ? SampleRef.fromPartial(object.sample)
+      : undefined;
+    message.runs = object.runs ?? 0;
+    message.concurrency = object.concurrency ?? 0;
+    return message;
+  },
+};
+
+function createBaseValidateSampleResponse(): ValidateSampleResponse {
+  return { sample: undefined, event: undefined };
+}
+
+export const ValidateSampleResponse: MessageFns<ValidateSampleResponse> = {
+  encode(message: ValidateSampleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sample !== undefined) {
+      SampleRef.encode(message.sample, writer.uint32(10).fork()).join();
+    }
+    switch (message.event?.$case) {
+      case "run":
+        ValidationRun.encode(message.event.value, writer.uint32(18).fork()).join();
+        break;
+      case "validation":
+        Validation.encode(message.event.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ValidateSampleResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseValidateSampleResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sample = SampleRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "run", value: ValidationRun.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.event = { $case: "validation", value: Validation.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ValidateSampleResponse {
+    return {
+      sample: isSet(object.sample) ? SampleRef.fromJSON(object.sample) : undefined,
+      event: isSet(object.run)
+        ? { $case: "run", value: ValidationRun.fromJSON(object.run) }
+        : isSet(object.validation)
+        ? { $case: "validation", value: Validation.fromJSON(object.validation) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: ValidateSampleResponse): unknown {
+    const obj: any = {};
+    if (message.sample !== undefined) {
+      obj.sample = SampleRef.toJSON(message.sample);
+    }
+    if (message.event?.$case === "run") {
+      obj.run = ValidationRun.toJSON(message.event.value);
+    } else if (message.event?.$case === "validation") {
+      obj.validation = Validation.toJSON(message.event.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ValidateSampleResponse>): ValidateSampleResponse {
+    return ValidateSampleResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ValidateSampleResponse>): ValidateSampleResponse {
+    const message = createBaseValidateSampleResponse();
+    message.sample = (object.sample !== undefined && object.sample !== null)
+      ? SampleRef.fromPartial(object.sample)
+      : undefined;
+    switch (object.event?.$case) {
+      case "run": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "run", value: ValidationRun.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "validation": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "validation", value: Validation.fromPartial(object.event.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseValidationRun(): ValidationRun {
+  return { subject: 0, run: 0, asExpected: false, verification: undefined };
+}
+
+export const ValidationRun: MessageFns<ValidationRun> = {
+  encode(message: ValidationRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.subject !== 0) {
+      writer.uint32(8).int32(message.subject);
+    }
+    if (message.run !== 0) {
+      writer.uint32(16).int32(message.run);
+    }
+    if (message.asExpected !== false) {
+      writer.uint32(24).bool(message.asExpected);
+    }
+    if (message.verification !== undefined) {
+      Verification.encode(message.verification, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ValidationRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseValidationRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.subject = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.run = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.asExpected = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.verification = Verification.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ValidationRun {
+    return {
+      subject: isSet(object.subject) ? validationSubjectFromJSON(object.subject) : 0,
+      run: isSet(object.run) ? globalThis.Number(object.run) : 0,
+      asExpected: isSet(object.asExpected)
+        ? globalThis.Boolean(object.asExpected)
+        : isSet(object.as_expected)
+        ? globalThis.Boolean(object.as_expected)
+        : false,
+      verification: isSet(object.verification) ? Verification.fromJSON(object.verification) : undefined,
+    };
+  },
+
+  toJSON(message: ValidationRun): unknown {
+    const obj: any = {};
+    if (message.subject !== 0) {
+      obj.subject = validationSubjectToJSON(message.subject);
+    }
+    if (message.run !== 0) {
+      obj.run = Math.round(message.run);
+    }
+    if (message.asExpected !== false) {
+      obj.asExpected = message.asExpected;
+    }
+    if (message.verification !== undefined) {
+      obj.verification = Verification.toJSON(message.verification);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ValidationRun>): ValidationRun {
+    return ValidationRun.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ValidationRun>): ValidationRun {
+    const message = createBaseValidationRun();
+    message.subject = object.subject ?? 0;
+    message.run = object.run ?? 0;
+    message.asExpected = object.asExpected ?? false;
+    message.verification = (object.verification !== undefined && object.verification !== null)
+      ? Verification.fromPartial(object.verification)
+      : undefined;
+    return message;
+  },
+};
+
 /**
  * Samples: registering, preparing, finding and removing them.
  *
@@ -2368,6 +2767,27 @@ export const SampleServiceDefinition = {
       responseStream: true,
       options: {},
     },
+    /**
+     * Finds out whether a sample can be trusted: judges the untouched codebase
+     * `runs` times, which has to be FAILED, and the reference solution as often,
+     * which has to be PASSED, each in a fresh sandbox that holds no session's
+     * files. Waits for a version that is being prepared. Sends each verification
+     * as it ends, then what was found, which the version keeps
+     * (Sample.validation). Errors of the service are counted apart, and never
+     * against the sample. When the call is cancelled, its client goes or the
+     * service stops, every verification that it started and that has not ended
+     * is CANCELLED, and nothing is kept. Role: ADMIN. Errors: SAMPLE_NOT_FOUND,
+     * SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY (its preparation failed),
+     * VERIFICATION_LIMIT.
+     */
+    validateSample: {
+      name: "ValidateSample",
+      requestType: ValidateSampleRequest as typeof ValidateSampleRequest,
+      requestStream: false,
+      responseType: ValidateSampleResponse as typeof ValidateSampleResponse,
+      responseStream: true,
+      options: {},
+    },
   },
 } as const;
 
@@ -2461,6 +2881,23 @@ export interface SampleServiceImplementation<CallContextExt = {}> {
     request: PrefetchSamplesRequest,
     context: CallContext & CallContextExt,
   ): ServerStreamingMethodResult<DeepPartial<PrefetchSamplesResponse>>;
+  /**
+   * Finds out whether a sample can be trusted: judges the untouched codebase
+   * `runs` times, which has to be FAILED, and the reference solution as often,
+   * which has to be PASSED, each in a fresh sandbox that holds no session's
+   * files. Waits for a version that is being prepared. Sends each verification
+   * as it ends, then what was found, which the version keeps
+   * (Sample.validation). Errors of the service are counted apart, and never
+   * against the sample. When the call is cancelled, its client goes or the
+   * service stops, every verification that it started and that has not ended
+   * is CANCELLED, and nothing is kept. Role: ADMIN. Errors: SAMPLE_NOT_FOUND,
+   * SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY (its preparation failed),
+   * VERIFICATION_LIMIT.
+   */
+  validateSample(
+    request: ValidateSampleRequest,
+    context: CallContext & CallContextExt,
+  ): ServerStreamingMethodResult<DeepPartial<ValidateSampleResponse>>;
 }
 
 export interface SampleServiceClient<CallOptionsExt = {}> {
@@ -2553,6 +2990,23 @@ export interface SampleServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<PrefetchSamplesRequest>,
     options?: CallOptions & CallOptionsExt,
   ): AsyncIterable<PrefetchSamplesResponse>;
+  /**
+   * Finds out whether a sample can be trusted: judges the untouched codebase
+   * `runs` times, which has to be FAILED, and the reference solution as often,
+   * which has to be PASSED, each in a fresh sandbox that holds no session's
+   * files. Waits for a version that is being prepared. Sends each verification
+   * as it ends, then what was found, which the version keeps
+   * (Sample.validation). Errors of the service are counted apart, and never
+   * against the sample. When the call is cancelled, its client goes or the
+   * service stops, every verification that it started and that has not ended
+   * is CANCELLED, and nothing is kept. Role: ADMIN. Errors: SAMPLE_NOT_FOUND,
+   * SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY (its preparation failed),
+   * VERIFICATION_LIMIT.
+   */
+  validateSample(
+    request: DeepPartial<ValidateSampleRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): AsyncIterable<ValidateSampleResponse>;
 }
 
 function bytesFromBase64(b64: string): Uint8Array {

@@ -6,6 +6,7 @@ import { sampleListCommand } from './list.js';
 import { samplePrefetchCommand } from './prefetch.js';
 import { sampleRemoveCommand } from './remove.js';
 import { sampleShowCommand } from './show.js';
+import { sampleValidateCommand } from './validate.js';
 
 export function sampleCommand(cli: Cli): Command {
   return new Command('sample')
@@ -15,5 +16,6 @@ export function sampleCommand(cli: Cli): Command {
     .addCommand(sampleListCommand(cli))
     .addCommand(samplePrefetchCommand(cli))
     .addCommand(sampleShowCommand(cli))
+    .addCommand(sampleValidateCommand(cli))
     .addCommand(sampleRemoveCommand(cli));
 }

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { VIEWS, sampleState } from '../../client/words.js';
+import { problemLines, validationRows } from '../validation.js';
 import type { Cli } from '../context.js';
 import { printable } from '../output.js';
 import { sampleRef, withCommonOptions } from '../options.js';
@@ -34,6 +35,7 @@ export function sampleShowCommand(cli: Cli): Command {
         ['commit', sample.baseCommit],
         ['digest', sample.digest],
         ['registered', sample.createTime?.toISOString() ?? ''],
+        ...validationRows(sample),
       ]);
       if (hidden !== undefined) {
         out.line();
@@ -45,6 +47,7 @@ export function sampleShowCommand(cli: Cli): Command {
           ['protected', hidden.protectedPaths.join(' ')],
           ['solution', hidden.hasSolution ? 'yes' : 'no'],
         ]);
+        for (const line of problemLines(sample.validation)) out.line(line);
       }
       out.line();
       out.line(printable(sample.task).trimEnd());

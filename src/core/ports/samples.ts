@@ -15,6 +15,8 @@ export interface SampleUpload extends AsyncDisposable {
   archive(): Readable;
   /** The verification folder as a tar, entries relative to it, owned by root. */
   hidden(): Readable;
+  /** The solution folder as a tar, entries relative to it, owned by root; for sandboxes without a session's files. */
+  solution(): Readable;
 }
 
 export interface Codebase extends AsyncDisposable {

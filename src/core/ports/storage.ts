@@ -3,7 +3,7 @@ import type { Key } from '../key.js';
 import type { Dataset, SampleVersion } from '../sample.js';
 import type { Session, SessionFilter } from '../session.js';
 import type { Snapshot, SnapshotFilter } from '../snapshot.js';
-import type { Verification, VerificationFilter } from '../verification.js';
+import type { Verification, VerificationFilter, VerificationState } from '../verification.js';
 
 export interface Page<T> {
   readonly items: readonly T[];
@@ -32,7 +32,12 @@ export interface SampleRepository {
   update(
     sampleId: string,
     version: number,
-    change: Partial<Pick<SampleVersion, 'state' | 'error' | 'layers' | 'ground' | 'baseCommit'>>,
+    change: Partial<
+      Pick<
+        SampleVersion,
+        'state' | 'error' | 'layers' | 'ground' | 'baseCommit' | 'validation' | 'disagreement'
+      >
+    >,
   ): Promise<void>;
   /** The latest version unless one is named. */
   find(sampleId: string, version?: number): Promise<SampleVersion | undefined>;
@@ -106,6 +111,11 @@ export interface VerificationRepository {
   list(filter: VerificationFilter, page: PageRequest): Promise<Page<Verification>>;
   /** PENDING or RUNNING. */
   open(): Promise<readonly Verification[]>;
+  /** One of the same subject digest, judged by the same version in the same scope, that ended in one of these states. */
+  findSibling(
+    verification: Verification,
+    states: readonly VerificationState[],
+  ): Promise<Verification | undefined>;
   /** Those that have ended and still refer to a layer that was kept for their run. */
   endedWithLayer(): Promise<readonly Verification[]>;
   /** Blobs and layers kept for verifications. */

@@ -3,6 +3,7 @@ import { first } from './0001-first.js';
 import { sampleNumbers } from './0002-sample-numbers.js';
 import { snapshots } from './0003-snapshots.js';
 import { grounds } from './0004-grounds.js';
+import { validations } from './0005-validations.js';
 import { provenance } from './0007-provenance.js';
 
 /** All steps that this program knows. One that was released is never edited: the next one mends it. */
@@ -11,5 +12,6 @@ export const MIGRATIONS: Migrations = {
   '0002-sample-numbers': sampleNumbers,
   '0003-snapshots': snapshots,
   '0004-grounds': grounds,
+  '0005-validations': validations,
   '0007-provenance': provenance,
 };

@@ -4,6 +4,7 @@ import type { Checker } from '../checker.js';
 import { enumTable } from '../enum-table.js';
 import type { SampleName } from '../../core/sample-catalog.js';
 import { environmentToProto, networkModes, resourcesToProto } from './environment.js';
+import { validationToProto } from './validation.js';
 import { durationFromMs, textHead, textTail } from './time.js';
 
 const KIB = 1024;
@@ -63,6 +64,8 @@ export function sampleToProto(sample: SampleVersion, latest: boolean, depth: Sam
     hidden: depth === 'full' ? hiddenToProto(sample) : undefined,
     digest: sample.digest,
     createTime: sample.createTime,
+    validation: sample.validation && validationToProto(sample.validation, depth === 'full'),
+    disagreement: sample.disagreement,
   };
 }
 

@@ -21,6 +21,8 @@ const SAMPLES: Record<keyof typeof SampleServiceDefinition.methods, Roles> = {
   downloadSample: ADMINS,
   deleteSample: ADMINS,
   prefetchSamples: ADMINS,
+  // It runs the reference solution, and names hidden tests.
+  validateSample: ADMINS,
 };
 const SESSIONS: Record<keyof typeof SessionServiceDefinition.methods, Roles> = {
   createSession: RUNNERS,

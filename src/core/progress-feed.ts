@@ -1,8 +1,8 @@
 /** How much progress waits for a reader who is behind. */
 const MOST_WAITING = 500;
 
-/** What a prefetch tells its one reader: every result, and of progress what a slow one leaves room for. */
-export class PrefetchFeed<T extends { readonly type: string }> {
+/** What a long call tells its one reader: every result, and of progress what a slow one leaves room for. */
+export class ProgressFeed<T extends { readonly type: string }> {
   readonly #waiting: T[] = [];
   #wake: () => void = () => undefined;
   #ended = false;

@@ -1,0 +1,190 @@
+import { CodesetError, failedPrecondition } from './errors.js';
+import { newId } from './ids.js';
+import type { Log } from './ports/log.js';
+import type { Storage } from './ports/storage.js';
+import { ProgressFeed } from './progress-feed.js';
+import { ReferenceUnusable, type ReferenceSolution } from './reference-solution.js';
+import type { SampleCatalog, SampleName } from './sample-catalog.js';
+import type { SampleVersion } from './sample.js';
+import { findings } from './validation-findings.js';
+import {
+  runRequestId,
+  type Validation,
+  type ValidationEvent,
+  type ValidationRequest,
+  type ValidationRun,
+  type ValidationSubject,
+} from './validation.js';
+import type { VerificationManager } from './verification-manager.js';
+import type { Verification } from './verification.js';
+import { whileWanted } from './while-wanted.js';
+
+/** One verification that is to be made. */
+interface Planned {
+  readonly subject: ValidationSubject;
+  readonly run: number;
+  readonly diff: Uint8Array;
+}
+
+/** The reference solution as a patch, that there is none, or why it can't be had. */
+interface Reference {
+  readonly patch?: Uint8Array | undefined;
+  readonly unusable?: string;
+}
+
+/** Finds out whether samples can be trusted, by verifications of the untouched codebase and the reference solution. */
+export class SampleValidator {
+  readonly #storage: Storage;
+  readonly #catalog: SampleCatalog;
+  readonly #verifications: VerificationManager;
+  readonly #reference: ReferenceSolution;
+  readonly #maxConcurrency: number;
+  readonly #log: Log;
+  readonly #now: () => number;
+  readonly #stopping = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(parts: {
+    storage: Storage;
+    catalog: SampleCatalog;
+    verifications: VerificationManager;
+    reference: ReferenceSolution;
+    /** Verifications that the service runs at once. */
+    maxConcurrency: number;
+    log: Log;
+    now: () => number;
+  }) {
+    this.#storage = parts.storage;
+    this.#catalog = parts.catalog;
+    this.#verifications = parts.verifications;
+    this.#reference = parts.reference;
+    this.#maxConcurrency = parts.maxConcurrency;
+    this.#log = parts.log;
+    this.#now = parts.now;
+  }
+
+  /**
+   * Each verification as it ends, then what was found, which the version keeps. Nothing goes on once the reader has
+   * left: what was started is CANCELLED.
+   * @throws SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY, VERIFICATION_LIMIT
+   */
+  async *validate(request: ValidationRequest, signal: AbortSignal): AsyncGenerator<ValidationEvent, void> {
+    const events = new ProgressFeed<ValidationEvent>();
+    const gone = new AbortController();
+    const end = AbortSignal.any([signal, gone.signal, this.#stopping.signal]);
+    const working = this.#validate(request, events, end).finally(() => events.end());
+    const settled = working.catch(() => undefined);
+    this.#running.add(settled);
+    try {
+      yield* events.read(signal);
+      await working;
+    } finally {
+      gone.abort();
+      await settled;
+      this.#running.delete(settled);
+    }
+  }
+
+  /** Ends every validation, for a stop of the service. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all(this.#running);
+  }
+
+  async #validate(
+    request: ValidationRequest,
+    events: ProgressFeed<ValidationEvent>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const sample = await this.#ready(request.sample, signal);
+    const name = { sampleId: sample.sampleId, version: sample.version };
+    const asked = { runs: request.runs, concurrency: Math.min(request.concurrency, this.#maxConcurrency) };
+    const { patch, unusable } = await this.#solution(sample, signal);
+    const left: Planned[] = [];
+    for (let run = 1; run <= asked.runs; run++) {
+      left.push({ subject: 'UNTOUCHED', run, diff: new Uint8Array() });
+      if (patch !== undefined) left.push({ subject: 'REFERENCE', run, diff: patch });
+    }
+    const runs: ValidationRun[] = [];
+    const failed = new AbortController();
+    const either = AbortSignal.any([signal, failed.signal]);
+    const validationId = newId('req', this.#now());
+    const worker = async (): Promise<void> => {
+      for (let next = left.shift(); next !== undefined; next = left.shift()) {
+        const { subject, run } = next;
+        const verification = await this.#judged(name, next, validationId, either);
+        runs.push({ subject, run, verification });
+        events.push({ ...name, type: 'run', subject, run, verification });
+      }
+    };
+    const workers = Array.from({ length: asked.concurrency }, () =>
+      worker().catch((error: unknown) => {
+        failed.abort(error);
+        throw error;
+      }),
+    );
+    // All of them have let go of what they started before the call ends.
+    await Promise.allSettled(workers);
+    await Promise.all(workers);
+    const endTime = new Date(this.#now());
+    const validation = findings({ sample, runs, unusable, asked, endTime });
+    await this.#keep(name, validation);
+    events.push({ ...name, type: 'validation', validation });
+  }
+
+  async #ready(name: SampleName, signal: AbortSignal): Promise<SampleVersion> {
+    const sample = await whileWanted(this.#catalog.settled(name), signal);
+    if (sample.state === 'READY') return sample;
+    throw failedPrecondition('SAMPLE_NOT_READY', `The sample could not be prepared: ${sample.error}`);
+  }
+
+  async #solution(sample: SampleVersion, signal: AbortSignal): Promise<Reference> {
+    try {
+      return { patch: await this.#reference.patch(sample, signal) };
+    } catch (error) {
+      if (!(error instanceof ReferenceUnusable)) throw error;
+      return { unusable: error.message };
+    }
+  }
+
+  async #judged(
+    sample: { readonly sampleId: string; readonly version: number },
+    { subject, run, diff }: Planned,
+    validationId: string,
+    signal: AbortSignal,
+  ): Promise<Verification> {
+    signal.throwIfAborted();
+    const { verificationId } = await this.#verifications.start({
+      requestId: runRequestId(validationId, subject, run),
+      subject: { kind: 'patch', sample, diff },
+      scope: undefined,
+    });
+    try {
+      return await this.#verifications.ended(verificationId, signal);
+    } catch (error) {
+      await this.#cancel(verificationId);
+      throw error;
+    }
+  }
+
+  async #cancel(verificationId: string): Promise<void> {
+    try {
+      await this.#verifications.cancel(verificationId, 'The validation that started it was ended.');
+    } catch (error) {
+      // It had its verdict by then.
+      if (error instanceof CodesetError && error.reason === 'VERIFICATION_ENDED') return;
+      this.#log.error('a verification of a validation could not be cancelled', { verificationId, error });
+    }
+  }
+
+  /** What says nothing of the sample takes no verdict's place. */
+  async #keep(name: { sampleId: string; version: number }, validation: Validation): Promise<void> {
+    const { sampleId, version } = name;
+    if (validation.verdict === 'INCONCLUSIVE') {
+      const before = (await this.#catalog.get(name)).validation;
+      if (before !== undefined && before.verdict !== 'INCONCLUSIVE') return;
+    }
+    await this.#storage.samples.update(sampleId, version, { validation });
+    this.#log.info('sample validated', { sampleId, version, verdict: validation.verdict });
+  }
+}
