@@ -57,6 +57,26 @@ describe('samples and verdicts', () => {
     expect(await thrown(fresh.applyPatch(diff))).toMatchObject({ reason: 'PATCH_REJECTED' });
   });
 
+  test('a sample is validated, each run is told, and what was found is kept', async () => {
+    const runs: string[] = [];
+    const found = await client.samples.validate('add', {
+      runs: 1,
+      onRun: ({ subject, run, asExpected, verification: { state } }) =>
+        void runs.push(`${subject} ${run} ${state} ${asExpected}`),
+    });
+    expect(runs).toEqual(['UNTOUCHED 1 FAILED true', 'REFERENCE 1 PASSED true']);
+    expect(found).toMatchObject({
+      valid: true,
+      verdict: 'VALID',
+      problems: [],
+      reference: { asExpected: 1 },
+    });
+    expect((await client.samples.get('add')).validation).toEqual(found);
+    expect(await thrown(client.samples.validate('nothing'))).toMatchObject({ reason: 'SAMPLE_NOT_FOUND' });
+    const late = await thrown(client.samples.validate('add', { runs: 100, timeoutMs: 300 }));
+    expect(late).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  });
+
   test('a session without a sample cannot be judged', async () => {
     expect(await thrown(session.verify())).toMatchObject({
       code: 'FAILED_PRECONDITION',

@@ -159,6 +159,35 @@ test(
   },
 );
 
+test('a validation ends with the service that was killed: nothing of it is run again', async () => {
+  await using folder = await tempFolder();
+  {
+    await using life = await live(folder);
+    await register(life.client, addSample());
+    const validation = life.client.samples.validateSample({ sample: { sampleId: 'add' }, concurrency: 2 });
+    let killed: Promise<void> | undefined;
+    const told = async (): Promise<void> => {
+      for await (const _ of validation) killed ??= life.child.kill();
+    };
+    await expect(told()).rejects.toThrow();
+    await killed;
+  }
+  {
+    await using life = await live(folder);
+    const { verifications } = await life.client.verifications.listVerifications({ sampleId: 'add' });
+    expect(verifications.length).toBeGreaterThan(1);
+    for (const { state, message } of verifications) {
+      if (state === VerificationState.CANCELLED)
+        expect(message).toBe('The service ended, and the validation with it.');
+      else expect([VerificationState.FAILED, VerificationState.PASSED]).toContain(state);
+    }
+    const { sample } = await life.client.samples.getSample({ sample: { sampleId: 'add' } });
+    expect([sample?.state, sample?.validation]).toEqual([SampleState.READY, undefined]);
+    expect(await keptSandboxes(join(folder.path, 'data'))).toEqual([]);
+  }
+  await clearUp(folder);
+});
+
 test(
   'a shell, its command and those that wait for it outlive kills of the service, in order and once',
   { timeout: 120_000 },

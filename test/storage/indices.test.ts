@@ -24,6 +24,7 @@ test.each([
   ["select * from verifications where sample_id = 'a' order by create_time desc, verification_id desc"],
   ["select * from verifications where subject_ref = 'a' order by create_time desc, verification_id desc"],
   ["select * from verifications where request_id = 'a'"],
+  ["select * from verifications where subject_digest = 'a' and sample_id = 'a' and sample_version = 1"],
   ["select * from sample_versions where dataset = 'a' order by sample_id limit 3"],
   ["select * from sample_versions where language = 'a' order by sample_id limit 3"],
   ["select * from sample_versions where state = 'PREPARING'"],

@@ -67,6 +67,34 @@ const environment = record({
   user: text,
 }).map((change) => anEnvironment(change));
 
+const validationCount = record({ judged: count, asExpected: count, errors: count });
+const validation = record({
+  verdict: fc.constantFrom('VALID' as const, 'INVALID' as const, 'NO_REFERENCE' as const),
+  summary: text,
+  runs: count,
+  concurrency: count,
+  untouched: validationCount,
+  reference: fc.option(validationCount, { nil: undefined }),
+  problems: fc.array(
+    record({
+      kind: fc.constantFrom('FLAKY_TEST' as const, 'MISSING_TEST' as const),
+      subject: fc.constantFrom('UNTOUCHED' as const, 'REFERENCE' as const),
+      test: text,
+      seen: fc.dictionary(fc.constantFrom('PASSED', 'FAILED'), count, { noNullPrototype: true }),
+      message: text,
+    }),
+    { maxLength: 3 },
+  ),
+  problemCount: count,
+  endTime: time,
+});
+const disagreement = record({
+  subjectDigest: text,
+  passedVerificationId: text,
+  failedVerificationId: text,
+  time,
+});
+
 const sample: fc.Arbitrary<SampleVersion> = record({
   sampleId: id,
   version: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
@@ -81,6 +109,8 @@ const sample: fc.Arbitrary<SampleVersion> = record({
   layers,
   ground: fc.option(ground, { nil: undefined }),
   createTime: time,
+  validation: fc.option(validation, { nil: undefined }),
+  disagreement: fc.option(disagreement, { nil: undefined }),
   manifest: record({
     dataset: text,
     language: text,

@@ -153,6 +153,28 @@ describe('verifications', () => {
     expect(await verifications.endedWithLayer()).toEqual([]);
   });
 
+  test('are found by what they judged: same subject, version and scope, another verification', async () => {
+    await using open = await freshStorage();
+    const { verifications } = open.storage;
+    const ended = { subjectDigest: 'd1', sampleId: 's', sampleVersion: 2, scope: 'PATCH' } as const;
+    const passed = aVerification({ ...ended, state: 'PASSED' });
+    for (const other of [
+      passed,
+      aVerification({ ...ended, state: 'ERROR' }),
+      aVerification({ ...ended, state: 'FAILED', sampleVersion: 1 }),
+      aVerification({ ...ended, state: 'FAILED', sampleId: 't' }),
+      aVerification({ ...ended, state: 'FAILED', subjectDigest: 'd2' }),
+      aVerification({ ...ended, state: 'FAILED', scope: 'WORKSPACE' }),
+    ])
+      await verifications.insert(other);
+    expect(await verifications.findSibling(passed, ['FAILED', 'TIMED_OUT'])).toBeUndefined();
+    expect(await verifications.findSibling(passed, ['PASSED'])).toBeUndefined();
+    const failed = aVerification({ ...ended, state: 'TIMED_OUT' });
+    await verifications.insert(failed);
+    expect(await verifications.findSibling(passed, ['FAILED', 'TIMED_OUT'])).toStrictEqual(failed);
+    expect(await verifications.findSibling(failed, ['PASSED'])).toStrictEqual(passed);
+  });
+
   test('name every blob and layer that is kept for them', async () => {
     await using open = await freshStorage();
     const { verifications } = open.storage;

@@ -78,6 +78,8 @@ export function aSample(
     layers: { root: [], workspace: ['lay_codebase'], baseline: 'lay_baseline', hidden: 'lay_hidden' },
     ground: { engine: 'local' },
     createTime: NOON,
+    validation: undefined,
+    disagreement: undefined,
     ...change,
     manifest: aManifest({ sampleId, ...change.manifest }),
   };
