@@ -9,12 +9,11 @@ import type { SampleVersion } from './sample.js';
 import { findings } from './validation-findings.js';
 import {
   runRequestId,
-  type Validation,
   type ValidationEvent,
   type ValidationRequest,
   type ValidationRun,
-  type ValidationSubject,
-} from './validation.js';
+} from './validation-run.js';
+import type { Validation, ValidationSubject } from './validation.js';
 import type { VerificationManager } from './verification-manager.js';
 import type { Verification } from './verification.js';
 import { whileWanted } from './while-wanted.js';

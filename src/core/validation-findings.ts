@@ -1,14 +1,12 @@
 import type { SampleVersion, VerificationSpec } from './sample.js';
-import {
-  EXPECTED,
-  tellsOfSample,
-  type Validation,
-  type ValidationCount,
-  type ValidationProblem,
-  type ValidationProblemKind,
-  type ValidationRun,
-  type ValidationSubject,
-  type ValidationVerdict,
+import { EXPECTED, tellsOfSample, type ValidationRun } from './validation-run.js';
+import type {
+  Validation,
+  ValidationCount,
+  ValidationProblem,
+  ValidationProblemKind,
+  ValidationSubject,
+  ValidationVerdict,
 } from './validation.js';
 import type { TestResult } from './verification.js';
 

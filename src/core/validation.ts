@@ -1,14 +1,5 @@
-import type { SampleName } from './sample-catalog.js';
-import type { Verification, VerificationState } from './verification.js';
-
 /** What is judged: the codebase as agents find it, or with the reference solution applied. */
 export type ValidationSubject = 'UNTOUCHED' | 'REFERENCE';
-
-/** How each subject has to end. */
-export const EXPECTED: Readonly<Record<ValidationSubject, VerificationState>> = Object.freeze({
-  UNTOUCHED: 'FAILED',
-  REFERENCE: 'PASSED',
-});
 
 export type ValidationVerdict = 'VALID' | 'INVALID' | 'NO_REFERENCE' | 'INCONCLUSIVE';
 
@@ -68,48 +59,4 @@ export interface Disagreement {
   readonly passedVerificationId: string;
   readonly failedVerificationId: string;
   readonly time: Date;
-}
-
-export interface ValidationRequest {
-  readonly sample: SampleName;
-  /** Of each subject. */
-  readonly runs: number;
-  /** Side by side; more than the service runs at once means that. */
-  readonly concurrency: number;
-}
-
-/** One verification of a validation, ended. */
-export interface ValidationRun {
-  readonly subject: ValidationSubject;
-  /** Of this subject, from 1. */
-  readonly run: number;
-  readonly verification: Verification;
-}
-
-export type ValidationEvent = { readonly sampleId: string; readonly version: number } & (
-  | ({ readonly type: 'run' } & ValidationRun)
-  | { readonly type: 'validation'; readonly validation: Validation }
-);
-
-// A slash is in no request id of a client's.
-const BY_VALIDATION = 'validation/';
-
-/** The request id of one verification of a validation. */
-export function runRequestId(validationId: string, subject: ValidationSubject, run: number): string {
-  return `${BY_VALIDATION}${validationId}/${subject}/${run}`;
-}
-
-/** Whether a validation started it: it is of no use once that call is gone. */
-export function startedByValidation({ requestId }: Verification): boolean {
-  return requestId?.startsWith(BY_VALIDATION) === true;
-}
-
-/** Whether it ended with an answer about the sample: errors of the service and cancelled ones say nothing of it. */
-export function tellsOfSample({ state, fault }: Verification): boolean {
-  return (
-    state === 'PASSED' ||
-    state === 'FAILED' ||
-    state === 'TIMED_OUT' ||
-    (state === 'ERROR' && fault === 'SAMPLE')
-  );
 }

@@ -8,7 +8,7 @@ import type { BlobStore } from './ports/blobs.js';
 import type { Page, PageRequest, Storage } from './ports/storage.js';
 import { checkSameRequest } from './request-id.js';
 import type { VerificationScope } from './sample.js';
-import { startedByValidation } from './validation.js';
+import { startedByValidation } from './validation-run.js';
 import type { AskedSubject, HeldSubject, SubjectKeeper } from './subject-keeper.js';
 import type { LogPiece } from './verification-log.js';
 import { judgedEnvironment } from './verification-judge.js';

@@ -12,7 +12,7 @@ import type { Service } from './service-types.js';
 import { inPieces, openUpload } from './upload.js';
 import type { SampleName } from '../core/sample-catalog.js';
 import type { PrefetchRequest } from '../core/sample-prefetch.js';
-import type { ValidationRequest } from '../core/validation.js';
+import type { ValidationRequest } from '../core/validation-run.js';
 import type { SampleUseCases } from './use-cases.js';
 
 const SHA256 = /^[0-9a-f]{64}$/;

@@ -13,7 +13,7 @@ import type { SessionEvent } from '../core/open-sessions.js';
 import type { SessionRequest } from '../core/session-planner.js';
 import type { SnapshotRequest } from '../core/snapshot-taker.js';
 import type { Snapshot, SnapshotFilter } from '../core/snapshot.js';
-import type { ValidationEvent, ValidationRequest } from '../core/validation.js';
+import type { ValidationEvent, ValidationRequest } from '../core/validation-run.js';
 import type { VerificationEvent, VerificationRequest } from '../core/verification-manager.js';
 import type { Verification, VerificationFilter } from '../core/verification.js';
 

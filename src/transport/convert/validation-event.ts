@@ -1,5 +1,5 @@
 import type { ValidateSampleResponse } from '../../../gen/codeset/v1/sample_service.js';
-import { EXPECTED, type ValidationEvent } from '../../core/validation.js';
+import { EXPECTED, type ValidationEvent } from '../../core/validation-run.js';
 import { validationSubjects, validationToProto } from './validation.js';
 import { verificationToProto } from './verification.js';
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { findings } from '../../../src/core/validation-findings.js';
-import type { Validation, ValidationRun, ValidationSubject } from '../../../src/core/validation.js';
+import type { ValidationRun } from '../../../src/core/validation-run.js';
+import type { Validation, ValidationSubject } from '../../../src/core/validation.js';
 import type { TestResult, TestStatus, Verification } from '../../../src/core/verification.js';
 import { aManifest, aSample, aVerification, NOON } from '../../support/entities.js';
 
