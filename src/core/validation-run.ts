@@ -29,8 +29,8 @@ export type ValidationEvent = { readonly sampleId: string; readonly version: num
   | { readonly type: 'validation'; readonly validation: Validation }
 );
 
-// A slash is in no request id of a client's.
-const BY_VALIDATION = 'validation/';
+/** How request ids of a validation's verifications begin. A slash is in no request id of a client's. */
+export const BY_VALIDATION = 'validation/';
 
 /** The request id of one verification of a validation. */
 export function runRequestId(validationId: string, subject: ValidationSubject, run: number): string {

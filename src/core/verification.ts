@@ -124,4 +124,6 @@ export interface VerificationFilter {
   readonly sessionId?: string;
   readonly sampleId?: string;
   readonly states?: readonly VerificationState[];
+  /** Leaves out what validations started. */
+  readonly withoutValidations?: boolean;
 }

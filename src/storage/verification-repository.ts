@@ -1,6 +1,7 @@
 import type { Expression, ExpressionBuilder, Kysely, SqlBool, Transaction } from 'kysely';
 import { CodesetError, failedPrecondition, notFound } from '../core/errors.js';
 import type { Page, PageRequest, VerificationRepository } from '../core/ports/storage.js';
+import { BY_VALIDATION } from '../core/validation-run.js';
 import { verificationEnded } from '../core/verification.js';
 import type { Verification, VerificationFilter, VerificationState } from '../core/verification.js';
 import { encode, encodeRow, jsonIn } from './columns.js';
@@ -159,6 +160,10 @@ function matching(filter: VerificationFilter) {
     }
     if (filter.states !== undefined && filter.states.length > 0) {
       conditions.push(eb('state', 'in', filter.states));
+    }
+    if (filter.withoutValidations === true) {
+      const others = eb.or([eb('request_id', 'is', null), eb('request_id', 'not like', `${BY_VALIDATION}%`)]);
+      conditions.push(others);
     }
     return eb.and(conditions);
   };

@@ -3,6 +3,7 @@ import { SampleView, ValidationProblemKind, ValidationVerdict } from '../../gen/
 import type { Validation } from '../../gen/codeset/v1/sample.js';
 import type { ValidateSampleResponse } from '../../gen/codeset/v1/sample_service.js';
 import { VerificationState } from '../../gen/codeset/v1/verification.js';
+import { KeyAdmin } from '../../src/key-admin.js';
 import { packFiles, type MemoryFile } from '../../src/samples/pack.js';
 import type { TestClient } from '../rpc/client.js';
 import { keptLayers, keptSandboxes } from '../support/engine-parts.js';
@@ -167,6 +168,29 @@ test('tests that pass already, are missing, or fail with the reference are named
   const none = await validate('idle', 1);
   expect(none.found).toMatchObject({ verdict: ValidationVerdict.NO_REFERENCE, reference: undefined });
   expect(none.found.summary).toMatch(/no reference solution/);
+});
+
+test('a runner sees what was found, and neither validates nor finds the verifications of it', async () => {
+  await using keys = await KeyAdmin.open(running.dataDir);
+  const { secret } = await keys.create('RUNNER', 'validation');
+  const runner = running.client(secret);
+  const { sample: shown } = await runner.samples.getSample({ sample: { sampleId: 'wrong' } });
+  expect(shown?.validation).toMatchObject({ verdict: ValidationVerdict.INVALID, problems: [] });
+  const { verifications } = await admin.verifications.listVerifications({ sampleId: 'wrong' });
+  const { verificationId = '' } = verifications[0] ?? {};
+  expect((await runner.verifications.listVerifications({ sampleId: 'wrong' })).verifications).toEqual([]);
+  const refused = { message: expect.stringContaining(verificationId) as string };
+  await expect(runner.verifications.getVerification({ verificationId })).rejects.toMatchObject(refused);
+  await expect(runner.verifications.cancelVerification({ verificationId })).rejects.toMatchObject(refused);
+  const reading = async (calls: AsyncIterable<unknown>): Promise<void> => {
+    for await (const _ of calls);
+  };
+  await expect(reading(runner.verifications.watchVerification({ verificationId }))).rejects.toMatchObject(
+    refused,
+  );
+  await expect(reading(runner.samples.validateSample({ sample: { sampleId: 'wrong' } }))).rejects.toThrow(
+    /PERMISSION_DENIED/,
+  );
 });
 
 test('a solution that is a program is applied, and one that fails is the sample’s fault', async () => {

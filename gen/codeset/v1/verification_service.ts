@@ -1288,7 +1288,8 @@ export const CancelVerificationResponse: MessageFns<CancelVerificationResponse> 
  * PERMISSION_DENIED (ROLE_INSUFFICIENT), INVALID_ARGUMENT (INVALID_FIELD),
  * UNAVAILABLE (SHUTTING_DOWN) and INTERNAL (INTERNAL). Roles of all: ADMIN,
  * RUNNER. An AGENT may call none of them: a verifier that agents can ask is an
- * oracle.
+ * oracle. Verifications that ValidateSample started are an ADMIN's to see, since
+ * a log may print the reference solution; a RUNNER finds none of them.
  */
 export type VerificationServiceDefinition = typeof VerificationServiceDefinition;
 export const VerificationServiceDefinition = {
