@@ -177,7 +177,7 @@ test('a runner sees what was found, and neither validates nor finds the verifica
   const { sample: shown } = await runner.samples.getSample({ sample: { sampleId: 'wrong' } });
   expect(shown?.validation).toMatchObject({ verdict: ValidationVerdict.INVALID, problems: [] });
   const { verifications } = await admin.verifications.listVerifications({ sampleId: 'wrong' });
-  const { verificationId = '' } = verifications[0] ?? {};
+  const verificationId = verifications[0]?.verificationId ?? '';
   expect((await runner.verifications.listVerifications({ sampleId: 'wrong' })).verifications).toEqual([]);
   const refused = { message: expect.stringContaining(verificationId) as string };
   await expect(runner.verifications.getVerification({ verificationId })).rejects.toMatchObject(refused);
