@@ -21,7 +21,9 @@ test(
     await using script = await compiledScript('test/storage/children/writer.ts');
     await using folder = await tempFolder();
     const stored: string[] = [];
-    for (let round = 0; round < 4; round++) {
+    const count = (kind: string): number => stored.filter((line) => line.startsWith(kind)).length;
+    // A busy machine may need more rounds for the writer to come to something.
+    for (let round = 0; round < 4 || (Math.min(count('blob'), count('row')) <= 3 && round < 50); round++) {
       const child = startChild(script.path, [folder.path]);
       const first = await child.lines.next();
       expect(first.done).toBeFalsy();
@@ -48,8 +50,8 @@ test(
       const labels = { a: '1', b: '2' };
       expect(await storage.sessions.count({ labels })).toBe(await storage.sessions.count({}));
     }
-    expect(stored.filter((line) => line.startsWith('blob')).length).toBeGreaterThan(3);
-    expect(stored.filter((line) => line.startsWith('row')).length).toBeGreaterThan(3);
+    expect(count('blob')).toBeGreaterThan(3);
+    expect(count('row')).toBeGreaterThan(3);
   },
 );
 
