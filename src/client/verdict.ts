@@ -4,7 +4,7 @@ import type {
   Verification as WireVerification,
 } from '../../gen/codeset/v1/verification.js';
 import { msOf } from './wire-duration.js';
-import { fault, testList, testStatus, verificationState } from './words.js';
+import { fault, testList, testStatus, verdictReason, verificationState } from './words.js';
 
 /** Where a verification stands; the last five are final. */
 export type VerificationState =
@@ -60,6 +60,8 @@ export interface Verdict {
   readonly score: number | undefined;
   /** What a reward file says, by name; that of a number alone is `reward`. Empty in lists of verifications. */
   readonly scores: Readonly<Record<string, number>>;
+  /** What decided: the sample's rule, or its canary, which says that the run was tampered with; undefined: nothing yet. */
+  readonly reason: 'RULE' | 'TAMPERED' | 'UNSPECIFIED' | 'UNRECOGNIZED' | undefined;
   /** What happened, in a sentence. */
   readonly message: string;
   /** Whose fault it is that it did not pass: `SAMPLE` and `SERVICE` are never to be counted against the agent. */
@@ -107,6 +109,7 @@ export function verdict(verification: WireVerification): Verdict {
     passed: state === 'PASSED',
     score: result?.score,
     scores: result?.scores ?? {},
+    reason: result === undefined ? undefined : (verdictReason(result.reason) as NonNullable<Verdict['reason']>),
     message: verification.message,
     fault: fault(verification.fault) as Verdict['fault'],
     retryable: verification.retryable,

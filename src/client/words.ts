@@ -12,7 +12,13 @@ import {
 } from '../../gen/codeset/v1/sample.js';
 import { PrefetchOutcome } from '../../gen/codeset/v1/sample_service.js';
 import { LimitEnforcement, SessionState } from '../../gen/codeset/v1/session.js';
-import { Fault, TestList, TestStatus, VerificationState } from '../../gen/codeset/v1/verification.js';
+import {
+  Fault,
+  TestList,
+  TestStatus,
+  VerdictReason,
+  VerificationState,
+} from '../../gen/codeset/v1/verification.js';
 import { InvalidArgumentError } from './errors.js';
 
 // The words of the product for the numbers of the wire, and back. A number of a newer server reads `UNRECOGNIZED`.
@@ -30,6 +36,7 @@ export const verificationState = wordOf(VerificationState);
 export const testStatus = wordOf(TestStatus);
 export const testList = wordOf(TestList);
 export const fault = wordOf(Fault);
+export const verdictReason = wordOf(VerdictReason);
 export const stage = wordOf(Stage);
 export const prefetchOutcome = wordOf(PrefetchOutcome);
 export const validationVerdict = wordOf(ValidationVerdict);

@@ -39,6 +39,18 @@ export interface VerificationSpec {
   readonly failToFail: readonly string[];
   /** Workspace paths put back from the sample before the run; a trailing slash means a folder. */
   readonly protectedPaths: readonly string[];
+  /** Globs of what agents are meant to change though test runners pick it up: none of it is put back. */
+  readonly keep: readonly string[];
+  readonly canary: CanarySpec | undefined;
+}
+
+/** A test that has to fail, in a file of its own; `{{nonce}}` in its texts stands for what each run makes up. */
+export interface CanarySpec {
+  /** In the workspace. */
+  readonly path: string;
+  readonly content: string;
+  /** Names of which each has to be reported failed; empty: one at least whose name has the nonce. */
+  readonly tests: readonly string[];
 }
 
 /** The manifest of one sample version, with every default filled in. */

@@ -3,6 +3,18 @@ import type { Closings } from './closings.js';
 import type { Environment, Resources } from './environment.js';
 import { WORKSPACE } from './environment.js';
 import { CodesetError, failedPrecondition } from './errors.js';
+import type { PlantedFiles } from './planted-files.js';
+import { putBack, type TreeHands } from './put-back.js';
+import {
+  GIT_ENV,
+  INIT,
+  judge,
+  MAKE_BASELINE,
+  PATCH,
+  PLACE,
+  PUT_BACK_NAMED,
+  REWRITE,
+} from './tree-scripts.js';
 import { SandboxSpent, type WorkResult, type WorkSandbox, type Workshop } from './work-sandbox.js';
 
 /**
@@ -33,142 +45,14 @@ const STEP_TIMEOUT_MS = 120_000;
 const BASELINE_TIMEOUT_MS = 30 * 60_000;
 const MAX_PATCH_BYTES = 64 * 1024 * 1024;
 
-const GIT_DIR = '/var/lib/codeset/baseline.git';
-const GIT_ENV: Readonly<Record<string, string>> = {
-  GIT_DIR,
-  GIT_WORK_TREE: WORKSPACE,
-  GIT_CONFIG_NOSYSTEM: '1',
-  GIT_CONFIG_GLOBAL: '/dev/null',
-  GIT_TERMINAL_PROMPT: '0',
-  GIT_AUTHOR_NAME: 'codeset',
-  GIT_AUTHOR_EMAIL: 'codeset@localhost',
-  GIT_COMMITTER_NAME: 'codeset',
-  GIT_COMMITTER_EMAIL: 'codeset@localhost',
-  GIT_AUTHOR_DATE: '2000-01-01T00:00:00Z',
-  GIT_COMMITTER_DATE: '2000-01-01T00:00:00Z',
-  // A quick child of a huge tree must not be held up by an automatic repack.
-  GIT_CONFIG_COUNT: '6',
-  GIT_CONFIG_KEY_0: 'gc.auto',
-  GIT_CONFIG_VALUE_0: '0',
-  GIT_CONFIG_KEY_1: 'core.excludesFile',
-  GIT_CONFIG_VALUE_1: '/dev/null',
-  GIT_CONFIG_KEY_2: 'core.fsmonitor',
-  GIT_CONFIG_VALUE_2: 'false',
-  GIT_CONFIG_KEY_3: 'core.untrackedCache',
-  GIT_CONFIG_VALUE_3: 'false',
-  // Objects are written once and read at most once more: packing them small would cost more than their space.
-  GIT_CONFIG_KEY_4: 'core.looseCompression',
-  GIT_CONFIG_VALUE_4: '0',
-  GIT_CONFIG_KEY_5: 'pack.compression',
-  GIT_CONFIG_VALUE_5: '0',
-};
-
-// Repositories inside the workspace would be taken for submodules and hide their files; special files can't be
-// judged. Both go from our copy only. The workspace's own .git stays: git never looks into it.
-const NORMALISE = `
-find "$GIT_WORK_TREE" -xdev -mindepth 2 -name .git -prune -exec rm -rf {} +
-find "$GIT_WORK_TREE" -xdev '(' -type p -o -type s -o -type b -o -type c ')' -delete
-`;
-
-// Attributes of the git folder are the strongest: those of the tree change nothing.
-const INIT = `mkdir -p "$GIT_DIR"
-env -u GIT_WORK_TREE git init -q --bare "$GIT_DIR"
-git config core.bare false
-mkdir -p "$GIT_DIR/info"
-echo '* -text !diff -filter -ident -working-tree-encoding !merge !eol !whitespace' > "$GIT_DIR/info/attributes"
-`;
-
-const MAKE_BASELINE = `set -eu
-${INIT}${NORMALISE}
-cd "$GIT_WORK_TREE"
-git add -A -f .
-commit=$(git commit-tree -m baseline "$(git write-tree)")
-git update-ref refs/heads/baseline "$commit"
-`;
-
-/** Takes the workspace into the index, whatever ignore files say. Git would read a hole of a tebibyte for hours. */
-const TAKE = `set -eu
-${NORMALISE}
-huge=$(find "$GIT_WORK_TREE" -xdev -type f -size +8388608k -print -quit)
-if [ -n "$huge" ]; then echo "$huge is larger than 8 GiB" >&2; exit 1; fi
-cd "$GIT_WORK_TREE"
-git add -A -f .
-`;
-
-// What the base commit's own ignore rules name is left out of a patch; the agent's ignore files have no say.
-const PATCH = `${TAKE}
-rules=/tmp/rules
-mkdir -p "$rules"
-git ls-tree -r -z --name-only refs/heads/baseline > /tmp/base-paths
-git diff-index --cached --no-renames --diff-filter=A -z --name-only refs/heads/baseline > /tmp/added
-if [ -s /tmp/added ]; then
-  GIT_INDEX_FILE=/tmp/rules.index git read-tree refs/heads/baseline
-  GIT_INDEX_FILE=/tmp/rules.index git ls-files -z -- ':(glob)**/.gitignore' |
-    GIT_INDEX_FILE=/tmp/rules.index git checkout-index -z --stdin --prefix="$rules/"
-  (cd "$rules" && GIT_WORK_TREE="$rules" GIT_INDEX_FILE=/tmp/rules.index \\
-    git check-ignore --no-index -z --stdin < /tmp/added > /tmp/ignored) || test $? = 1
-  if [ -s /tmp/ignored ]; then git update-index -z --force-remove --stdin < /tmp/ignored; fi
-fi
-git -c core.looseCompression=-1 diff-index --cached --no-renames --no-ext-diff --no-textconv --no-color --binary --full-index -p refs/heads/baseline
-`;
-
-// Every path that differs from the baseline and matches one of the pathspecs is put back: planted ones go,
-// changed and deleted ones are restored, with fresh times.
-const RESTORE = `${TAKE}
-changed() { git diff-index --cached --no-renames -z --name-only "$@"; }
-changed --diff-filter=A refs/heads/baseline -- "$@" > /tmp/planted
-changed --diff-filter=a refs/heads/baseline -- "$@" > /tmp/changed
-if [ -s /tmp/planted ]; then
-  # Just taken from the tree, so none of them lies behind a symlink.
-  sed -z 's|^|./|' /tmp/planted | xargs -0 rm -f --
-  git update-index -z --force-remove --stdin < /tmp/planted
-fi
-if [ -s /tmp/changed ]; then
-  git --literal-pathspecs restore --source=refs/heads/baseline --staged --worktree \\
-    --pathspec-from-file=/tmp/changed --pathspec-file-nul
-fi
-`;
-
-// Git puts files back as root's; they belong to whom the code under test runs as, and so does its .git, which git
-// would not trust otherwise.
-const GIVE_BACK = `
-find "$GIT_WORK_TREE" -xdev ! -uid "$uid" -exec chown -h "$uid:$uid" {} +
-`;
-
-const DERIVED = `set -eu
-find "$GIT_WORK_TREE" -xdev '(' -name __pycache__ -prune -o -name '*.pyc' ')' -exec rm -rf {} +
-`;
-
-// The agent's own .git may hold hooks and settings that run when the script calls git: it is replaced where it
-// differs. A change time can't be set by hand, so an untouched one shows the lower's.
-const OWN_GIT = `set -eu
-listing() { (cd "$1" && find . -printf '%P %y %s %m %C@ %l\\n' 2>/dev/null | LC_ALL=C sort); }
-listing /run/codeset-base/.git > /tmp/git-before || true
-listing "$GIT_WORK_TREE/.git" > /tmp/git-after || true
-if [ -L "$GIT_WORK_TREE/.git" ] || ! cmp -s /tmp/git-before /tmp/git-after; then
-  rm -rf "$GIT_WORK_TREE/.git"
-  if [ -d /run/codeset-base/.git ]; then cp -a /run/codeset-base/.git "$GIT_WORK_TREE/.git"; fi
-fi
-`;
-
-/** Prints the difference that the digest is taken of. Its arguments: who owns the tree, then what is put back. */
-function judge(kind: 'session' | 'patch', restores: boolean): string {
-  const steps = [
-    'uid=$1\nshift\n',
-    ...(kind === 'session' ? [DERIVED, OWN_GIT] : []),
-    restores ? RESTORE : TAKE,
-    'git diff-index --cached --raw -z --no-abbrev --no-renames refs/heads/baseline\n',
-    GIVE_BACK,
-  ];
-  return steps.join('');
-}
-
 /** A tree: layers of a workspace, lowest first. */
 export type TreeLayers = readonly string[];
 
 export interface JudgedTree {
   /** SHA-256 (hex) over the canonical difference of the tree from its baseline: path, mode, type, content. */
   readonly digest: string;
+  /** What test runners would have picked up and is as the sample has it, in words; '' for nothing. */
+  readonly putBack: string;
 }
 
 /** Something about the tree that its owner did: a verification counts it against the subject. */
@@ -224,7 +108,7 @@ export class Trees {
 
   /**
    * Makes the tree that a verification judges, as a layer over `workspace`: the patch applied or the session's
-   * changes kept, owned by `uid`; what the sample protects put back.
+   * changes kept, owned by `uid`; what the sample protects and what test runners would pick up put back.
    * @param closings waits for the sandbox that it is made in to go, which nothing of the tree needs any more.
    * @throws TreeUnusable when the patch does not apply or the tree can't be handled.
    */
@@ -236,19 +120,23 @@ export class Trees {
       readonly codebase: string;
       readonly patch: Uint8Array | undefined;
       readonly restore: readonly string[];
+      readonly planted: PlantedFiles;
+      /** A file of ours that goes over it, owned by root, and is no part of what the digest names. */
+      readonly place: { readonly path: string; readonly content: string } | undefined;
       readonly uid: number;
     },
     layerId: string,
     closings: Closings,
     signal?: AbortSignal,
   ): Promise<JudgedTree> {
-    const { baseline, workspace, codebase, patch, restore, uid } = request;
+    const { baseline, workspace, codebase, patch, restore, uid, place } = request;
     const side = closings.take(await this.#open([baseline], workspace, signal, codebase));
     if (patch !== undefined && patch.length > 0) await this.#apply(side, patch, signal);
     const script = judge(patch === undefined ? 'session' : 'patch', restore.length > 0);
-    const more = signal === undefined ? {} : { signal };
-    const raw = await this.#script(side, script, [String(uid), ...restore], more);
-    this.#expectDone(raw, 'The tree could not be handled');
+    const differs = await this.#step(side, script, [String(uid), ...restore], signal);
+    const hardened = await putBack(differs, request.planted, this.#handsOn(side, uid, signal));
+    if (place !== undefined)
+      await this.#step(side, PLACE, [place.path], signal, Buffer.from(place.content));
     // Made again for a verification that is run again.
     await side.commit({ workspace: layerId }, { lasting: false }).catch((error: unknown) => {
       // What fitted where it was made may be too deep for where it is kept; that is its owner's doing, too.
@@ -256,7 +144,27 @@ export class Trees {
       throw new TreeUnusable(error.message);
     });
     closings.close(side);
-    return { digest: createHash('sha256').update(raw.stdout).digest('hex') };
+    return {
+      digest: createHash('sha256').update(hardened.raw).digest('hex'),
+      putBack: hardened.told,
+    };
+  }
+
+  #handsOn(side: WorkSandbox, uid: number, signal: AbortSignal | undefined): TreeHands {
+    const utf8 = (path: string): string => Buffer.from(path, 'latin1').toString('utf8');
+    return {
+      blobs: async (ids) => {
+        const list = Buffer.from(ids.map((id) => `${id}\n`).join(''));
+        return objectsIn(await this.#step(side, 'exec git cat-file --batch', [], signal, list), ids.length);
+      },
+      rewrite: async (path, mode, text) => {
+        await this.#step(side, REWRITE, [utf8(path), mode], signal, Buffer.from(text));
+      },
+      putBack: (removed, restored) => {
+        const named = [...removed.map((path) => `-${path}\0`), ...restored.map((path) => `+${path}\0`)];
+        return this.#step(side, PUT_BACK_NAMED, [String(uid)], signal, Buffer.from(named.join(''), 'latin1'));
+      },
+    };
   }
 
   async #apply(side: WorkSandbox, patch: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
@@ -275,6 +183,20 @@ export class Trees {
     }
   }
 
+  /** @returns what it printed */
+  async #step(
+    side: WorkSandbox,
+    script: string,
+    args: readonly string[],
+    signal: AbortSignal | undefined,
+    stdin?: Uint8Array,
+  ): Promise<Buffer> {
+    const more = { ...(signal === undefined ? {} : { signal }), ...(stdin === undefined ? {} : { stdin }) };
+    const result = await this.#script(side, script, args, more);
+    this.#expectDone(result, 'The tree could not be handled');
+    return result.stdout;
+  }
+
   #expectDone(result: WorkResult, what: string): void {
     if (result.exit.code === 0) return;
     const why =
@@ -291,6 +213,7 @@ export class Trees {
     more: {
       readonly maxOutputBytes?: number;
       readonly signal?: AbortSignal;
+      readonly stdin?: Uint8Array;
       readonly timeoutMs?: number;
     } = {},
   ): Promise<WorkResult> {
@@ -336,6 +259,20 @@ ${INIT}git update-ref refs/heads/baseline "$(git commit-tree -m empty "$(git mkt
       signal,
     );
   }
+}
+
+/** What `git cat-file --batch` prints: a line that ends with the length, the content, a line end. */
+function objectsIn(printed: Buffer, count: number): Buffer[] {
+  const objects: Buffer[] = [];
+  let at = 0;
+  while (objects.length < count) {
+    const lineEnd = printed.indexOf('\n', at);
+    const length = Number(/ blob (\d+)$/.exec(printed.toString('latin1', at, Math.max(at, lineEnd)))?.[1]);
+    if (!Number.isSafeInteger(length)) throw new Error('Git has not got what it told of.');
+    objects.push(printed.subarray(lineEnd + 1, lineEnd + 1 + length));
+    at = lineEnd + 1 + length + 1;
+  }
+  return objects;
 }
 
 /** Turns a subject's fault into the error that a caller of diff or apply gets. */

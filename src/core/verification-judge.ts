@@ -1,11 +1,13 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
+import { canaryFile, newNonce } from './canary.js';
 import type { Closings } from './closings.js';
-import { AGENT_USER, INIT, workspaceOwner, type Environment } from './environment.js';
+import { AGENT_USER, INIT, WORKSPACE, workspaceOwner, type Environment } from './environment.js';
 import { idAt } from './engine-ids.js';
 import type { ExecExit } from './exec.js';
 import { globMatcher } from './glob.js';
+import { ownTests, PlantedFiles } from './planted-files.js';
 import { pressureBetween, type Pressure } from './pressure.js';
 import type { BlobStore } from './ports/blobs.js';
 import type { Engine } from './ports/engine.js';
@@ -55,6 +57,13 @@ export function judgedEnvironment(sample: SampleVersion): Environment {
   return environment.user === 'root' ? { ...environment, user: AGENT_USER } : environment;
 }
 
+interface TreeToJudge {
+  readonly workspace: readonly string[];
+  readonly digest: string;
+  /** In words; '' for nothing. */
+  readonly putBack: string;
+}
+
 /** The tree that is judged. */
 export function judgedLayer({ engine, verificationId }: Verification): string {
   return idAt(engine, `judged-${verificationId}`);
@@ -87,7 +96,21 @@ export class VerificationJudge {
     closings: Closings,
     signal: AbortSignal,
   ): Promise<Judgement> {
-    const tree = await this.#tree(verification, sample, closings, signal);
+    const nonce = sample.manifest.verification.canary === undefined ? undefined : newNonce();
+    const tree = await this.#tree(verification, sample, nonce, closings, signal);
+    const judgement = await this.#judgeTree(tree, sample, nonce, log, closings, signal);
+    if (tree.putBack === '') return judgement;
+    return { ...judgement, message: `${judgement.message} ${tree.putBack}` };
+  }
+
+  async #judgeTree(
+    tree: TreeToJudge,
+    sample: SampleVersion,
+    nonce: string | undefined,
+    log: VerificationLog,
+    closings: Closings,
+    signal: AbortSignal,
+  ): Promise<Judgement> {
     const { verification: spec, resources } = sample.manifest;
     const hidden = sample.layers.hidden;
     if (hidden === undefined) throw new Error('A READY sample has no hidden layer.');
@@ -112,7 +135,7 @@ export class VerificationJudge {
     }
     const before = await sandbox.usage();
     const began = performance.now();
-    const exit = await this.#runScript(sandbox, sample, log, signal);
+    const exit = await this.#runScript(sandbox, sample, nonce, log, signal);
     const pressure = pressureBetween(before, await sandbox.usage(), performance.now() - began);
     // What the script left running must not write reports any more.
     const ending = await sandbox.run({
@@ -135,7 +158,7 @@ export class VerificationJudge {
     }
     const globs = [...(spec.report?.paths ?? []), ...(spec.grading === 'REWARD_FILE' ? REWARD_FILES : [])];
     const reports = globs.length === 0 ? [] : await this.#reports(sandbox, globs, signal);
-    const verdict = this.#grader.grade({ spec, grading: spec.grading, exitCode: exit.code, reports });
+    const verdict = this.#grader.grade({ spec, grading: spec.grading, exitCode: exit.code, reports, nonce });
     return {
       ...base,
       state: verdict.passed ? 'PASSED' : 'FAILED',
@@ -149,9 +172,10 @@ export class VerificationJudge {
   async #tree(
     verification: Verification,
     sample: SampleVersion,
+    nonce: string | undefined,
     closings: Closings,
     signal: AbortSignal,
-  ): Promise<{ workspace: readonly string[]; digest: string }> {
+  ): Promise<TreeToJudge> {
     const { kept, scope } = verification;
     const { baseline, workspace } = sample.layers;
     if (baseline === undefined || workspace[0] === undefined)
@@ -167,7 +191,7 @@ export class VerificationJudge {
     const layer = judgedLayer(verification);
     // A run before this one may have left it half-way.
     await this.#engine.deleteLayer(layer);
-    const { digest } = await this.#trees.judged(
+    const { digest, putBack } = await this.#trees.judged(
       {
         baseline,
         workspace: below,
@@ -177,13 +201,15 @@ export class VerificationJudge {
           ...spec.protectedPaths.map((path) => `:(top,literal)${path.replace(/\/+$/, '')}`),
           ...spec.remove.map((glob) => `:(top,glob)${glob}`),
         ],
+        planted: new PlantedFiles(spec.keep, ownTests(spec)),
+        place: nonce === undefined ? undefined : canaryFile(spec, nonce),
         uid: workspaceOwner(judgedEnvironment(sample)),
       },
       layer,
       closings,
       signal,
     );
-    return { workspace: [...below, layer], digest };
+    return { workspace: [...below, layer], digest, putBack };
   }
 
   /** Says why the sample's own script can't be executed; asked before anything of the subject has run. */
@@ -204,11 +230,13 @@ export class VerificationJudge {
   async #runScript(
     sandbox: WorkSandbox,
     sample: SampleVersion,
+    nonce: string | undefined,
     log: VerificationLog,
     signal: AbortSignal,
   ): Promise<ExecExit> {
     const { verification: spec } = sample.manifest;
     const environment = judgedEnvironment(sample);
+    const canary = nonce === undefined ? undefined : canaryFile(spec, nonce);
     const made = await sandbox.run({
       argv: [INIT, 'report-folder', REPORT_DIR],
       timeoutMs: 10_000,
@@ -228,6 +256,7 @@ export class VerificationJudge {
         CODESET_VERIFICATION_DIR: VERIFICATION_DIR,
         CODESET_REPORT_DIR: REPORT_DIR,
         CODESET_SUBJECT_USER: environment.user,
+        ...(canary === undefined ? {} : { CODESET_CANARY: `${WORKSPACE}/${canary.path}` }),
       },
       timeoutMs: spec.timeoutMs,
       onOutput: (data) => log.add(data),

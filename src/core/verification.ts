@@ -27,6 +27,8 @@ export interface ListCount {
   readonly total: number;
 }
 
+export type VerdictReason = 'RULE' | 'TAMPERED';
+
 /** What grading says: a rule applied to an exit and reports. */
 export interface Verdict {
   readonly passed: boolean;
@@ -37,6 +39,8 @@ export interface Verdict {
   readonly grading: Grading;
   /** The rule that decided, in words. */
   readonly rule: string;
+  /** What decided: the rule, or canaries that say that the run itself was tampered with. */
+  readonly reason: VerdictReason;
   readonly tests: readonly TestResult[];
   readonly failToPass: ListCount;
   readonly passToPass: ListCount;

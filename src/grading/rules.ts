@@ -38,16 +38,21 @@ export function count(tests: readonly TestResult[], list: TestResult['list'], gr
  * Applies EXIT_CODE, ALL_LISTED or SWE_BENCH. The score is the share of conditions that hold, so that 1 means
  * exactly: passed.
  *
- * @param exitCode undefined after a signal.
- * @param unread why reports could not be read, each of which is a condition that does not hold.
+ * @param run.exitCode undefined after a signal.
+ * @param run.unread why reports could not be read, each of which is a condition that does not hold.
+ * @param run.canary whether a canary had to fail, so that the runner ends as one whose tests failed.
  */
 export function judge(
-  grading: Exclude<Grading, 'REWARD_FILE'>,
-  exitCode: number | undefined,
+  run: {
+    readonly grading: Exclude<Grading, 'REWARD_FILE'>;
+    readonly exitCode: number | undefined;
+    readonly unread: readonly string[];
+    readonly canary: boolean;
+  },
   listed: readonly TestResult[],
   unlisted: readonly TestResult[],
-  unread: readonly string[],
 ): Judgement {
+  const { grading, exitCode, unread, canary } = run;
   if (grading === 'EXIT_CODE') {
     const passed = exitCode === 0;
     return { passed, score: passed ? 1 : 0, rule: `EXIT_CODE: ${exited(exitCode)}, and only 0 passes` };
@@ -73,7 +78,7 @@ export function judge(
   if (grading === 'ALL_LISTED') {
     const stray = unlisted.filter(failed);
     if (stray.length > 0) problems.push(`${stray.length} tests that are not listed failed (${named(stray)})`);
-    const ended = endedAs(exitCode, toFail.length > 0);
+    const ended = endedAs(exitCode, toFail.length > 0 ? 'fail_to_fail' : canary ? 'the canary' : undefined);
     if (!ended.right) problems.push(ended.words);
     conditions += 1 + stray.length;
     if (ended.right) met += 1;
@@ -85,7 +90,7 @@ export function judge(
       ? `SWE_BENCH: all ${toPass.length} listed tests passed or failed as announced (xfail); the exit status does not count`
       : toFail.length > 0
         ? `ALL_LISTED: all ${toPass.length} listed tests passed, the ${toFail.length} in fail_to_fail and no others failed, and the exit status is ${exitCode}`
-        : `ALL_LISTED: all ${toPass.length} listed tests passed, no other test failed, and the exit status is 0`;
+        : `ALL_LISTED: all ${toPass.length} listed tests passed, no other test failed, and the exit status is ${exitCode}`;
   return { passed: true, score, rule };
 }
 
@@ -93,17 +98,17 @@ function exited(exitCode: number | undefined): string {
   return exitCode === undefined ? 'the script was ended by a signal' : `exit status ${exitCode}`;
 }
 
-/** Whether the script's end fits: 0, or the status for failed tests where tests had to fail. */
+/** Whether the script's end fits: 0, or the status for failed tests where `failing` had to fail. */
 function endedAs(
   exitCode: number | undefined,
-  testsFail: boolean,
+  failing: string | undefined,
 ): { readonly right: boolean; readonly words: string } {
-  if (!testsFail) return { right: exitCode === 0, words: exited(exitCode) };
+  if (failing === undefined) return { right: exitCode === 0, words: exited(exitCode) };
   const right = exitCode !== undefined && FAILED_TESTS_STATUSES.includes(exitCode);
   const expected = FAILED_TESTS_STATUSES.join(', ');
   return {
     right,
-    words: `${exited(exitCode)}, where fail_to_fail expects that of a runner whose tests failed (${expected})`,
+    words: `${exited(exitCode)}, where ${failing} expects that of a runner whose tests failed (${expected})`,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Grader } from '../core/ports/samples.js';
 import { DEFAULT_REPORT_PATHS, type VerificationSpec } from '../core/sample.js';
 import type { TestResult, TestStatus, Verdict } from '../core/verification.js';
+import { withCanaries, withoutCanaries } from './canaries.js';
 import { CaseIndex } from './names.js';
 import { readReports, type SourcedCase } from './read-reports.js';
 import type { ReportedCase, ReportedStatus } from './report.js';
@@ -20,11 +21,23 @@ export class ReportGrader implements Grader {
     const tests =
       input.grading === 'REWARD_FILE' ? input.reports.filter(({ path }) => !isReward(path)) : input.reports;
     const reports = readReports(tests, format, paths);
-    const { listed, unlisted } = resolve(input.spec, reports.cases);
+    const { cases, canaries } = withoutCanaries(reports.cases, input.spec.canary, input.nonce);
+    const { listed, unlisted } = resolve(input.spec, cases);
     const judgement =
       input.grading === 'REWARD_FILE'
-        ? judgeReward(input.reports)
-        : { ...judge(input.grading, input.exitCode, listed, unlisted, reports.unread), scores: {} };
+        ? { ...judgeReward(input.reports), reason: 'RULE' as const }
+        : {
+            ...withCanaries(
+              input.grading,
+              judge(
+                { grading: input.grading, exitCode: input.exitCode, unread: reports.unread, canary: canaries !== undefined },
+                listed,
+                unlisted,
+              ),
+              canaries,
+            ),
+            scores: {},
+          };
     const { tests: told, leftOut } = bounded(listed, unlisted);
     const remark = leftOut > 0 ? `; ${leftOut} more unlisted tests are not named here` : '';
     return {
@@ -33,6 +46,7 @@ export class ReportGrader implements Grader {
       scores: judgement.scores,
       grading: input.grading,
       rule: `${judgement.rule}${remark}.`,
+      reason: judgement.reason,
       tests: told,
       failToPass: count(listed, 'FAIL_TO_PASS', input.grading),
       passToPass: count(listed, 'PASS_TO_PASS', input.grading),

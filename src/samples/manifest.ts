@@ -7,6 +7,7 @@ import {
   WORKSPACE,
 } from '../core/environment.js';
 import { DEFAULT_REPORT_PATHS, type Grading, type SampleManifest, type VerificationSpec } from '../core/sample.js';
+import { canaryOf } from './canary.js';
 import { parseDuration, parseSize } from './quantities.js';
 import { readYaml, type TextRule, type YamlSection } from './yaml-section.js';
 
@@ -236,6 +237,8 @@ function verificationOf(root: YamlSection): VerificationSpec {
       passToPass: [],
       failToFail: [],
       protectedPaths: [],
+      keep: [],
+      canary: undefined,
     };
   }
   const failToPass = section.texts('fail_to_pass', TEST_NAMES, []);
@@ -288,14 +291,26 @@ function verificationOf(root: YamlSection): VerificationSpec {
     passToPass,
     failToFail,
     protectedPaths: section.texts('protected_paths', { maxItems: 10_000, ...PATH }, []),
+    keep: keepOf(section),
+    canary: canaryOf(section, PATH),
   };
+  if (spec.canary !== undefined && grading !== 'ALL_LISTED' && grading !== 'SWE_BENCH')
+    section.problem('canary', 'expected grading all_listed or swe_bench beside it: a canary is looked for in reports');
   section.finish({
     reward_file: 'is no field; say grading: reward_file, and have the script write reward.json or reward.txt',
     feedback: `${LATER}; leave it out`,
-    canaries: `${LATER}; leave it out`,
+    canaries: 'is no field; say canary: {runner: …}',
     max_verifications: `${LATER}; leave it out`,
   });
   return spec;
+}
+
+function keepOf(verification: YamlSection): readonly string[] {
+  const section = verification.section('hardening');
+  if (section === undefined) return [];
+  const keep = section.texts('keep', GLOB, []);
+  section.finish();
+  return keep;
 }
 
 /** @param needless nothing asks for a report, so that there is none unless the sample names it. */

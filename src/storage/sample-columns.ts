@@ -61,15 +61,22 @@ export function sampleIn(row: SampleRow): SampleVersion {
   };
 }
 
-/** What an earlier version of the service stored has no list fail_to_fail. */
-type StoredSpec = Omit<VerificationSpec, 'failToFail'> & Partial<Pick<VerificationSpec, 'failToFail'>>;
+/** What an earlier version of the service stored has none of these. */
+type LaterSpec = 'failToFail' | 'keep' | 'canary';
+type StoredSpec = Omit<VerificationSpec, LaterSpec> & Partial<Pick<VerificationSpec, LaterSpec>>;
 
 function manifestIn(text: string): SampleManifest {
   const manifest = jsonIn<Omit<SampleManifest, 'verification'> & { verification: StoredSpec }>(text);
   const { verification, codebase } = manifest;
   return {
     ...manifest,
-    verification: { failToFail: [], ...verification, report: verification.report },
+    verification: {
+      failToFail: [],
+      keep: [],
+      ...verification,
+      report: verification.report,
+      canary: verification.canary,
+    },
     codebase,
   };
 }

@@ -132,12 +132,12 @@ function keptIn(row: VerificationRow): KeptSubject | undefined {
   }
 }
 
-/** What an earlier version of the service stored has no rewards, and no counts of fail_to_fail. */
-type Later = 'failToFail' | 'scores';
+/** What an earlier version of the service stored has no rewards, no counts of fail_to_fail and no reason. */
+type Later = 'failToFail' | 'scores' | 'reason';
 type StoredVerdict = Omit<Verdict, Later> & Partial<Pick<Verdict, Later>>;
 
 function verdictIn(text: string): Verdict {
-  return { scores: {}, failToFail: { passed: 0, total: 0 }, ...jsonIn<StoredVerdict>(text) };
+  return { scores: {}, failToFail: { passed: 0, total: 0 }, reason: 'RULE', ...jsonIn<StoredVerdict>(text) };
 }
 
 /** JSON leaves out what is undefined. */

@@ -139,6 +139,8 @@ const sample: fc.Arbitrary<SampleVersion> = record({
       passToPass: texts,
       failToFail: texts,
       protectedPaths: texts,
+      keep: texts,
+      canary: fc.option(record({ path: text, content: text, tests: texts }), { nil: undefined }),
     }),
   }).map((change) => aManifest(change)),
 }).map((made) => made as SampleVersion);
@@ -292,6 +294,7 @@ const verification: fc.Arbitrary<Verification> = record({
       scores: fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), ratio, { noNullPrototype: true }),
       grading,
       rule: text,
+      reason: fc.constantFrom('RULE' as const, 'TAMPERED' as const),
       tests: fc.array(result, { maxLength: 5 }),
       failToPass: listCount,
       passToPass: listCount,

@@ -5,7 +5,7 @@ import { VERIFICATION_ENCODERS, verificationIn } from '../../src/storage/verific
 import type { VerificationRow } from '../../src/storage/schema.js';
 import { aSample, aVerification } from '../support/entities.js';
 
-test('a verdict that an earlier version stored, without rewards and fail_to_fail, is read', () => {
+test('a verdict that an earlier version stored, without rewards, fail_to_fail and reason, is read', () => {
   const verdict = {
     passed: true,
     score: 1,
@@ -23,13 +23,19 @@ test('a verdict that an earlier version stored, without rewards and fail_to_fail
     ...verdict,
     scores: {},
     failToFail: { passed: 0, total: 0 },
+    reason: 'RULE',
   });
 });
 
-test('a manifest that an earlier version stored, without fail_to_fail, is read', () => {
+test('a manifest that an earlier version stored, without fail_to_fail, keep and canary, is read', () => {
   const sample = aSample();
   const row = encodeRow(SAMPLE_ENCODERS, sample);
-  const { failToFail, ...before } = sample.manifest.verification;
+  const { failToFail, keep, canary, ...before } = sample.manifest.verification;
   const manifest = JSON.stringify({ ...sample.manifest, verification: before });
-  expect(sampleIn({ ...row, manifest }).manifest.verification).toEqual({ ...before, failToFail });
+  expect(sampleIn({ ...row, manifest }).manifest.verification).toEqual({
+    ...before,
+    failToFail,
+    keep,
+    canary,
+  });
 });

@@ -35,6 +35,7 @@ describe('verifications', () => {
           score: 0.5,
           grading: 'ALL_LISTED',
           rule: 'all listed tests passed',
+          reason: 'RULE',
           tests: [
             {
               name: 'test_a',

@@ -251,9 +251,9 @@ export enum Grading {
    * ALL_LISTED - Every test in fail_to_pass and pass_to_pass is reported passed, every one
    * in fail_to_fail failed, no other test is reported failed, and the exit
    * code is 0. Missing or skipped is neither passed nor failed. Where
-   * fail_to_fail lists tests, the exit code has to be that of a runner whose
-   * tests failed instead: 1, 8 (CTest), 100 (cargo-nextest) or 101 (cargo
-   * test). What encloses a failing test and is reported failed with it (a suite
+   * fail_to_fail lists tests, or the sample has a canary, the exit code has to
+   * be that of a runner whose tests failed instead: 1, 8 (CTest), 100
+   * (cargo-nextest) or 101 (cargo test). What encloses a failing test and is reported failed with it (a suite
    * in TAP, a Go test with subtests) has to be listed, too.
    */
   ALL_LISTED = 2,
@@ -927,6 +927,17 @@ export interface HiddenParts {
    * failures, which ALL_LISTED wants to see failed. OUTPUT_ONLY.
    */
   failToFail: string[];
+  /**
+   * Patterns of files that agents are meant to change though test runners pick
+   * them up; others of that sort are put back from the sample before the script
+   * runs. OUTPUT_ONLY.
+   */
+  keep: string[];
+  /**
+   * Whether each run has a canary: a test that has to fail, and is taken out of
+   * the reports before they are graded. OUTPUT_ONLY.
+   */
+  hasCanary: boolean;
 }
 
 /** Refers to an uploaded git repository at one commit. */
@@ -2365,6 +2376,8 @@ function createBaseHiddenParts(): HiddenParts {
     reportPaths: [],
     hasSolution: false,
     failToFail: [],
+    keep: [],
+    hasCanary: false,
   };
 }
 
@@ -2396,6 +2409,12 @@ export const HiddenParts: MessageFns<HiddenParts> = {
     }
     for (const v of message.failToFail) {
       writer.uint32(74).string(v!);
+    }
+    for (const v of message.keep) {
+      writer.uint32(82).string(v!);
+    }
+    if (message.hasCanary !== false) {
+      writer.uint32(88).bool(message.hasCanary);
     }
     return writer;
   },
@@ -2485,6 +2504,22 @@ export const HiddenParts: MessageFns<HiddenParts> = {
             message.failToFail.push(reader.string());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.keep.push(reader.string());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.hasCanary = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2536,6 +2571,12 @@ export const HiddenParts: MessageFns<HiddenParts> = {
         : globalThis.Array.isArray(object?.fail_to_fail)
         ? object.fail_to_fail.map((e: any) => globalThis.String(e))
         : [],
+      keep: globalThis.Array.isArray(object?.keep) ? object.keep.map((e: any) => globalThis.String(e)) : [],
+      hasCanary: isSet(object.hasCanary)
+        ? globalThis.Boolean(object.hasCanary)
+        : isSet(object.has_canary)
+        ? globalThis.Boolean(object.has_canary)
+        : false,
     };
   },
 
@@ -2568,6 +2609,12 @@ export const HiddenParts: MessageFns<HiddenParts> = {
     if (message.failToFail?.length) {
       obj.failToFail = message.failToFail;
     }
+    if (message.keep?.length) {
+      obj.keep = message.keep;
+    }
+    if (message.hasCanary !== false) {
+      obj.hasCanary = message.hasCanary;
+    }
     return obj;
   },
 
@@ -2585,6 +2632,8 @@ export const HiddenParts: MessageFns<HiddenParts> = {
     message.reportPaths = object.reportPaths?.map((e) => e) || [];
     message.hasSolution = object.hasSolution ?? false;
     message.failToFail = object.failToFail?.map((e) => e) || [];
+    message.keep = object.keep?.map((e) => e) || [];
+    message.hasCanary = object.hasCanary ?? false;
     return message;
   },
 };

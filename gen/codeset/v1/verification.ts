@@ -158,6 +158,53 @@ export function faultToJSON(object: Fault): string {
   }
 }
 
+/** What decided a verdict. */
+export enum VerdictReason {
+  /** UNSPECIFIED - Never sent by the service. */
+  UNSPECIFIED = 0,
+  /** RULE - The rule of the sample. */
+  RULE = 1,
+  /**
+   * TAMPERED - The sample's canary, a test that has to fail, was reported otherwise, or
+   * was not reported in a run that would have passed: what ran the tests was
+   * tampered with. Always FAILED, with the score 0.
+   */
+  TAMPERED = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function verdictReasonFromJSON(object: any): VerdictReason {
+  switch (object) {
+    case 0:
+    case "VERDICT_REASON_UNSPECIFIED":
+      return VerdictReason.UNSPECIFIED;
+    case 1:
+    case "VERDICT_REASON_RULE":
+      return VerdictReason.RULE;
+    case 2:
+    case "VERDICT_REASON_TAMPERED":
+      return VerdictReason.TAMPERED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return VerdictReason.UNRECOGNIZED;
+  }
+}
+
+export function verdictReasonToJSON(object: VerdictReason): string {
+  switch (object) {
+    case VerdictReason.UNSPECIFIED:
+      return "VERDICT_REASON_UNSPECIFIED";
+    case VerdictReason.RULE:
+      return "VERDICT_REASON_RULE";
+    case VerdictReason.TAMPERED:
+      return "VERDICT_REASON_TAMPERED";
+    case VerdictReason.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** What a report says of a test. */
 export enum TestStatus {
   /** UNSPECIFIED - Never sent by the service. */
@@ -323,7 +370,10 @@ export interface Verification {
   result:
     | VerificationResult
     | undefined;
-  /** What happened, in a sentence. OUTPUT_ONLY. */
+  /**
+   * What happened, in a sentence; and which files were judged as the sample has
+   * them, because test runners would have picked up the subject's. OUTPUT_ONLY.
+   */
   message: string;
   /** Whose fault it is that it did not pass. OUTPUT_ONLY. */
   fault: Fault;
@@ -464,6 +514,8 @@ export interface VerificationResult {
    * be from 0 to 1. Empty for other rules and in lists. OUTPUT_ONLY.
    */
   scores: { [key: string]: number };
+  /** What decided. OUTPUT_ONLY. */
+  reason: VerdictReason;
 }
 
 export interface VerificationResult_ScoresEntry {
@@ -1268,6 +1320,7 @@ function createBaseVerificationResult(): VerificationResult {
     passToPass: undefined,
     failToFail: undefined,
     scores: {},
+    reason: 0,
   };
 }
 
@@ -1300,6 +1353,9 @@ export const VerificationResult: MessageFns<VerificationResult> = {
     globalThis.Object.entries(message.scores).forEach(([key, value]: [string, number]) => {
       VerificationResult_ScoresEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
     });
+    if (message.reason !== 0) {
+      writer.uint32(80).int32(message.reason);
+    }
     return writer;
   },
 
@@ -1391,6 +1447,14 @@ export const VerificationResult: MessageFns<VerificationResult> = {
             }
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.reason = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1443,6 +1507,7 @@ export const VerificationResult: MessageFns<VerificationResult> = {
           {},
         )
         : {},
+      reason: isSet(object.reason) ? verdictReasonFromJSON(object.reason) : 0,
     };
   },
 
@@ -1481,6 +1546,9 @@ export const VerificationResult: MessageFns<VerificationResult> = {
         });
       }
     }
+    if (message.reason !== 0) {
+      obj.reason = verdictReasonToJSON(message.reason);
+    }
     return obj;
   },
 
@@ -1512,6 +1580,7 @@ export const VerificationResult: MessageFns<VerificationResult> = {
       },
       {},
     );
+    message.reason = object.reason ?? 0;
     return message;
   },
 };

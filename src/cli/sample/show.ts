@@ -45,6 +45,8 @@ export function sampleShowCommand(cli: Cli): Command {
           ['pass_to_pass', hidden.passToPass.join(' ')],
           ...(hidden.failToFail.length === 0 ? [] : [['fail_to_fail', hidden.failToFail.join(' ')]]),
           ['protected', hidden.protectedPaths.join(' ')],
+          ...(hidden.keep.length === 0 ? [] : [['kept', hidden.keep.join(' ')]]),
+          ...(hidden.hasCanary ? [['canary', 'yes']] : []),
           ['solution', hidden.hasSolution ? 'yes' : 'no'],
         ]);
         for (const line of problemLines(sample.validation)) out.line(line);

@@ -53,5 +53,7 @@ export interface Grader {
       readonly bySubject: boolean;
       readonly content: Uint8Array;
     }[];
+    /** What this run made up for the sample's canary; undefined for a sample without one. */
+    readonly nonce?: string | undefined;
   }): Verdict;
 }

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { stringify } from 'yaml';
 import { DEFAULT_RESOURCES, type Environment, type Resources } from '../../core/environment.js';
 import { CodesetError } from '../../core/errors.js';
-import { globMatcher } from '../../core/glob.js';
+import { PlantedFiles } from '../../core/planted-files.js';
+import { holdsSettings } from '../../core/runner-settings.js';
 import { tryGit } from '../git.js';
 import { ID_PATTERN, parseManifest } from '../manifest.js';
 import { openRepository, type MemoryFile } from '../pack.js';
@@ -113,21 +114,38 @@ async function importEntry(
 }
 
 function testCommand(entry: SweBenchEntry, tests: PatchedTree, custom: string | undefined): string {
-  const named = [...entry.failToPass, ...entry.passToPass].flatMap((name) => {
-    const separator = name.indexOf('::');
-    return separator < 0 ? [] : [name.slice(0, separator)];
-  });
-  const changed = tests.changed.map(({ path: name }) => name).filter((name) => /(?:^|\/)[^/]*test[^/]*\.py$/.test(name));
-  // pytest runs nothing at all when one of its files is missing.
-  const files = [...new Set([...named, ...changed])].filter((name) => tests.paths.has(name)).sort();
+  const files = testFiles(entry, tests);
   if (custom !== undefined) return `${custom.replaceAll('{files}', files.map(quote).join(' '))}\n`;
   if (files.length === 0)
     throw new ImportError('none of the files that its tests name is in the repository; give a test command');
   return pytestCommand(files);
 }
 
-/** What pytest and Python pick up by themselves wherever it lies. */
-const PLANTABLE = ['**/conftest.py', '**/sitecustomize.py', '**/usercustomize.py', 'pytest.ini', '.pytest.ini'];
+function testFiles(entry: SweBenchEntry, tests: PatchedTree): string[] {
+  const named = [...entry.failToPass, ...entry.passToPass].flatMap((name) => {
+    const separator = name.indexOf('::');
+    return separator < 0 ? [] : [name.slice(0, separator)];
+  });
+  const changed = tests.changed.map(({ path: name }) => name).filter((name) => /(?:^|\/)[^/]*test[^/]*\.py$/.test(name));
+  // pytest runs nothing at all when one of its files is missing.
+  return [...new Set([...named, ...changed])].filter((name) => tests.paths.has(name)).sort();
+}
+
+/** The folder that all files are in: a canary elsewhere would have pytest look for its settings elsewhere, too. */
+function commonFolder(files: readonly string[]): string {
+  const folders = files.map((file) => file.split('/').slice(0, -1));
+  const first = folders[0] ?? [];
+  const differs = first.findIndex((name, place) => folders.some((folder) => folder[place] !== name));
+  return first.slice(0, differs < 0 ? undefined : differs).join('/');
+}
+
+/** Which of these paths would be put back from the sample unless it says that they are kept. */
+function hardened(paths: readonly string[]): string[] {
+  const files = new PlantedFiles([], paths);
+  return paths
+    .filter((path) => files.isPickedUp(path, true) || files.isPickedUp(path, false) || holdsSettings(path))
+    .sort();
+}
 
 function manifestOf(
   entry: SweBenchEntry,
@@ -138,6 +156,8 @@ function manifestOf(
 ): Record<string, unknown> {
   const protectedPaths = [...tests.changed.map(({ path: name }) => name), ...tests.removed].sort();
   const solution = [...solved.changed.map(({ path: name }) => name), ...solved.removed];
+  const keep = hardened(solution);
+  const folder = commonFolder(testFiles(entry, tests));
   const firstLine = entry.problemStatement.trim().split(/\r?\n/, 1)[0] ?? '';
   return {
     sample_id: sampleId,
@@ -157,7 +177,10 @@ function manifestOf(
       grading: 'swe_bench',
       report: { format: 'junit', paths: ['**/*.xml'] },
       // What the reference solution itself changes can't be forbidden.
-      remove: PLANTABLE.filter((glob) => !solution.some(globMatcher(glob))),
+      ...(keep.length === 0 ? {} : { hardening: { keep } }),
+      ...(options.testCommand === undefined
+        ? { canary: { runner: 'pytest', ...(folder === '' ? {} : { folder }) } }
+        : {}),
       fail_to_pass: entry.failToPass,
       pass_to_pass: entry.passToPass,
       protected_paths: protectedPaths,

@@ -5,19 +5,32 @@ export function quote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
+/** What pytest imports late, when the workspace may be first on the path. Optional ones may be missing. */
+const LATE_MODULES = [
+  ...['ast', 'bdb', 'copy', 'difflib', 'doctest', 'faulthandler', 'getpass', 'inspect', 'json', 'logging', 'pdb'],
+  ...['platform', 'pprint', 'random', 'readline', 'site', 'tempfile', 'timeit', 'tracemalloc', 'unittest'],
+  ...['unittest.mock', 'xml.etree.ElementTree', 'xml.sax.saxutils', '_pytest.junitxml', '_pytest.doctest'],
+];
+
 /**
- * Runs pytest with a JUnit report in the subject's own report folder. pytest is found before the workspace
- * takes part in the search, so that a planted `pytest.py` is not run in its place.
+ * Runs pytest with a JUnit report in the subject's own report folder, and the canary last. pytest, and what it
+ * imports late, are found before the workspace takes part in the search, so that a planted `pytest.py` is not run in
+ * its place, and then the workspace comes behind the standard library.
  */
 export function pytestCommand(files: readonly string[]): string {
-  const program = [
-    'import os, sys',
-    'sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]',
-    'import pytest',
-    'sys.path.insert(0, os.getcwd())',
-    'sys.exit(pytest.main(sys.argv[1:]))',
-  ].join('; ');
-  return `exec python3 -c ${quote(program)} -p no:cacheprovider -rA --junitxml="$CODESET_REPORT_DIR/report.xml" -- ${files.map(quote).join(' ')}\n`;
+  const program = `import importlib, os, sys
+sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
+import pytest
+for name in ${JSON.stringify(LATE_MODULES.join(' '))}.split():
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        pass
+packages = [place for place, entry in enumerate(sys.path) if entry.endswith("-packages")]
+sys.path.insert(packages[0] if packages else len(sys.path), os.getcwd())
+sys.exit(pytest.main(sys.argv[1:]))
+`;
+  return `exec python3 -c ${quote(program)} -p no:cacheprovider -rA --junitxml="$CODESET_REPORT_DIR/report.xml" -- ${files.map(quote).join(' ')} \${CODESET_CANARY:+"$CODESET_CANARY"}\n`;
 }
 
 /** The script that puts hidden test files in place as root, then starts `verification/test.sh` as the subject. */

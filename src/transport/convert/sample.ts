@@ -78,6 +78,8 @@ function hiddenToProto(sample: SampleVersion): pb.HiddenParts {
     failToFail: [...spec.failToFail],
     protectedPaths: [...spec.protectedPaths],
     remove: [...spec.remove],
+    keep: [...spec.keep],
+    hasCanary: spec.canary !== undefined,
     reportFormat:
       spec.report === undefined ? pb.ReportFormat.UNSPECIFIED : reportFormats.toProto(spec.report.format),
     reportPaths: [...(spec.report?.paths ?? [])],

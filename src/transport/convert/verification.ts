@@ -26,6 +26,7 @@ export const faults = enumTable(pb.Fault, {
   SAMPLE: 'SAMPLE',
   SERVICE: 'SERVICE',
 });
+export const verdictReasons = enumTable(pb.VerdictReason, { RULE: 'RULE', TAMPERED: 'TAMPERED' });
 export const testStatuses = enumTable(pb.TestStatus, {
   PASSED: 'PASSED',
   FAILED: 'FAILED',
@@ -93,6 +94,7 @@ function verdictToProto(verdict: Verdict, depth: 'summary' | 'full'): pb.Verific
   return {
     grading: gradings.toProto(verdict.grading),
     rule: textHead(verdict.rule, MAX_MESSAGE_BYTES),
+    reason: verdictReasons.toProto(verdict.reason),
     score: verdict.score,
     scores: depth === 'summary' ? {} : { ...verdict.scores },
     tests: shown,

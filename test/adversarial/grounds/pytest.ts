@@ -17,7 +17,7 @@ def test_nothing():
     assert m.add(0, 0) == 0
 `;
 
-/** What the SWE-bench importer makes, with its script and its list of what is removed; the whole workspace is judged. */
+/** What the SWE-bench importer makes, with its script and its canary; the whole workspace is judged. */
 export const PYTEST: Ground = {
   kind: 'pytest',
   touched: ['m.py'],
@@ -26,7 +26,7 @@ export const PYTEST: Ground = {
   manifest: `  grading: swe_bench
   scope: workspace
   report: {format: junit, paths: ["**/*.xml"]}
-  remove: ["**/conftest.py", "**/sitecustomize.py", "**/usercustomize.py", pytest.ini, .pytest.ini]
+  canary: {runner: pytest, folder: tests}
   protected_paths: [${HIDDEN_PATH}]
   fail_to_pass: ["${HIDDEN_PATH}::test_adds", "${HIDDEN_PATH}::test_negative"]
   pass_to_pass: ["${HIDDEN_PATH}::test_nothing"]

@@ -14,6 +14,8 @@ const SPEC: VerificationSpec = {
   passToPass: [],
   failToFail: [],
   protectedPaths: [],
+  keep: [],
+  canary: undefined,
 };
 
 /** @param files path in the report folder → content. */

@@ -28,6 +28,8 @@ function grade(given: Given) {
     passToPass: given.passToPass ?? [],
     failToFail: given.failToFail ?? [],
     protectedPaths: [],
+    keep: [],
+    canary: undefined,
   };
   const reports = Object.entries(given.reports ?? {}).map(([path, text]) => ({
     path,
