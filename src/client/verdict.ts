@@ -109,7 +109,8 @@ export function verdict(verification: WireVerification): Verdict {
     passed: state === 'PASSED',
     score: result?.score,
     scores: result?.scores ?? {},
-    reason: result === undefined ? undefined : (verdictReason(result.reason) as NonNullable<Verdict['reason']>),
+    reason:
+      result === undefined ? undefined : (verdictReason(result.reason) as NonNullable<Verdict['reason']>),
     message: verification.message,
     fault: fault(verification.fault) as Verdict['fault'],
     retryable: verification.retryable,

@@ -14,7 +14,10 @@ function filled(text: string, nonce: string): string {
 }
 
 /** The canary's file of one run. */
-export function canaryFile({ canary }: VerificationSpec, nonce: string): { path: string; content: string } | undefined {
+export function canaryFile(
+  { canary }: VerificationSpec,
+  nonce: string,
+): { path: string; content: string } | undefined {
   if (canary === undefined) return undefined;
   return { path: filled(canary.path, nonce), content: filled(canary.content, nonce) };
 }

@@ -63,7 +63,18 @@ const INSTALLED = [
 
 /** Python's own modules and pytest's that a runner loads late, and that nobody's task is to write. */
 const RUNNER_MODULES = [
-  ...['pytest', '_pytest', 'pluggy', 'iniconfig', 'unittest', 'doctest', 'pdb', 'bdb', 'faulthandler', 'site'],
+  ...[
+    'pytest',
+    '_pytest',
+    'pluggy',
+    'iniconfig',
+    'unittest',
+    'doctest',
+    'pdb',
+    'bdb',
+    'faulthandler',
+    'site',
+  ],
   ...['xml', 'difflib'],
 ];
 /** Folders that test runs have on their path. */

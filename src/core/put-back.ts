@@ -83,7 +83,9 @@ function isReadable({ path, deleted, mode }: Change): boolean {
 async function contents(
   changes: readonly Change[],
   hands: TreeHands,
-): Promise<{ readonly change: Change; readonly own: string | undefined; readonly theirs: string | undefined }[]> {
+): Promise<
+  { readonly change: Change; readonly own: string | undefined; readonly theirs: string | undefined }[]
+> {
   if (changes.length === 0) return [];
   const ids = changes.flatMap(({ planted, deleted, ownBlob, blob }) => [
     ...(planted ? [] : [ownBlob]),

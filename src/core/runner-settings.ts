@@ -7,9 +7,7 @@ import { tomlStatements, type TomlStatement } from './toml-statements.js';
  * - `whole`: the two can't be told apart, so that all of it has to be the sample's.
  */
 export type Settled =
-  | { readonly kind: 'same' }
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'whole' };
+  { readonly kind: 'same' } | { readonly kind: 'text'; readonly text: string } | { readonly kind: 'whole' };
 
 /** @param own the sample's content, undefined where it has no such file; @param theirs the subject's. */
 type Settle = (own: string | undefined, theirs: string) => Settled;
@@ -23,7 +21,10 @@ const SETTLERS: ReadonlyMap<string, Settle> = new Map<string, Settle>([
   ['setup.cfg', sections],
   ['tox.ini', sections],
   ['entry_points.txt', sections],
-  ['Cargo.toml', toml([['patch'], ['replace'], ['test'], ['lib', 'test'], ['lib', 'harness'], ['package', 'autotests']])],
+  [
+    'Cargo.toml',
+    toml([['patch'], ['replace'], ['test'], ['lib', 'test'], ['lib', 'harness'], ['package', 'autotests']]),
+  ],
   ['go.mod', goMod],
   ['package.json', packageJson],
 ]);

@@ -159,8 +159,7 @@ function unescaped(text: string): string {
     /\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|(.))/gu,
     (_, short?: string, long?: string, byte?: string, sign?: string) => {
       const code = short ?? long ?? byte;
-      const meant =
-        code === undefined ? ESCAPES[sign ?? ''] : characterOf(Number.parseInt(code, 16));
+      const meant = code === undefined ? ESCAPES[sign ?? ''] : characterOf(Number.parseInt(code, 16));
       if (meant === undefined) throw new NoToml();
       return meant;
     },

@@ -55,10 +55,15 @@ export function withCanaries(
 ): Judgement & { readonly reason: VerdictReason } {
   if (canaries === undefined) return { ...judgement, reason: 'RULE' };
   const { tampered, missing } = canaries;
-  if (tampered !== undefined) return tamperedWith(`${grading}: the canary, which has to fail, did not (${tampered})`);
+  if (tampered !== undefined)
+    return tamperedWith(`${grading}: the canary, which has to fail, did not (${tampered})`);
   if (missing === undefined) return { ...judgement, reason: 'RULE' };
   if (judgement.passed) return tamperedWith(`${grading}: no report has the canary failed (${missing})`);
-  return { ...judgement, rule: `${judgement.rule}; no report has the canary failed (${missing})`, reason: 'RULE' };
+  return {
+    ...judgement,
+    rule: `${judgement.rule}; no report has the canary failed (${missing})`,
+    reason: 'RULE',
+  };
 }
 
 function tamperedWith(what: string): Judgement & { readonly reason: VerdictReason } {

@@ -30,7 +30,12 @@ export class ReportGrader implements Grader {
             ...withCanaries(
               input.grading,
               judge(
-                { grading: input.grading, exitCode: input.exitCode, unread: reports.unread, canary: canaries !== undefined },
+                {
+                  grading: input.grading,
+                  exitCode: input.exitCode,
+                  unread: reports.unread,
+                  canary: canaries !== undefined,
+                },
                 listed,
                 unlisted,
               ),

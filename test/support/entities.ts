@@ -53,6 +53,8 @@ export function aManifest(change: Partial<SampleManifest> = {}): SampleManifest 
       failToPass: ['tests/test_median.py::test_even'],
       passToPass: [],
       failToFail: [],
+      keep: [],
+      canary: undefined,
       protectedPaths: ['tests/'],
     },
     codebase: undefined,

@@ -1,6 +1,6 @@
 import { text, type Ground } from './ground.js';
 
-/** `go test` in the workspace; what it prints goes to a file of root's, and the report is written by the script. */
+/** `go test -json` in the workspace; what it prints is the report, in a file of root's. */
 export const GO: Ground = {
   kind: 'go',
   touched: ['add.go'],
@@ -12,7 +12,8 @@ export const GO: Ground = {
   environment: `  prepare: ["go test -vet=off -count=1 . && chmod -R a+rwX /opt/go-cache"]
 `,
   manifest: `  grading: all_listed
-  report: {format: junit, paths: [report.xml]}
+  report: {format: go-json, paths: [report.json]}
+  canary: {runner: go, package: add}
   remove: ["**/*_test.go", go.work]
   protected_paths: [go.mod]
   fail_to_pass: [TestAdds, TestNegative]
@@ -29,21 +30,11 @@ export const GO: Ground = {
       'verification/run',
       `#!/bin/sh
 set -u
-stage=$(mktemp -d) || exit 2
-trap 'rm -rf "$stage"' EXIT
 rm -rf ./hidden_test.go
 install -m 644 "$CODESET_VERIFICATION_DIR/hidden_test.go" ./hidden_test.go || exit 2
-as-subject go test -vet=off -count=1 -v . > "$stage/output" 2>&1
+as-subject go test -json -vet=off -count=1 . > "$CODESET_REPORT_DIR/report.json"
 status=$?
-cat "$stage/output"
-{
-  echo '<testsuite name="add">'
-  for name in TestAdds TestNegative TestNothing; do
-    if grep -q "^--- PASS: $name " "$stage/output"; then echo "<testcase name=\\"$name\\"/>"
-    else echo "<testcase name=\\"$name\\"><failure message=\\"not passed\\"/></testcase>"; fi
-  done
-  echo '</testsuite>'
-} > "$CODESET_REPORT_DIR/report.xml"
+cat "$CODESET_REPORT_DIR/report.json"
 exit "$status"
 `,
       true,

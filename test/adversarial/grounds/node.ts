@@ -1,6 +1,9 @@
 import { text, type Ground } from './ground.js';
 
-/** Node's own runner, which runs each file of tests in a process of its own. */
+/**
+ * Node's own runner, which runs each file of tests in a process of its own: the canary's has to load the code under
+ * test to see what becomes of it there.
+ */
 export const NODE: Ground = {
   kind: 'node',
   touched: ['add.js'],
@@ -10,6 +13,14 @@ export const NODE: Ground = {
   manifest: `  grading: all_listed
   report: {format: junit, paths: [report.xml]}
   protected_paths: [test/]
+  canary:
+    path: "canary_{{nonce}}.test.mjs"
+    content: |
+      import assert from 'node:assert/strict';
+      import test from 'node:test';
+      await import('./add.js');
+      test('canary {{nonce}}', () => assert.equal(1 + 1, 3));
+    tests: ["canary {{nonce}}"]
   fail_to_pass: [adds, adds what is below nothing]
   pass_to_pass: [nothing and nothing]
 `,
@@ -26,7 +37,7 @@ trap 'rm -rf "$stage"' EXIT
 cp "$CODESET_VERIFICATION_DIR/hidden.test.mjs" "$stage/"
 chmod -R u=rwX,go=rX "$stage"
 export SUBJECT_WORKSPACE="$PWD"
-as-subject sh -c 'exec node --test --test-reporter=spec --test-reporter-destination=stdout --test-reporter=junit --test-reporter-destination="$CODESET_REPORT_DIR/report.xml" "$1"' sh "$stage/hidden.test.mjs" || exit 1
+as-subject sh -c 'exec node --test --test-reporter=spec --test-reporter-destination=stdout --test-reporter=junit --test-reporter-destination="$CODESET_REPORT_DIR/report.xml" "$@"' sh "$stage/hidden.test.mjs" "$CODESET_CANARY" || exit 1
 `,
       true,
     ),
