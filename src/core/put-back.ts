@@ -72,7 +72,7 @@ export async function putBack(raw: Buffer, files: PlantedFiles, hands: TreeHands
 
 function sentence(told: readonly string[]): string {
   const more = told.length > NAMED ? `, and ${told.length - NAMED} more` : '';
-  return `Test runners would have picked up what is the sample's to say, so this was judged as the sample has it: ${told.slice(0, NAMED).join(', ')}${more}.`;
+  return `Test runners would have picked up what is the sample’s to say, so this was judged as the sample has it: ${told.slice(0, NAMED).join(', ')}${more}.`;
 }
 
 /** A regular file with a name that is text, or one that was deleted. */

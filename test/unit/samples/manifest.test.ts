@@ -29,6 +29,12 @@ verification:
   fail_to_pass: ["tests/test_median.py::test_even"]
   pass_to_pass: []
   fail_to_fail: ["tests/test_median.py::test_known"]
+  hardening: {keep: ["**/jest.config.js"]}
+  canary:
+    path: tests/canary_{{nonce}}.py
+    content: |
+      def test_{{nonce}}(): assert 0
+    tests: ["test_{{nonce}}"]
   protected_paths: [tests/]
 `;
 
@@ -78,6 +84,12 @@ describe('a manifest', () => {
         passToPass: [],
         failToFail: ['tests/test_median.py::test_known'],
         protectedPaths: ['tests/'],
+        keep: ['**/jest.config.js'],
+        canary: {
+          path: 'tests/canary_{{nonce}}.py',
+          content: 'def test_{{nonce}}(): assert 0\n',
+          tests: ['test_{{nonce}}'],
+        },
       },
       codebase: undefined,
     });
