@@ -96,6 +96,8 @@ describe('an instance', () => {
         grading: 'SWE_BENCH',
         failToPass: ['tests/test_calc.py::test_half'],
         passToPass: ['tests/test_calc.py::test_b'],
+        keep: [],
+        canary: { path: 'tests/test_codeset_{{nonce}}.py' },
         protectedPaths: ["tests/it's data.bin", 'tests/test_calc.py', 'tests/test_gone.py', 'tests/tool.sh'],
       },
     });
@@ -104,10 +106,23 @@ describe('an instance', () => {
     expect(String(files.get('verification/files/tests/test_calc.py')?.content)).toBe('new\n');
     expect(files.get("verification/files/tests/it's data.bin")?.content).toEqual(Buffer.from([0, 1, 255]));
     expect(files.get('verification/files/tests/tool.sh')?.executable).toBe(true);
-    expect(String(files.get('verification/test.sh')?.content)).toMatch(/-- tests\/test_calc\.py\n$/);
+    expect(String(files.get('verification/test.sh')?.content)).toMatch(
+      /-- tests\/test_calc\.py \$\{CODESET_CANARY:\+"\$CODESET_CANARY"\}\n$/,
+    );
     expect(outcome?.sample?.commit).toBe(base);
     const script = String(files.get('verification/run')?.content);
     expect((await run(['sh', '-n'], { cwd: '/', stdin: script })).exitCode).toBe(0);
+  });
+
+  test('whose solution changes what runners pick up keeps that, and no more', async () => {
+    const conftest = await diffOf(async () => {
+      await writeFile(path.join(repository, 'calc.py'), 'half = None\n');
+      await writeFile(path.join(repository, 'conftest.py'), 'new\n');
+      await writeFile(path.join(repository, 'setup.cfg'), '[metadata]\n');
+    });
+    const [outcome] = await outcomes([entry({ patch: conftest })]);
+    const manifest = outcome?.sample?.files.find((file) => file.path === 'sample.yaml');
+    expect(parseManifest(String(manifest?.content)).verification.keep).toEqual(['conftest.py', 'setup.cfg']);
   });
 
   test('with lower-case lists, an image template and a test command of its own is taken', async () => {
