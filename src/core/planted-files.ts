@@ -63,19 +63,8 @@ const INSTALLED = [
 
 /** Python's own modules and pytest's that a runner loads late, and that nobody's task is to write. */
 const RUNNER_MODULES = [
-  ...[
-    'pytest',
-    '_pytest',
-    'pluggy',
-    'iniconfig',
-    'unittest',
-    'doctest',
-    'pdb',
-    'bdb',
-    'faulthandler',
-    'site',
-  ],
-  ...['xml', 'difflib'],
+  ...['pytest', '_pytest', 'pluggy', 'iniconfig', 'unittest', 'doctest'],
+  ...['pdb', 'bdb', 'faulthandler', 'difflib', 'xml'],
 ];
 /** Folders that test runs have on their path. */
 const ON_PATH = ['', 'src/', 'lib/', 'test/', 'tests/'];

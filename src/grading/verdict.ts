@@ -44,13 +44,18 @@ export class ReportGrader implements Grader {
             scores: {},
           };
     const { tests: told, leftOut } = bounded(listed, unlisted);
+    // Of a run that passed it is worth a look; one that failed has enough to say.
+    const others =
+      judgement.passed && input.grading !== 'EXIT_CODE' && unlisted.length > 0
+        ? `; of the tests that were reported ${unlisted.length} are on no list`
+        : '';
     const remark = leftOut > 0 ? `; ${leftOut} more unlisted tests are not named here` : '';
     return {
       passed: judgement.passed,
       score: judgement.score,
       scores: judgement.scores,
       grading: input.grading,
-      rule: `${judgement.rule}${remark}.`,
+      rule: `${judgement.rule}${others}${remark}.`,
       reason: judgement.reason,
       tests: told,
       failToPass: count(listed, 'FAIL_TO_PASS', input.grading),

@@ -87,7 +87,7 @@ describe('ALL_LISTED', () => {
     ]);
     expect(verdict.tests[0]?.durationMs).toBe(250);
     expect(verdict.rule).toBe(
-      'ALL_LISTED: all 2 listed tests passed, no other test failed, and the exit status is 0.',
+      'ALL_LISTED: all 2 listed tests passed, no other test failed, and the exit status is 0; of the tests that were reported 1 are on no list.',
     );
   });
 
