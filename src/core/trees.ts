@@ -135,8 +135,7 @@ export class Trees {
     const script = judge(patch === undefined ? 'session' : 'patch', restore.length > 0);
     const differs = await this.#step(side, script, [String(uid), ...restore], signal);
     const hardened = await putBack(differs, request.planted, this.#handsOn(side, uid, signal));
-    if (place !== undefined)
-      await this.#step(side, PLACE, [place.path], signal, Buffer.from(place.content));
+    if (place !== undefined) await this.#step(side, PLACE, [place.path], signal, Buffer.from(place.content));
     // Made again for a verification that is run again.
     await side.commit({ workspace: layerId }, { lasting: false }).catch((error: unknown) => {
       // What fitted where it was made may be too deep for where it is kept; that is its owner's doing, too.
