@@ -28,6 +28,7 @@ function run(
     scores: {},
     grading: 'ALL_LISTED',
     rule: '',
+    reason: 'RULE',
     tests: results,
     failToPass: none,
     passToPass: none,
