@@ -24,14 +24,34 @@ static int refuse(const char *what, int problem) {
 }
 
 /* The first line of the service's file; without the file, the variable that it gives to the script. */
-static const char *subject_user(char *buffer, size_t size) {
+static bool subject_user(char *buffer, size_t size) {
   FILE *file = fopen(SUBJECT_FILE, "re");
-  if (file == NULL) return getenv(SUBJECT_VARIABLE);
+  if (file == NULL) {
+    const char *set = getenv(SUBJECT_VARIABLE);
+    if (set == NULL || strlen(set) >= size) return false;
+    strcpy(buffer, set);
+    return *buffer != 0;
+  }
   const char *line = fgets(buffer, (int)size, file);
   fclose(file);
-  if (line == NULL) return NULL;
+  if (line == NULL) return false;
   buffer[strcspn(buffer, "\n")] = 0;
-  return buffer;
+  return *buffer != 0;
+}
+
+/*
+ * `spec` is a user as resolve_user takes it, or `NAME UID:GID`: the name is good as long as it means those, else
+ * they are, as /etc/passwd may be the subject's own. Returns 0 or an errno.
+ */
+static int resolve_subject(char *spec, struct user *user) {
+  char *ids = strchr(spec, ' ');
+  if (ids == NULL) return resolve_user(spec, user);
+  *ids++ = 0;
+  int problem = resolve_user(ids, user);
+  if (problem != 0) return problem;
+  struct user named;
+  if (resolve_user(spec, &named) == 0 && named.uid == user->uid && named.gid == user->gid) *user = named;
+  return 0;
 }
 
 /*
@@ -81,14 +101,13 @@ int as_subject_main(int argc, char **argv) {
     dprintf(2, "usage: as-subject [--] COMMAND [ARGUMENT…]\n");
     return 125;
   }
-  char line[128];
-  const char *name = subject_user(line, sizeof line);
-  if (name == NULL || *name == 0) {
+  char name[128];
+  if (!subject_user(name, sizeof name)) {
     dprintf(2, "as-subject: no subject's user is set here\n");
     return 125;
   }
   struct user user;
-  int problem = resolve_user(name, &user);
+  int problem = resolve_subject(name, &user);
   if (problem == 0) problem = make_report_folder(&user);
   if (problem != 0) {
     refuse(name, problem);

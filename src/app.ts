@@ -28,6 +28,7 @@ import { Snapshots } from './core/snapshots.js';
 import { SubjectKeeper } from './core/subject-keeper.js';
 import { Trees } from './core/trees.js';
 import { VerdictAgreement } from './core/verdict-agreement.js';
+import { VerificationAccess } from './core/verification-access.js';
 import { VerificationJudge } from './core/verification-judge.js';
 import { VerificationManager } from './core/verification-manager.js';
 import { VerificationQueue } from './core/verification-queue.js';
@@ -170,6 +171,7 @@ export class App implements AsyncDisposable {
       catalog,
       sessions,
       sandboxes,
+      snapshots,
       keeper,
       log,
     });
@@ -197,6 +199,7 @@ export class App implements AsyncDisposable {
       log,
       now,
     });
+    const access = new VerificationAccess({ verifications, sessions });
     const files = new SessionFiles(sessions);
     const changes = new SessionChanges({ sessions, sandboxes, engine, trees, keeper });
     const taker = new SnapshotTaker({ storage, engine, keeper, sessions, sandboxes, now });
@@ -269,7 +272,7 @@ export class App implements AsyncDisposable {
         count: (...args) => snapshots.count(...args),
         delete: (...args) => snapshots.delete(...args),
       },
-      verifications,
+      verifications: access,
       keys,
     };
     const returns = new EngineReturns({

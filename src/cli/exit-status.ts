@@ -2,7 +2,7 @@ import { CodesetClientError, DisconnectedError } from '../client/errors.js';
 import { ConfigError } from '../config.js';
 import { CodesetError } from '../core/errors.js';
 
-/** 0 done · 1 a negative answer · 2 wrong usage · 3 the server or network failed, or gave no verdict. */
+/** 0 done · 1 a negative answer · 2 wrong usage · 3 the server or network failed, or gave no verdict · 4 see UNTOLD. */
 export const DONE = 0;
 export const NEGATIVE = 1;
 export const USAGE = 2;
@@ -113,8 +113,12 @@ export function statusOfCommand(end: CommandEnd): number {
   return Number.isNaN(number) ? EXEC_FAILED : 128 + number;
 }
 
+/** It ended, and this key is not shown how. */
+export const UNTOLD = 4;
+
 /** For `verify`: only a verdict may say 0 or 1. */
 export function statusOfVerification(state: string): number {
   if (state === 'PASSED') return DONE;
+  if (state === 'ENDED') return UNTOLD;
   return state === 'FAILED' || state === 'TIMED_OUT' ? NEGATIVE : FAILED;
 }

@@ -29,7 +29,9 @@ export function validationRows({ validation, disagreement }: Sample): readonly (
     const { passedVerificationId, failedVerificationId } = disagreement;
     rows.push([
       'flaky',
-      `${passedVerificationId} PASSED and ${failedVerificationId} did not, on the same subject`,
+      passedVerificationId === ''
+        ? 'two verifications of the same subject disagreed'
+        : `${passedVerificationId} PASSED and ${failedVerificationId} did not, on the same subject`,
     ]);
   }
   return rows;

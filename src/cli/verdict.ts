@@ -1,5 +1,5 @@
 import type { Verification } from '../client/types.js';
-import { fault, testList, testStatus, verificationState } from '../client/words.js';
+import { fault, feedback, testList, testStatus, verificationState } from '../client/words.js';
 import { printable, type Output } from './output.js';
 
 const PASSED = new Set(['PASSED', 'XFAILED']);
@@ -34,6 +34,8 @@ export function showVerdict(out: Output, verification: Verification): void {
   const scores = Object.entries(result?.scores ?? {});
   const rewards = scores.slice(0, MAX_SCORES).map(([name, score]) => `${printable(name)} ${score}`);
   if (scores.length > rewards.length) rewards.push('…');
+  if (feedback(verification.feedback) === 'VERDICT' && result !== undefined)
+    rewards.push(`score ${result.score}`);
   const colour = state === 'PASSED' ? 'green' : state === 'FAILED' ? 'red' : 'yellow';
   out.line(
     [
@@ -46,6 +48,7 @@ export function showVerdict(out: Output, verification: Verification): void {
       .filter((part) => part !== '')
       .join('  '),
   );
+  if (state === 'ENDED') out.line('It has ended; how, this key is not shown.');
   const whose = fault(verification.fault);
   if (whose === 'SAMPLE' || whose === 'SERVICE')
     out.line(

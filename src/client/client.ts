@@ -250,6 +250,19 @@ export class CodesetClient implements AsyncDisposable {
   }
 
   /**
+   * Judges a snapshot as the session that it was taken of would have been; that session need not be there any more.
+   * @throws NotFoundError SNAPSHOT_NOT_FOUND, FailedPreconditionError SAMPLE_NOT_FOUND (of a session that was made from
+   * an environment alone), ResourceExhaustedError VERIFICATION_LIMIT or SESSION_VERIFICATION_LIMIT
+   *
+   * @example
+   * const { snapshotId } = await session.snapshot();
+   * const { score } = await client.verifySnapshot(snapshotId);
+   */
+  verifySnapshot(snapshotId: string, options: VerifyOptions = {}): Promise<Verdict> {
+    return verify(this.#connection, { $case: 'snapshotId', value: snapshotId }, options);
+  }
+
+  /**
    * A verification with its tests. @throws NotFoundError VERIFICATION_NOT_FOUND
    *
    * @example

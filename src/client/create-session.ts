@@ -4,7 +4,7 @@ import { newId } from './new-id.js';
 import { sampleRef, type SampleName } from './sample-name.js';
 import type { Limits, Network } from './session-info.js';
 import { durationField } from './wire-duration.js';
-import { NETWORK_MODES, numberOf } from './words.js';
+import { FEEDBACKS, NETWORK_MODES, numberOf } from './words.js';
 
 /** A sandbox without a sample: an empty workspace on the host's toolchain or on an image. */
 export interface EnvironmentOptions {
@@ -43,6 +43,15 @@ export interface CreateSessionOptions extends CallControl {
   readonly limits?: Partial<Limits> | undefined;
   /** Default: the environment's own, which it can't exceed. */
   readonly network?: Network | undefined;
+  /**
+   * Lets the session's agent start, watch and read verifications of it with its token, and says what it is shown of
+   * them at most. Default: it may not.
+   */
+  readonly agentMayVerify?: { readonly feedback: keyof typeof FEEDBACKS } | undefined;
+  /** What who has no admin's key is shown of its verifications at most. Default: as the sample says. */
+  readonly feedback?: keyof typeof FEEDBACKS | undefined;
+  /** How many verifications it may have, itself, its snapshots and what it began as. Default: as the sample says. */
+  readonly maxVerifications?: number | undefined;
   /** The same id again gives the same session. Default: a new one. */
   readonly requestId?: string | undefined;
   /** Whether to wait until it is READY. Default true; `false` gives it while it is CREATING. */
@@ -51,7 +60,7 @@ export interface CreateSessionOptions extends CallControl {
 
 /** @throws TypeError when it says from what in no way or in several */
 export function createSessionRequest(options: CreateSessionOptions): DeepPartial<CreateSessionRequest> {
-  const { limits = {}, network, wait = true } = options;
+  const { limits = {}, network, agentMayVerify, feedback, wait = true } = options;
   return {
     requestId: options.requestId ?? newId('req'),
     source: sourceOf(options),
@@ -67,6 +76,14 @@ export function createSessionRequest(options: CreateSessionOptions): DeepPartial
       diskBytes: BigInt(limits.diskBytes ?? 0),
     },
     ...(network === undefined ? {} : { network: numberOf(NETWORK_MODES, network, 'network') }),
+    ...(agentMayVerify === undefined
+      ? {}
+      : {
+          agentMayVerify: true,
+          agentFeedback: numberOf(FEEDBACKS, agentMayVerify.feedback, 'agent_feedback'),
+        }),
+    ...(feedback === undefined ? {} : { feedback: numberOf(FEEDBACKS, feedback, 'feedback') }),
+    maxVerifications: options.maxVerifications ?? 0,
     returnImmediately: !wait,
   };
 }

@@ -30,7 +30,10 @@ export interface SampleInfo {
   readonly createTime: Date | undefined;
   /** What its last validation found; undefined when there was none. Its problems are told by `validate` only. */
   readonly validation: ValidationInfo | undefined;
-  /** Two verifications of one subject that disagreed: the sample is flaky, or what was judged is. */
+  /**
+   * Two verifications of one subject that disagreed: the sample is flaky, or what was judged is. Ids and digest are
+   * empty without an admin's key.
+   */
   readonly disagreement:
     | {
         readonly subjectDigest: string;

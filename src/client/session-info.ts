@@ -1,7 +1,7 @@
 import type { Resources } from '../../gen/codeset/v1/sample.js';
 import type { Session as WireSession } from '../../gen/codeset/v1/session.js';
 import { msOf } from './wire-duration.js';
-import { NETWORK_MODES, sessionState } from './words.js';
+import { feedback, NETWORK_MODES, sessionState } from './words.js';
 
 /** Where a session stands; `UNRECOGNIZED` is a state of a newer server. */
 export type SessionState = 'CREATING' | 'READY' | 'ERROR' | 'CLOSED' | 'EXPIRED' | 'UNRECOGNIZED';
@@ -41,6 +41,14 @@ export interface SessionInfo {
   readonly user: string;
   /** What made the sandbox, `local` for instance. */
   readonly engine: string;
+  /** What who has no admin's key is shown of its verifications at most. */
+  readonly feedback: 'NONE' | 'VERDICT' | 'FULL' | 'UNSPECIFIED' | 'UNRECOGNIZED';
+  /** What its agent is shown of them; undefined when it may not verify. */
+  readonly agentFeedback: SessionInfo['feedback'] | undefined;
+  /** How many it may have; 0: any number. */
+  readonly maxVerifications: number;
+  /** How many of them were used up before it began, by what its files were copied from. */
+  readonly verificationsBefore: number;
   readonly createTime: Date | undefined;
   /** When it became READY; undefined until then. */
   readonly readyTime: Date | undefined;
@@ -70,6 +78,12 @@ export function sessionInfo(session: WireSession): SessionInfo {
     workdir: session.workdir,
     user: session.user,
     engine: session.engine,
+    feedback: feedback(session.feedback) as SessionInfo['feedback'],
+    agentFeedback: session.agentMayVerify
+      ? (feedback(session.agentFeedback) as SessionInfo['feedback'])
+      : undefined,
+    maxVerifications: session.maxVerifications,
+    verificationsBefore: session.verificationsBefore,
     createTime: session.createTime,
     readyTime: session.readyTime,
     expireTime: session.expireTime,

@@ -186,7 +186,8 @@ export class Session extends SessionFiles implements AsyncDisposable {
    * Judges what the session holds at this moment by the sample's hidden tests, in a sandbox of its own; the
    * session is not changed. Aborting `signal` cancels it.
    * @throws FailedPreconditionError SESSION_NOT_READY, SAMPLE_NOT_FOUND (made from an environment alone),
-   * ResourceExhaustedError VERIFICATION_LIMIT, PermissionDeniedError (with an agent's token)
+   * ResourceExhaustedError VERIFICATION_LIMIT or SESSION_VERIFICATION_LIMIT, PermissionDeniedError (with the token of an
+   * agent that was not given `agentMayVerify`)
    *
    * @example
    * const verdict = await session.verify({ onLog: (data) => process.stderr.write(data) });

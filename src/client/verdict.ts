@@ -4,11 +4,19 @@ import type {
   Verification as WireVerification,
 } from '../../gen/codeset/v1/verification.js';
 import { msOf } from './wire-duration.js';
-import { fault, testList, testStatus, verdictReason, verificationState } from './words.js';
+import { fault, feedback, testList, testStatus, verdictReason, verificationState } from './words.js';
 
-/** Where a verification stands; the last five are final. */
+/** Where a verification stands; all but the first two are final. ENDED: how it ended is not for this key. */
 export type VerificationState =
-  'PENDING' | 'RUNNING' | 'PASSED' | 'FAILED' | 'ERROR' | 'TIMED_OUT' | 'CANCELLED' | 'UNRECOGNIZED';
+  | 'PENDING'
+  | 'RUNNING'
+  | 'PASSED'
+  | 'FAILED'
+  | 'ERROR'
+  | 'TIMED_OUT'
+  | 'CANCELLED'
+  | 'ENDED'
+  | 'UNRECOGNIZED';
 
 /** One test of a verification. */
 export interface TestVerdict {
@@ -54,8 +62,13 @@ export interface Pressure {
 export interface Verdict {
   readonly verificationId: string;
   readonly state: VerificationState;
-  /** Whether `state` is PASSED. */
+  /** Whether `state` is PASSED. Of one that is ENDED it is false and means nothing. */
   readonly passed: boolean;
+  /**
+   * What this key is shown of it: NONE: that it ended; VERDICT: state, score and fault; FULL: everything. What is not
+   * shown is as if it were not there.
+   */
+  readonly feedback: 'NONE' | 'VERDICT' | 'FULL' | 'UNSPECIFIED' | 'UNRECOGNIZED';
   /** 0 to 1; undefined when no rule could decide. */
   readonly score: number | undefined;
   /** What a reward file says, by name; that of a number alone is `reward`. Empty in lists of verifications. */
@@ -93,8 +106,10 @@ export interface Verdict {
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
   readonly sample: { readonly sampleId: string; readonly version: number } | undefined;
-  /** The session that was judged; empty when a patch was. */
+  /** The session that was judged, or that the judged snapshot was taken of; empty when a patch was. */
   readonly sessionId: string;
+  /** The snapshot that was judged; else empty. */
+  readonly snapshotId: string;
   readonly createTime: Date | undefined;
   readonly startTime: Date | undefined;
   readonly endTime: Date | undefined;
@@ -107,6 +122,7 @@ export function verdict(verification: WireVerification): Verdict {
     verificationId: verification.verificationId,
     state,
     passed: state === 'PASSED',
+    feedback: feedback(verification.feedback) as Verdict['feedback'],
     score: result?.score,
     scores: result?.scores ?? {},
     reason:
@@ -138,6 +154,7 @@ export function verdict(verification: WireVerification): Verdict {
     signal: status?.$case === 'signal' ? status.value : undefined,
     sample: sample === undefined ? undefined : { sampleId: sample.sampleId, version: sample.version },
     sessionId: verification.sessionId,
+    snapshotId: verification.snapshotId,
     createTime: verification.createTime,
     startTime: verification.startTime,
     endTime: verification.endTime,

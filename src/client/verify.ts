@@ -5,11 +5,16 @@ import { newId } from './new-id.js';
 import { present } from './present.js';
 import { verdict, type Verdict } from './verdict.js';
 import { watchVerification } from './verification-watch.js';
-import { numberOf, SCOPES } from './words.js';
+import { FEEDBACKS, numberOf, SCOPES } from './words.js';
 
 export interface VerifyOptions extends CallControl {
-  /** What of a session is judged: its difference from the base commit, or its workspace. Default: as the sample says. */
+  /**
+   * What of a session is judged: its difference from the base commit, its workspace, or all of its files, where the
+   * programs that judge may be the agent's. Default: as the sample says.
+   */
   readonly scope?: keyof typeof SCOPES | undefined;
+  /** What who has no admin's key is shown of it at most. Default: as sample and session say. */
+  readonly feedback?: keyof typeof FEEDBACKS | undefined;
   /** The same id again gives the same verification. Default: a new one. */
   readonly requestId?: string | undefined;
   /** Sees the script's log as it is written, stdout and stderr as they came; a new attempt begins it anew. */
@@ -38,7 +43,10 @@ export async function verify(
   let verificationId: string | undefined;
   try {
     const scope = options.scope === undefined ? {} : { scope: numberOf(SCOPES, options.scope, 'scope') };
-    const answer = await verifications.startVerification({ requestId, subject, ...scope }, { signal });
+    const feedback =
+      options.feedback === undefined ? {} : { feedback: numberOf(FEEDBACKS, options.feedback, 'feedback') };
+    const ask = { requestId, subject, ...scope, ...feedback };
+    const answer = await verifications.startVerification(ask, { signal });
     ({ verificationId } = present(answer.verification, 'verification'));
     const { reconnectTimeoutMs } = connection;
     const watch = watchVerification(verifications, verificationId, { signal, reconnectTimeoutMs });

@@ -1,6 +1,7 @@
 import { ExecState, ExitReason, OutputStream } from '../../gen/codeset/v1/exec.js';
 import { FileType } from '../../gen/codeset/v1/file.js';
 import {
+  Feedback,
   NetworkMode,
   SampleState,
   SampleView,
@@ -37,6 +38,7 @@ export const testStatus = wordOf(TestStatus);
 export const testList = wordOf(TestList);
 export const fault = wordOf(Fault);
 export const verdictReason = wordOf(VerdictReason);
+export const feedback = wordOf(Feedback);
 export const stage = wordOf(Stage);
 export const prefetchOutcome = wordOf(PrefetchOutcome);
 export const validationVerdict = wordOf(ValidationVerdict);
@@ -69,7 +71,10 @@ export const SESSION_STATE_WORDS = {
 export const SCOPES = {
   patch: VerificationScope.PATCH,
   workspace: VerificationScope.WORKSPACE,
+  filesystem: VerificationScope.FILESYSTEM,
 } as const;
+/** How much of verifications somebody is shown at most. */
+export const FEEDBACKS = { none: Feedback.NONE, verdict: Feedback.VERDICT, full: Feedback.FULL } as const;
 export const VIEWS = { basic: SampleView.BASIC, full: SampleView.FULL } as const;
 
 /** The number of a word that a caller gave, who may write JavaScript. @throws InvalidArgumentError for another word. */

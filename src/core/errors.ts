@@ -55,6 +55,7 @@ export type ErrorReason =
   // too much
   | 'SESSION_LIMIT'
   | 'VERIFICATION_LIMIT'
+  | 'SESSION_VERIFICATION_LIMIT'
   | 'EXEC_LIMIT'
   | 'TOO_LARGE'
   | 'DISK_FULL'

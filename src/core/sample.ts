@@ -1,4 +1,5 @@
 import type { Environment, Ground, NetworkMode, Resources } from './environment.js';
+import type { Feedback } from './feedback.js';
 import type { Disagreement, Validation } from './validation.js';
 
 export type SampleState = 'PREPARING' | 'READY' | 'ERROR';
@@ -6,7 +7,7 @@ export type SampleState = 'PREPARING' | 'READY' | 'ERROR';
 /** What an agent may see of the repository's history. */
 export type HistoryPolicy = 'past' | 'squashed';
 
-export type VerificationScope = 'PATCH' | 'WORKSPACE';
+export type VerificationScope = 'PATCH' | 'WORKSPACE' | 'FILESYSTEM';
 export type Grading = 'EXIT_CODE' | 'ALL_LISTED' | 'SWE_BENCH' | 'REWARD_FILE';
 /** How the reports of a verification script are written: JUnit XML, TAP 12 to 14, `go test -json`. */
 export type ReportFormat = 'junit' | 'tap' | 'go-json';
@@ -42,6 +43,10 @@ export interface VerificationSpec {
   /** Globs of what agents are meant to change though test runners pick it up: none of it is put back. */
   readonly keep: readonly string[];
   readonly canary: CanarySpec | undefined;
+  /** What runners and agents are shown of verifications at most. */
+  readonly feedback: Feedback;
+  /** How many a session may have; 0: any number. */
+  readonly maxVerifications: number;
 }
 
 /** A test that has to fail, in a file of its own; `{{nonce}}` in its texts stands for what each run makes up. */

@@ -267,6 +267,7 @@ export class SessionForks {
           idleTimeoutMs,
           resources: {},
           network: undefined,
+          verifying: { agent: 'inherit' },
         },
         fork.requestDigest,
       );

@@ -2,10 +2,11 @@ import { idAt } from './engine-ids.js';
 import type { Environment, Ground, NetworkMode, Resources } from './environment.js';
 import { DEFAULT_RESOURCES } from './environment.js';
 import { failedPrecondition, invalidFields, type FieldViolation } from './errors.js';
+import { rulesOf, type VerifyingRequest } from './feedback.js';
 import { newId } from './ids.js';
 import type { Engine } from './ports/engine.js';
 import type { SampleCatalog } from './sample-catalog.js';
-import { environmentOf } from './sample.js';
+import { environmentOf, type VerificationSpec } from './sample.js';
 import type { Session, SessionSource } from './session.js';
 import type { Snapshot } from './snapshot.js';
 import type { Snapshots } from './snapshots.js';
@@ -30,6 +31,7 @@ export interface SessionRequest {
   readonly idleTimeoutMs: number | undefined;
   readonly resources: Partial<Resources>;
   readonly network: NetworkMode | undefined;
+  readonly verifying?: VerifyingRequest | undefined;
 }
 
 export interface SessionLimits {
@@ -86,7 +88,7 @@ export class SessionPlanner {
   ): Promise<Session> {
     const asked = snapshot?.source ?? request.source;
     if (asked.kind === 'snapshot') throw new Error('a snapshot is of a sample or an environment');
-    const { source, environment, most } = await this.#source(asked, snapshot?.ground);
+    const { source, environment, most, policy } = await this.#source(asked, snapshot?.ground);
     const resources = this.#resources({ ...snapshot?.resources, ...request.resources }, most);
     if (request.network === 'public' && environment.network !== 'public') {
       throw invalidFields([
@@ -116,6 +118,7 @@ export class SessionPlanner {
       sandboxId: sandboxIdOf(sessionId, ground?.engine),
       user: environment.user,
       workdir: environment.workdir,
+      verifying: rulesOf(request.verifying ?? {}, policy, snapshot?.verifying),
       ttlMs,
       idleTimeoutMs: request.idleTimeoutMs ?? this.#limits.defaultIdleTimeoutMs,
       createTime: new Date(now),
@@ -130,11 +133,16 @@ export class SessionPlanner {
   async #source(
     asked: Exclude<SessionRequest['source'], { kind: 'snapshot' }>,
     ground: Ground | undefined,
-  ): Promise<{ source: SessionSource; environment: Environment; most: Resources | undefined }> {
+  ): Promise<{
+    source: SessionSource;
+    environment: Environment;
+    most: Resources | undefined;
+    policy: VerificationSpec | undefined;
+  }> {
     if (asked.kind === 'environment') {
       const environment = { ...asked.environment, ...(ground === undefined ? {} : { ground }) };
       await this.#engine.check(environment);
-      return { source: asked, environment, most: undefined };
+      return { source: asked, environment, most: undefined, policy: undefined };
     }
     const sample = await this.#catalog.get(asked);
     if (sample.state === 'ERROR') {
@@ -143,7 +151,8 @@ export class SessionPlanner {
     const environment = environmentOf({ ...sample, ground: ground ?? sample.ground });
     await this.#engine.check(environment);
     const source: SessionSource = { kind: 'sample', sampleId: sample.sampleId, version: sample.version };
-    return { source, environment, most: sample.manifest.resources };
+    const { resources, verification } = sample.manifest;
+    return { source, environment, most: resources, policy: verification };
   }
 
   #resources(asked: Partial<Resources>, most: Resources | undefined): Resources {

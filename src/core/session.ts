@@ -1,4 +1,5 @@
 import type { SampleLayers } from './sample.js';
+import type { VerifyingRules } from './feedback.js';
 import type { Environment, Ground, NetworkMode, Resources } from './environment.js';
 
 export type SessionState = 'CREATING' | 'READY' | 'ERROR' | 'CLOSED' | 'EXPIRED';
@@ -33,6 +34,7 @@ export interface Session {
   readonly sandboxId: string;
   readonly user: string;
   readonly workdir: string;
+  readonly verifying: VerifyingRules;
   readonly ttlMs: number;
   /** 0: no idle time-out. */
   readonly idleTimeoutMs: number;

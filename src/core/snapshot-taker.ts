@@ -1,6 +1,7 @@
 import { digestOf } from './digest.js';
 import { CodesetError, failedPrecondition } from './errors.js';
 import { idAt } from './engine-ids.js';
+import type { VerifyingRules } from './feedback.js';
 import { newId } from './ids.js';
 import { Turns } from './keyed.js';
 import { SNAPSHOT_LAYER, type LayerKeeper } from './layer-keeper.js';
@@ -104,6 +105,7 @@ export class SnapshotTaker {
           baseline: session.layers.baseline,
           hidden: undefined,
         },
+        verifying: await this.#rules(session),
         sizeBytes,
         createTime: new Date(now),
       };
@@ -113,6 +115,12 @@ export class SnapshotTaker {
       for (const layer of Object.values(made)) await this.#engine.deleteLayer(layer);
       throw await this.#asEnded(sessionId, error);
     }
+  }
+
+  /** Counted when the copy is made, so that none of before it is forgotten. */
+  async #rules({ sessionId, verifying }: Session): Promise<VerifyingRules> {
+    const had = await this.#storage.verifications.countFor(sessionId);
+    return { ...verifying, before: verifying.before + had };
   }
 
   /** What a part stands on when `layer` is its newest: that alone, where the stack grows too high and is made one. */

@@ -1,4 +1,5 @@
 import type { Ground, NetworkMode, Resources } from './environment.js';
+import type { VerifyingRules } from './feedback.js';
 import type { SampleLayers } from './sample.js';
 import type { SessionSource } from './session.js';
 
@@ -23,6 +24,8 @@ export interface Snapshot {
   readonly ground: Ground;
   /** What a sandbox that begins as this stands on, all of it. */
   readonly layers: SampleLayers;
+  /** Those of the session; `before` counts what the session had used by then. */
+  readonly verifying: VerifyingRules;
   /** Bytes on disk of the layers that were made for it. */
   readonly sizeBytes: number;
   /** Made for one fork: not listed, and gone with the last session that began as it. */

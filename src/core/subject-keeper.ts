@@ -7,10 +7,11 @@ import type { Engine } from './ports/engine.js';
 import type { Log } from './ports/log.js';
 import type { Storage } from './ports/storage.js';
 import type { SampleCatalog, SampleName } from './sample-catalog.js';
-import type { SampleVersion } from './sample.js';
+import type { SampleVersion, VerificationScope } from './sample.js';
 import type { SessionManager } from './session-manager.js';
 import type { SessionSandboxes } from './session-sandboxes.js';
-import type { Session } from './session.js';
+import type { Session, SessionSource } from './session.js';
+import { layersOf, type Snapshots } from './snapshots.js';
 import { judgedLayer } from './verification-judge.js';
 import type { KeptSubject, Subject, Verification } from './verification.js';
 
@@ -19,6 +20,7 @@ const MAX_PATCH_BYTES = 64 * 1024 * 1024;
 /** What a caller wants to have verified. */
 export type AskedSubject =
   | { readonly kind: 'session'; readonly sessionId: string }
+  | { readonly kind: 'snapshot'; readonly snapshotId: string }
   | { readonly kind: 'patch'; readonly sample: SampleName; readonly diff: Uint8Array };
 
 /** A subject that is kept; disposed when the verification that needs it is on record. */
@@ -39,6 +41,7 @@ export class SubjectKeeper {
   readonly #catalog: SampleCatalog;
   readonly #sessions: SessionManager;
   readonly #sandboxes: SessionSandboxes;
+  readonly #snapshots: Snapshots;
   readonly #keeper: LayerKeeper;
   readonly #log: Log;
 
@@ -49,6 +52,7 @@ export class SubjectKeeper {
     catalog: SampleCatalog;
     sessions: SessionManager;
     sandboxes: SessionSandboxes;
+    snapshots: Snapshots;
     keeper: LayerKeeper;
     log: Log;
   }) {
@@ -58,13 +62,35 @@ export class SubjectKeeper {
     this.#catalog = parts.catalog;
     this.#sessions = parts.sessions;
     this.#sandboxes = parts.sandboxes;
+    this.#snapshots = parts.snapshots;
     this.#keeper = parts.keeper;
     this.#log = parts.log;
   }
 
-  /** @throws the fitting error when there is nothing to verify: no READY sample, no READY session of one. */
-  keep(asked: AskedSubject, verificationId: string): Promise<HeldSubject> {
-    return asked.kind === 'patch' ? this.#patch(asked) : this.#session(asked, verificationId);
+  /**
+   * @param scope undefined: the sample's own
+   * @throws the fitting error when there is nothing to verify: no READY sample, no READY session of one.
+   */
+  keep(
+    asked: AskedSubject,
+    verificationId: string,
+    scope: VerificationScope | undefined,
+  ): Promise<HeldSubject> {
+    switch (asked.kind) {
+      case 'patch':
+        return this.#patch(asked);
+      case 'snapshot':
+        return this.#snapshot(asked.snapshotId, scope);
+      case 'session':
+        return this.#session(asked, verificationId, scope);
+    }
+  }
+
+  /** Whose verification it will be; it may have ended. @throws SESSION_NOT_FOUND, SNAPSHOT_NOT_FOUND */
+  async sessionOf(asked: AskedSubject): Promise<Session | undefined> {
+    if (asked.kind === 'patch') return undefined;
+    const { sessionId } = asked.kind === 'session' ? asked : await this.#snapshots.get(asked.snapshotId);
+    return this.#sessions.get(sessionId);
   }
 
   async #patch({ sample: name, diff }: AskedSubject & { readonly kind: 'patch' }): Promise<HeldSubject> {
@@ -85,26 +111,21 @@ export class SubjectKeeper {
   async #session(
     subject: AskedSubject & { readonly kind: 'session' },
     verificationId: string,
+    scope: VerificationScope | undefined,
   ): Promise<HeldSubject> {
     const { sessionId } = subject;
     const session = await this.#sessions.get(sessionId);
-    if (session.source.kind !== 'sample') {
-      throw failedPrecondition(
-        'SAMPLE_NOT_FOUND',
-        'The session was made from an environment alone; only a session of a sample can be verified.',
-      );
-    }
+    const name = sampleOf(session.source);
     // Throws the fitting error unless the session is READY.
     await this.#sessions.execs(sessionId);
-    const sample = await this.#catalog.get({
-      sampleId: session.source.sampleId,
-      version: session.source.version,
-    });
+    const sample = await this.#catalog.get(name);
     // Closed meanwhile, what it stands on lasts until the verification that needs it is on record.
     const layer = idAt(session.engine, `${KEPT_LAYER}${verificationId}`);
-    const hold = this.#keeper.hold([...session.layers.workspace, layer]);
+    const hold = this.#keeper.hold([...layersOf(session.layers), layer, ...rootsOver(layer)]);
     try {
-      const kept = await this.#commit(session, layer);
+      const kept = isWhole(sample, scope)
+        ? await this.#unlessUnusable(() => this.#commitAll(session, layer))
+        : await this.#unlessUnusable(() => this.#commit(session, layer));
       return { sample, subject, kept, [Symbol.dispose]: () => hold[Symbol.dispose]() };
     } catch (error) {
       hold[Symbol.dispose]();
@@ -112,11 +133,53 @@ export class SubjectKeeper {
     }
   }
 
-  async #commit(session: Session, layer: string): Promise<KeptSubject> {
+  /** What it stands on stays as long as the verification needs it, whatever becomes of the snapshot. */
+  async #snapshot(snapshotId: string, scope: VerificationScope | undefined): Promise<HeldSubject> {
+    const held = await this.#snapshots.hold(snapshotId);
     try {
-      await this.#sandboxes.keep(session, { workspace: layer });
-      const below = session.snapshotId === undefined ? undefined : session.layers.workspace;
-      return { kind: 'layer', layer, below };
+      const { source, sessionId, layers } = held.snapshot;
+      const sample = await this.#catalog.get(sampleOf(source));
+      return {
+        sample,
+        subject: { kind: 'snapshot', snapshotId, sessionId },
+        kept: {
+          kind: 'layers',
+          workspace: layers.workspace,
+          root: isWhole(sample, scope) ? layers.root : undefined,
+          own: [],
+        },
+        [Symbol.dispose]: () => held[Symbol.dispose](),
+      };
+    } catch (error) {
+      held[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async #commit(session: Session, layer: string): Promise<KeptSubject> {
+    await this.#sandboxes.keep(session, { workspace: layer });
+    const below = session.snapshotId === undefined ? undefined : session.layers.workspace;
+    return { kind: 'layer', layer, below };
+  }
+
+  /** The workspace and all else, as of one moment. */
+  async #commitAll(session: Session, workspace: string): Promise<KeptSubject> {
+    const { layers } = session;
+    const [root, flat] = rootsOver(workspace);
+    await this.#sandboxes.keep(session, { root, workspace });
+    const stacks = { workspace: [...layers.workspace, workspace], root: [...layers.root, root] };
+    if (layers.root.length < this.#engine.maxLayers) {
+      return { kind: 'layers', ...stacks, own: [workspace, root] };
+    }
+    // The stack has grown too high for a sandbox: it is made one.
+    await this.#engine.flatten('root', stacks.root, flat, { lasting: false });
+    await this.#engine.deleteLayer(root);
+    return { kind: 'layers', workspace: stacks.workspace, root: [flat], own: [workspace, flat] };
+  }
+
+  async #unlessUnusable(commit: () => Promise<KeptSubject>): Promise<KeptSubject> {
+    try {
+      return await commit();
     } catch (error) {
       // A tree too large to be copied is its owner's doing; everything else is not.
       if (error instanceof CodesetError && error.reason === 'TOO_LARGE') {
@@ -128,23 +191,48 @@ export class SubjectKeeper {
 
   /** It was kept for nothing: no verification needs it. */
   async discard(kept: KeptSubject): Promise<void> {
-    if (kept.kind === 'layer') await this.#engine.deleteLayer(kept.layer);
+    for (const layer of ownLayers(kept)) await this.#engine.deleteLayer(layer);
   }
 
   /** The layers that only the run needed; a patch is small and stays for regrading. Idempotent. */
   async letGo(verification: Verification): Promise<void> {
-    const layers = [judgedLayer(verification)];
-    if (verification.kept?.kind === 'layer') layers.push(verification.kept.layer);
-    for (const layer of layers) {
+    const { kept } = verification;
+    for (const layer of [judgedLayer(verification), ...ownLayers(kept)]) {
       await this.#engine.deleteLayer(layer).catch((error: unknown) => {
         this.#log.warn('a layer could not be removed', { layer, error });
       });
     }
-    if (verification.kept?.kind === 'layer') {
+    if (kept?.kind === 'layer' || kept?.kind === 'layers') {
       await this.#storage.verifications.update(verification.verificationId, {
         kept: undefined,
       } as Partial<Verification>);
-      this.#keeper.release(verification.kept.below ?? []);
+      this.#keeper.release(
+        kept.kind === 'layer' ? (kept.below ?? []) : [...(kept.root ?? []), ...kept.workspace],
+      );
     }
   }
+}
+
+/** What a session's root becomes beside its workspace, and what that becomes where it is made one with those below. */
+function rootsOver(workspace: string): readonly [root: string, flat: string] {
+  return [`${workspace}-root`, `${workspace}-flat`];
+}
+
+function isWhole(sample: SampleVersion, scope: VerificationScope | undefined): boolean {
+  return (scope ?? sample.manifest.verification.scope) === 'FILESYSTEM';
+}
+
+/** Those that were made for the verification alone. */
+function ownLayers(kept: KeptSubject | undefined): readonly string[] {
+  if (kept?.kind === 'layer') return [kept.layer];
+  return kept?.kind === 'layers' ? kept.own : [];
+}
+
+/** @throws SAMPLE_NOT_FOUND where there is none. */
+function sampleOf(source: SessionSource): { readonly sampleId: string; readonly version: number } {
+  if (source.kind === 'sample') return source;
+  throw failedPrecondition(
+    'SAMPLE_NOT_FOUND',
+    'The session was made from an environment alone; only a session of a sample can be verified.',
+  );
 }

@@ -3,10 +3,13 @@ import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
 import { canaryFile, newNonce } from './canary.js';
 import type { Closings } from './closings.js';
+import { commandEnv } from './command-env.js';
+import { digestOf } from './digest.js';
 import { AGENT_USER, INIT, WORKSPACE, workspaceOwner, type Environment } from './environment.js';
 import { idAt } from './engine-ids.js';
 import type { ExecExit } from './exec.js';
 import { globMatcher } from './glob.js';
+import { openOverSubject } from './judging-sandbox.js';
 import { ownTests, PlantedFiles } from './planted-files.js';
 import { pressureBetween, type Pressure } from './pressure.js';
 import type { BlobStore } from './ports/blobs.js';
@@ -16,13 +19,15 @@ import { environmentOf, REWARD_FILES, type SampleVersion } from './sample.js';
 import type { Trees } from './trees.js';
 import { TreeUnusable } from './trees.js';
 import type { VerificationLog } from './verification-log.js';
-import type { Fault, Verdict, Verification } from './verification.js';
-import type { WorkSandbox, Workshop } from './work-sandbox.js';
+import type { Fault, KeptSubject, Verdict, Verification } from './verification.js';
+import type { WorkSandbox, WorkSpec, Workshop } from './work-sandbox.js';
 
 const VERIFICATION_DIR = '/run/codeset-verification';
 /** A word of the command that names a hidden file; anywhere in it, since an interpreter may come first. */
 const HIDDEN_WORD = /^verification\/(?=.)/;
 const REPORT_DIR = '/run/codeset-reports';
+/** Where `as-subject` is. */
+const OWN_PROGRAMS = '/run/codeset/bin';
 const MAX_REPORT_BYTES = 16 * 1024 * 1024;
 /** How init's `reports` ends then. */
 const REPORTS_TOO_LARGE = 3;
@@ -59,14 +64,28 @@ export function judgedEnvironment(sample: SampleVersion): Environment {
 
 interface TreeToJudge {
   readonly workspace: readonly string[];
+  /** The subject's own root layers; undefined: the sample's. */
+  readonly root: readonly string[] | undefined;
   readonly digest: string;
   /** In words; '' for nothing. */
   readonly putBack: string;
 }
 
+/** With its ids: what a name means, the subject's own /etc/passwd would say. Of `agent` the engine knows it. */
+function subjectIds({ user, ground }: Environment): string {
+  const known = ground?.image?.user;
+  return known === undefined ? user : `${user} ${known.uid}:${known.gid}`;
+}
+
 /** The tree that is judged. */
 export function judgedLayer({ engine, verificationId }: Verification): string {
   return idAt(engine, `judged-${verificationId}`);
+}
+
+/** @param codebase the sample's */
+function subjectLayers(kept: KeptSubject, codebase: readonly string[]): readonly string[] {
+  if (kept.kind === 'layer') return [...(kept.below ?? codebase), kept.layer];
+  return kept.kind === 'layers' ? kept.workspace : codebase;
 }
 
 /** One run: the judged tree, a fresh sandbox, the hidden script, its reports, the verdict. */
@@ -114,22 +133,23 @@ export class VerificationJudge {
     const { verification: spec, resources } = sample.manifest;
     const hidden = sample.layers.hidden;
     if (hidden === undefined) throw new Error('A READY sample has no hidden layer.');
-    const sandbox = closings.take(
-      await this.#workshop.open(
-        {
-          purpose: 'verification',
-          environment: judgedEnvironment(sample),
-          rootLayers: sample.layers.root,
-          workspaceLayers: tree.workspace,
-          mounts: [{ layer: hidden, path: VERIFICATION_DIR }],
-          resources,
-          network: spec.network,
-        },
-        signal,
-      ),
-    );
-    const unfit = await this.#unfit(sandbox, spec.command[0] ?? '', signal);
+    const work: WorkSpec = {
+      purpose: 'verification',
+      environment: judgedEnvironment(sample),
+      rootLayers: sample.layers.root,
+      workspaceLayers: tree.workspace,
+      mounts: [{ layer: hidden, path: VERIFICATION_DIR }],
+      resources,
+      network: spec.network,
+    };
+    const command = spec.command[0] ?? '';
+    const sandbox = closings.take(await this.#sandbox(work, tree.root, signal));
+    const unfit = await this.#unfit(sandbox, command, signal);
     if (unfit !== undefined) {
+      // Over the sample's own files it tells whose fault it is.
+      if (tree.root !== undefined && (await this.#unfitFor(work, command, signal)) === undefined) {
+        throw new TreeUnusable(`On what the subject left the verification script can't be run: ${unfit}`);
+      }
       const message = `The verification script can't be run: ${unfit}`;
       return { state: 'ERROR', fault: 'SAMPLE', retryable: false, message, subjectDigest: tree.digest };
     }
@@ -169,6 +189,18 @@ export class VerificationJudge {
     };
   }
 
+  /** @param root what the subject left outside the workspace, where that is judged, too */
+  #sandbox(work: WorkSpec, root: readonly string[] | undefined, signal: AbortSignal): Promise<WorkSandbox> {
+    if (root === undefined) return this.#workshop.open(work, signal);
+    return openOverSubject({ engine: this.#engine, workshop: this.#workshop }, work, root, signal);
+  }
+
+  /** As `#unfit`, over what the sample has. */
+  async #unfitFor(work: WorkSpec, command: string, signal: AbortSignal): Promise<string | undefined> {
+    await using control = await this.#workshop.open(work, signal);
+    return await this.#unfit(control, command, signal);
+  }
+
   async #tree(
     verification: Verification,
     sample: SampleVersion,
@@ -182,7 +214,7 @@ export class VerificationJudge {
       throw new Error('A READY sample has no baseline.');
     if (kept === undefined) throw new Error('The subject of this verification was not kept.');
     if (kept.kind === 'unusable') throw new TreeUnusable(kept.why);
-    const subject = kept.kind === 'layer' ? [...(kept.below ?? workspace), kept.layer] : workspace;
+    const subject = subjectLayers(kept, workspace);
     let patch: Uint8Array | undefined;
     if (kept.kind === 'patch') patch = await buffer(await this.#blobs.get(kept.blob));
     else if (scope === 'PATCH') patch = await this.#trees.patch(baseline, subject, signal);
@@ -209,7 +241,13 @@ export class VerificationJudge {
       closings,
       signal,
     );
-    return { workspace: [...below, layer], digest, putBack };
+    const root = kept.kind === 'layers' ? kept.root : undefined;
+    return {
+      workspace: [...below, layer],
+      root,
+      digest: root === undefined ? digest : digestOf({ workspace: digest, root }),
+      putBack,
+    };
   }
 
   /** Says why the sample's own script can't be executed; asked before anything of the subject has run. */
@@ -237,6 +275,7 @@ export class VerificationJudge {
     const { verification: spec } = sample.manifest;
     const environment = judgedEnvironment(sample);
     const canary = nonce === undefined ? undefined : canaryFile(spec, nonce);
+    const { PATH = '' } = commandEnv(this.#engine, environment, spec.network, 'root');
     const made = await sandbox.run({
       argv: [INIT, 'report-folder', REPORT_DIR],
       timeoutMs: 10_000,
@@ -255,8 +294,10 @@ export class VerificationJudge {
         PYTHONDONTWRITEBYTECODE: '1',
         CODESET_VERIFICATION_DIR: VERIFICATION_DIR,
         CODESET_REPORT_DIR: REPORT_DIR,
-        CODESET_SUBJECT_USER: environment.user,
         ...(canary === undefined ? {} : { CODESET_CANARY: `${WORKSPACE}/${canary.path}` }),
+        CODESET_SUBJECT_USER: subjectIds(environment),
+        // Before all that others may have put there, an `as-subject` of their own for instance.
+        PATH: `${OWN_PROGRAMS}:${PATH}`,
       },
       timeoutMs: spec.timeoutMs,
       onOutput: (data) => log.add(data),

@@ -1,6 +1,7 @@
 import { digestOf } from './digest.js';
 import type { EngineRouter } from './engine-router.js';
-import { failedPrecondition } from './errors.js';
+import { CodesetError, failedPrecondition } from './errors.js';
+import { narrowest, NO_RULES, type Feedback, type VerifyingRules } from './feedback.js';
 import { newId } from './ids.js';
 import { readKeptLog } from './kept-log.js';
 import { Turns } from './keyed.js';
@@ -8,6 +9,7 @@ import type { BlobStore } from './ports/blobs.js';
 import type { Page, PageRequest, Storage } from './ports/storage.js';
 import { checkSameRequest } from './request-id.js';
 import type { VerificationScope } from './sample.js';
+import type { Session } from './session.js';
 import { startedByValidation } from './validation-run.js';
 import type { AskedSubject, HeldSubject, SubjectKeeper } from './subject-keeper.js';
 import type { LogPiece } from './verification-log.js';
@@ -22,6 +24,8 @@ export interface VerificationRequest {
   readonly subject: AskedSubject;
   /** Undefined: the sample's own. */
   readonly scope: VerificationScope | undefined;
+  /** What who is no admin is shown of it; undefined: as sample and session say. */
+  readonly feedback?: Feedback | undefined;
 }
 
 export type VerificationEvent =
@@ -66,13 +70,14 @@ export class VerificationManager {
   }
 
   async #start(request: VerificationRequest): Promise<Verification> {
-    const { requestId, subject, scope } = request;
+    const { requestId, subject, scope, feedback } = request;
     const requestDigest = digestOf({
       scope,
+      feedback,
       subject:
-        subject.kind === 'session'
-          ? subject
-          : { ...subject, diff: Buffer.from(subject.diff).toString('base64') },
+        subject.kind === 'patch'
+          ? { ...subject, diff: Buffer.from(subject.diff).toString('base64') }
+          : subject,
     });
     if (requestId !== undefined) {
       const known = await this.#storage.verifications.findByRequestId(requestId);
@@ -81,16 +86,18 @@ export class VerificationManager {
         return known;
       }
     }
-    using _room = this.#queue.reserve(
-      subject.kind === 'session' ? subject.sessionId : subject.sample.sampleId,
-    );
+    const session = await this.#subjects.sessionOf(subject);
+    const owner = subject.kind === 'patch' ? subject.sample.sampleId : session?.sessionId;
+    using _room = this.#queue.reserve(owner ?? '');
     const verificationId = newId('ver', this.#now());
-    using held = await this.#subjects.keep(subject, verificationId);
-    const verification = this.#pending(verificationId, request, requestDigest, held);
+    const most = await this.#mostOf(session);
+    using held = await this.#subjects.keep(subject, verificationId, scope);
+    const verification = this.#pending(verificationId, request, requestDigest, held, session?.verifying);
     try {
-      await this.#storage.verifications.insert(verification);
+      // Others may have been started since the look.
+      if (!(await this.#storage.verifications.insert(verification, most))) throw usedUp(session);
     } catch (error) {
-      // Two calls with one request id at once: the second has kept the subject for nothing.
+      // Two calls with one request id at once, or too many: it has kept the subject for nothing.
       await this.#subjects.discard(held.kept);
       throw error;
     }
@@ -98,13 +105,28 @@ export class VerificationManager {
     return verification;
   }
 
+  /**
+   * How many verifications of its own a session may have; undefined: any number.
+   * @throws SESSION_VERIFICATION_LIMIT where it has had them, before anything is copied.
+   */
+  async #mostOf(session: Session | undefined): Promise<number | undefined> {
+    const { maxVerifications = 0, before = 0 } = session?.verifying ?? {};
+    if (session === undefined || maxVerifications === 0) return undefined;
+    const most = maxVerifications - before;
+    if ((await this.#storage.verifications.countFor(session.sessionId)) >= most) throw usedUp(session);
+    return most;
+  }
+
   #pending(
     verificationId: string,
-    { requestId, scope }: VerificationRequest,
+    { requestId, scope, ...asked }: VerificationRequest,
     requestDigest: string,
     { sample, subject, kept }: HeldSubject,
+    rules: VerifyingRules = NO_RULES,
   ): Verification {
     const engine = sample.ground?.engine ?? '';
+    const spec = sample.manifest.verification;
+    const feedback = narrowest(spec.feedback, rules.feedback, asked.feedback);
     return {
       verificationId,
       requestId,
@@ -112,8 +134,10 @@ export class VerificationManager {
       sampleId: sample.sampleId,
       sampleVersion: sample.version,
       subject,
-      scope: subject.kind === 'patch' ? 'PATCH' : (scope ?? sample.manifest.verification.scope),
+      scope: subject.kind === 'patch' ? 'PATCH' : (scope ?? spec.scope),
       kept,
+      feedback,
+      agentFeedback: rules.agentFeedback && narrowest(rules.agentFeedback, feedback),
       state: 'PENDING',
       attempt: 1,
       fault: 'NONE',
@@ -147,22 +171,23 @@ export class VerificationManager {
     return this.#storage.verifications.list(filter, page);
   }
 
-  /** First the verification, then log and changes; ends after its final state. */
+  /** First the verification, then log and changes; ends after its final state. @param logOffset undefined: no log */
   async *watch(
     verificationId: string,
-    logOffset: number,
+    logOffset: number | undefined,
     signal: AbortSignal,
   ): AsyncIterable<VerificationEvent> {
     let verification = await this.get(verificationId);
     yield { type: 'verification', verification };
     const log = this.#queue.log(verificationId);
     if (log === undefined) {
-      yield* readKeptLog(this.#blobs, verification, logOffset);
+      if (logOffset !== undefined) yield* readKeptLog(this.#blobs, verification, logOffset);
       return;
     }
-    for await (const item of log.read(logOffset, signal)) {
-      if (item.type === 'log') yield item;
-      else {
+    for await (const item of log.read(logOffset ?? 0, signal)) {
+      if (item.type === 'log') {
+        if (logOffset !== undefined) yield item;
+      } else {
         verification = await this.get(verificationId);
         yield { type: 'verification', verification };
       }
@@ -187,7 +212,8 @@ export class VerificationManager {
     const moved = await this.#records.move(verificationId, 'CANCELLED', { endTime, message });
     const verification = await this.get(verificationId);
     if (moved === undefined && verification.state !== 'CANCELLED') {
-      throw failedPrecondition('VERIFICATION_ENDED', `The verification is ${verification.state} already.`);
+      // How it ended is not for every caller.
+      throw failedPrecondition('VERIFICATION_ENDED', 'The verification has ended already.');
     }
     await this.#queue.cancel(verificationId);
     await this.#subjects.letGo(verification);
@@ -212,4 +238,14 @@ export class VerificationManager {
       this.#queue.add({ ...verification, attempt });
     }
   }
+}
+
+function usedUp(session: Session | undefined): CodesetError {
+  const most = session?.verifying.maxVerifications ?? 0;
+  return new CodesetError(
+    'resource-exhausted',
+    'SESSION_VERIFICATION_LIMIT',
+    `The session has had the ${most} verifications that it may have; only another session of the sample has more.`,
+    { metadata: { session_id: session?.sessionId ?? '', max_verifications: String(most) } },
+  );
 }

@@ -5,7 +5,7 @@ import type { Log } from './ports/log.js';
 import { VerificationLog } from './verification-log.js';
 import type { VerificationRecords } from './verification-records.js';
 import type { RunEnd, VerificationRunner } from './verification-runner.js';
-import type { Verification } from './verification.js';
+import { sessionOfSubject, type Verification } from './verification.js';
 
 /** One that waits or runs. */
 interface Queued {
@@ -155,5 +155,5 @@ export class VerificationQueue {
 
 /** Whose it is where many wait: its session's, or its sample's where there is no session. */
 function ownerOf({ subject, sampleId }: Verification): string {
-  return subject.kind === 'session' ? subject.sessionId : sampleId;
+  return sessionOfSubject(subject) ?? sampleId;
 }

@@ -1,3 +1,4 @@
+import type { Feedback } from './feedback.js';
 import type { Resources } from './environment.js';
 import type { Pressure } from './pressure.js';
 import type { Grading, VerificationScope } from './sample.js';
@@ -49,7 +50,18 @@ export interface Verdict {
 
 export type Subject =
   | { readonly kind: 'session'; readonly sessionId: string }
+  | {
+      readonly kind: 'snapshot';
+      readonly snapshotId: string;
+      /** That it was taken of, whose verification it is, too. */
+      readonly sessionId: string;
+    }
   | { readonly kind: 'patch'; readonly patchBlob: string };
+
+/** Whose verification it is; undefined when a patch is judged. */
+export function sessionOfSubject(subject: Subject): string | undefined {
+  return subject.kind === 'patch' ? undefined : subject.sessionId;
+}
 
 /** One run of a sample's verification script. */
 export interface Verification {
@@ -62,6 +74,10 @@ export interface Verification {
   readonly scope: VerificationScope;
   /** The kept subject: a blob of a patch, or a layer of the engine. */
   readonly kept: KeptSubject | undefined;
+  /** What a RUNNER is shown of it. */
+  readonly feedback: Feedback;
+  /** What the session's agent is shown of it; undefined: nothing, not even that it is there. */
+  readonly agentFeedback: Feedback | undefined;
   readonly state: VerificationState;
   /** 1 at first; raised when a restart, a fault of the service or a crowded machine makes it run again. */
   readonly attempt: number;
@@ -103,6 +119,15 @@ export type KeptSubject =
       /** What the session's workspace stood on, lowest first; undefined: the sample's layers. */
       readonly below: readonly string[] | undefined;
     }
+  | {
+      readonly kind: 'layers';
+      /** What is judged stands on them, lowest first. */
+      readonly workspace: readonly string[];
+      /** Of all else but the workspace; undefined: the sample's layers. */
+      readonly root: readonly string[] | undefined;
+      /** Those of them that were made for this verification, and go with it. */
+      readonly own: readonly string[];
+    }
   /** The tree could not be kept, by the subject's own doing: judged FAILED without a run. */
   | { readonly kind: 'unusable'; readonly why: string };
 
@@ -124,10 +149,22 @@ export function verificationEnded(state: VerificationState): boolean {
   return MOVES[state].length === 0;
 }
 
+/** Whether the state says what was found, which feedback NONE keeps back. */
+export function verificationHides(state: VerificationState): boolean {
+  return verificationEnded(state) && state !== 'CANCELLED';
+}
+
+/** As somebody is shown it: ENDED where the feedback is NONE. */
+export type SeenState = VerificationState | 'ENDED';
+
 export interface VerificationFilter {
+  /** Of this session and of its snapshots. */
   readonly sessionId?: string;
   readonly sampleId?: string;
-  readonly states?: readonly VerificationState[];
+  /** As `viewer` is shown them. */
+  readonly states?: readonly SeenState[];
+  /** Whose feedback counts; undefined: an admin's, who sees all. An agent finds only what it is shown anything of. */
+  readonly viewer?: 'RUNNER' | 'AGENT';
   /** Leaves out what validations started. */
   readonly withoutValidations?: boolean;
 }

@@ -8,6 +8,9 @@ import type { CommitOptions, Engine, PartLayers, SandboxPurpose, SandboxUsage } 
 import type { ExecHost, SandboxExecs } from './ports/execs.js';
 import { commandEnv } from './command-env.js';
 
+/** By number: what a name means, a file of the sandbox says, which may be the subject's. */
+const ROOT = '0:0';
+
 export interface WorkSpec {
   readonly purpose: Exclude<SandboxPurpose, 'session'>;
   /** Resolved, but for a side sandbox: that one is made where its layers are. */
@@ -126,7 +129,7 @@ export class WorkSandbox implements AsyncDisposable {
       argv: command.argv,
       env: command.env ?? {},
       cwd: command.cwd ?? '/',
-      user: command.user ?? 'root',
+      user: command.user ?? ROOT,
       stdin: command.stdin !== undefined,
       timeoutMs: command.timeoutMs,
     });

@@ -219,6 +219,9 @@ function resourcesOf(section: YamlSection | undefined): Resources {
 
 const GRADINGS = { exit_code: 'EXIT_CODE', all_listed: 'ALL_LISTED', swe_bench: 'SWE_BENCH', reward_file: 'REWARD_FILE' } as const;
 
+const SCOPE = { patch: 'PATCH', workspace: 'WORKSPACE', filesystem: 'FILESYSTEM' } as const;
+const FEEDBACK = { none: 'NONE', verdict: 'VERDICT', full: 'FULL' } as const;
+
 const TEST_NAMES = { maxItems: 100_000, maxLength: 4096, pattern: /\S/, expected: 'the name of a test' };
 const GLOB = { maxItems: 100, ...PATH, expected: 'a glob without a leading "/" and without ".."' };
 
@@ -239,6 +242,8 @@ function verificationOf(root: YamlSection): VerificationSpec {
       protectedPaths: [],
       keep: [],
       canary: undefined,
+      feedback: 'FULL',
+      maxVerifications: 0,
     };
   }
   const failToPass = section.texts('fail_to_pass', TEST_NAMES, []);
@@ -261,9 +266,8 @@ function verificationOf(root: YamlSection): VerificationSpec {
 
   const scope = section.choice(
     'scope',
-    ['patch', 'workspace'],
+    ['patch', 'workspace', 'filesystem'],
     grading === 'SWE_BENCH' ? 'patch' : 'workspace',
-    { filesystem: `filesystem ${LATER}; use workspace or patch` },
   );
   const command = section.texts('command', { maxItems: 256, maxLength: 4096 }, ['verification/run']);
   const first = command[0] ?? '';
@@ -282,7 +286,7 @@ function verificationOf(root: YamlSection): VerificationSpec {
       },
       5 * 60_000,
     ),
-    scope: scope === 'patch' ? 'PATCH' : 'WORKSPACE',
+    scope: SCOPE[scope],
     grading,
     network: section.choice('network', ['none', 'public'], 'none', NETWORK_LATER),
     report: reportOf(section, grading === 'EXIT_CODE' || !listed),
@@ -293,14 +297,23 @@ function verificationOf(root: YamlSection): VerificationSpec {
     protectedPaths: section.texts('protected_paths', { maxItems: 10_000, ...PATH }, []),
     keep: keepOf(section),
     canary: canaryOf(section, PATH),
+    feedback: FEEDBACK[section.choice('feedback', ['none', 'verdict', 'full'], 'full')],
+    maxVerifications: section.quantity(
+      'max_verifications',
+      {
+        expected: 'a whole number from 1 to 1000000; leave it out for no limit',
+        min: 1,
+        max: 1_000_000,
+        whole: true,
+      },
+      0,
+    ),
   };
   if (spec.canary !== undefined && grading !== 'ALL_LISTED' && grading !== 'SWE_BENCH')
     section.problem('canary', 'expected grading all_listed or swe_bench beside it: a canary is looked for in reports');
   section.finish({
     reward_file: 'is no field; say grading: reward_file, and have the script write reward.json or reward.txt',
-    feedback: `${LATER}; leave it out`,
     canaries: 'is no field; say canary: {runner: …}',
-    max_verifications: `${LATER}; leave it out`,
   });
   return spec;
 }

@@ -62,7 +62,7 @@ export function sampleIn(row: SampleRow): SampleVersion {
 }
 
 /** What an earlier version of the service stored has none of these. */
-type LaterSpec = 'failToFail' | 'keep' | 'canary';
+type LaterSpec = 'failToFail' | 'keep' | 'canary' | 'feedback' | 'maxVerifications';
 type StoredSpec = Omit<VerificationSpec, LaterSpec> & Partial<Pick<VerificationSpec, LaterSpec>>;
 
 function manifestIn(text: string): SampleManifest {
@@ -73,6 +73,8 @@ function manifestIn(text: string): SampleManifest {
     verification: {
       failToFail: [],
       keep: [],
+      feedback: 'FULL',
+      maxVerifications: 0,
       ...verification,
       report: verification.report,
       canary: verification.canary,

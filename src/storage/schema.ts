@@ -94,6 +94,8 @@ export interface SessionRow extends SourceColumns {
   readonly last_active_time: number;
   /** JSON; null until known. */
   readonly ground: string | null;
+  /** JSON; null where nothing is said. */
+  readonly verifying: string | null;
 }
 
 export interface SessionLabelRow {
@@ -122,6 +124,8 @@ export interface SnapshotRow extends SourceColumns {
   readonly create_time: number;
   /** JSON; null until known. */
   readonly ground: string | null;
+  /** JSON; null where nothing is said. */
+  readonly verifying: string | null;
 }
 
 export interface SnapshotLabelRow {
@@ -154,13 +158,18 @@ export interface VerificationRow {
   readonly sample_id: string;
   readonly sample_version: number;
   readonly subject_kind: string;
-  /** A session's id, or a blob's digest. */
+  /** A session's or snapshot's id, or a blob's digest. */
   readonly subject_ref: string;
+  /** Whose it is; null for a patch. */
+  readonly session_id: string | null;
+  readonly feedback: string;
+  /** Null: nothing is shown to the session's agent. */
+  readonly agent_feedback: string | null;
   readonly scope: string;
   readonly kept_kind: string | null;
-  /** A blob's digest, a layer's id, or a sentence. */
+  /** A blob's digest, a layer's id, a sentence, or JSON: layers that were made for it alone. */
   readonly kept_ref: string | null;
-  /** JSON: layers; null for those of the sample. */
+  /** JSON: layers, or stacks of layers (`root`, `workspace`); null for those of the sample. */
   readonly kept_below: string | null;
   readonly state: string;
   readonly attempt: number;

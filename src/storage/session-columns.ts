@@ -14,6 +14,7 @@ import { groundIn, groundOut } from './ground-columns.js';
 import { layersIn } from './sample-columns.js';
 import type { SessionRow } from './schema.js';
 import { sourceIn, sourceOut } from './source-columns.js';
+import { verifyingIn, verifyingOut } from './verifying-columns.js';
 
 export const SESSION_ENCODERS: Encoders<Session, SessionRow> = {
   sessionId: (session_id) => ({ session_id }),
@@ -30,6 +31,7 @@ export const SESSION_ENCODERS: Encoders<Session, SessionRow> = {
   engine: (engine) => ({ engine }),
   layers: (layers) => ({ layers: JSON.stringify(layers) }),
   ground: groundOut,
+  verifying: verifyingOut,
   sandboxId: (sandbox_id) => ({ sandbox_id }),
   user: (user_name) => ({ user_name }),
   workdir: (workdir) => ({ workdir }),
@@ -58,6 +60,7 @@ export function sessionIn(row: SessionRow): Session {
     engine: row.engine,
     layers: layersIn(row.layers),
     ground: groundIn(row.ground),
+    verifying: verifyingIn(row.verifying),
     sandboxId: row.sandbox_id,
     user: row.user_name,
     workdir: row.workdir,

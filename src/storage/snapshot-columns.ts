@@ -6,6 +6,7 @@ import { groundOut, knownGroundIn } from './ground-columns.js';
 import { layersIn } from './sample-columns.js';
 import type { SnapshotRow } from './schema.js';
 import { sourceIn, sourceOut } from './source-columns.js';
+import { verifyingIn, verifyingOut } from './verifying-columns.js';
 
 export const SNAPSHOT_ENCODERS: Encoders<Snapshot, SnapshotRow> = {
   snapshotId: (snapshot_id) => ({ snapshot_id }),
@@ -20,6 +21,7 @@ export const SNAPSHOT_ENCODERS: Encoders<Snapshot, SnapshotRow> = {
   engine: (engine) => ({ engine }),
   layers: (layers) => ({ layers: JSON.stringify(layers) }),
   ground: groundOut,
+  verifying: verifyingOut,
   sizeBytes: (size_bytes) => ({ size_bytes }),
   transient: (transient) => ({ transient: transient ? 1 : 0 }),
   createTime: (time) => ({ create_time: timeOut(time) }),
@@ -39,6 +41,7 @@ export function snapshotIn(row: SnapshotRow): Snapshot {
     engine: row.engine,
     layers: layersIn(row.layers),
     ground: knownGroundIn(row.ground),
+    verifying: verifyingIn(row.verifying),
     sizeBytes: row.size_bytes,
     transient: row.transient !== 0,
     createTime: timeIn(row.create_time),

@@ -1,5 +1,7 @@
+import type { Feedback } from '../core/feedback.js';
 import type { Pressure } from '../core/pressure.js';
 import type { VerificationScope } from '../core/sample.js';
+import { sessionOfSubject } from '../core/verification.js';
 import type {
   Fault,
   KeptSubject,
@@ -28,13 +30,16 @@ export const VERIFICATION_ENCODERS: Encoders<Verification, VerificationRow> = {
   sampleVersion: (sample_version) => ({ sample_version }),
   subject: (subject) => ({
     subject_kind: subject.kind,
-    subject_ref: subject.kind === 'session' ? subject.sessionId : subject.patchBlob,
+    subject_ref: subjectRef(subject),
+    session_id: sessionOfSubject(subject) ?? null,
   }),
+  feedback: (feedback) => ({ feedback }),
+  agentFeedback: (feedback) => ({ agent_feedback: optionalOut(feedback) }),
   scope: (scope) => ({ scope }),
   kept: (kept) => ({
     kept_kind: kept?.kind ?? null,
     kept_ref: kept === undefined ? null : refOf(kept),
-    kept_below: kept?.kind === 'layer' && kept.below !== undefined ? JSON.stringify(kept.below) : null,
+    kept_below: kept === undefined ? null : belowOf(kept),
   }),
   state: (state) => ({ state }),
   attempt: (attempt) => ({ attempt }),
@@ -70,6 +75,8 @@ export function verificationIn(row: VerificationRow): Verification {
     subject: subjectIn(row),
     scope: row.scope as VerificationScope,
     kept: keptIn(row),
+    feedback: row.feedback as Feedback,
+    agentFeedback: optionalIn(row.agent_feedback) as Feedback | undefined,
     state: row.state as VerificationState,
     attempt: row.attempt,
     fault: row.fault as Fault,
@@ -101,15 +108,55 @@ function refOf(kept: KeptSubject): string {
       return kept.blob;
     case 'layer':
       return kept.layer;
+    case 'layers':
+      return JSON.stringify(kept.own);
     case 'unusable':
       return kept.why;
   }
 }
 
+function belowOf(kept: KeptSubject): string | null {
+  if (kept.kind === 'layers') return JSON.stringify({ root: kept.root, workspace: kept.workspace });
+  return kept.kind === 'layer' && kept.below !== undefined ? JSON.stringify(kept.below) : null;
+}
+
+/** Every layer that a stored verification refers to. */
+export function keptLayers(
+  row: Pick<VerificationRow, 'kept_kind' | 'kept_ref' | 'kept_below'>,
+): readonly string[] {
+  const { kept_kind: kind, kept_ref: ref, kept_below: below } = row;
+  if (kind === 'layer')
+    return [...(ref === null ? [] : [ref]), ...(below === null ? [] : jsonIn<string[]>(below))];
+  if (kind !== 'layers' || below === null) return [];
+  const { root = [], workspace } = jsonIn<Stacks>(below);
+  return [...root, ...workspace];
+}
+
+interface Stacks {
+  readonly root?: readonly string[];
+  readonly workspace: readonly string[];
+}
+
+function subjectRef(subject: Subject): string {
+  switch (subject.kind) {
+    case 'session':
+      return subject.sessionId;
+    case 'snapshot':
+      return subject.snapshotId;
+    case 'patch':
+      return subject.patchBlob;
+  }
+}
+
 function subjectIn(row: VerificationRow): Subject {
-  return row.subject_kind === 'session'
-    ? { kind: 'session', sessionId: row.subject_ref }
-    : { kind: 'patch', patchBlob: row.subject_ref };
+  switch (row.subject_kind) {
+    case 'session':
+      return { kind: 'session', sessionId: row.subject_ref };
+    case 'snapshot':
+      return { kind: 'snapshot', snapshotId: row.subject_ref, sessionId: row.session_id ?? '' };
+    default:
+      return { kind: 'patch', patchBlob: row.subject_ref };
+  }
 }
 
 function keptIn(row: VerificationRow): KeptSubject | undefined {
@@ -125,6 +172,10 @@ function keptIn(row: VerificationRow): KeptSubject | undefined {
         layer: ref,
         below: row.kept_below === null ? undefined : jsonIn(row.kept_below),
       };
+    case 'layers': {
+      const { root, workspace } = jsonIn<Stacks>(row.kept_below ?? '{"workspace":[]}');
+      return { kind: 'layers', workspace, root, own: jsonIn(ref) };
+    }
     case 'unusable':
       return { kind: 'unusable', why: ref };
     default:

@@ -2,12 +2,12 @@ import type { Expression, ExpressionBuilder, Kysely, SqlBool, Transaction } from
 import { CodesetError, failedPrecondition, notFound } from '../core/errors.js';
 import type { Page, PageRequest, VerificationRepository } from '../core/ports/storage.js';
 import { BY_VALIDATION } from '../core/validation-run.js';
-import { verificationEnded } from '../core/verification.js';
+import { sessionOfSubject, verificationEnded, verificationHides } from '../core/verification.js';
 import type { Verification, VerificationFilter, VerificationState } from '../core/verification.js';
-import { encode, encodeRow, jsonIn } from './columns.js';
+import { encode, encodeRow } from './columns.js';
 import { limitOf, pageOf, placeIn, placeOut } from './paging.js';
 import type { Schema, VerificationRow } from './schema.js';
-import { VERIFICATION_ENCODERS, verificationIn } from './verification-columns.js';
+import { keptLayers, VERIFICATION_ENCODERS, verificationIn } from './verification-columns.js';
 import { UniqueViolation } from './violations.js';
 
 const STATES: readonly VerificationState[] = [
@@ -20,6 +20,7 @@ const STATES: readonly VerificationState[] = [
   'CANCELLED',
 ];
 const OPEN = STATES.filter((state) => !verificationEnded(state));
+const NEVER_HIDDEN = STATES.filter((state) => !verificationHides(state));
 
 export class SqlVerificationRepository implements VerificationRepository {
   readonly #db: Kysely<Schema>;
@@ -29,12 +30,16 @@ export class SqlVerificationRepository implements VerificationRepository {
   }
 
   /** @throws REQUEST_ID_REUSED when the request id is taken (callers look first). */
-  async insert(verification: Verification): Promise<void> {
+  async insert(verification: Verification, most?: number): Promise<boolean> {
+    const sessionId = sessionOfSubject(verification.subject);
     try {
-      await this.#db
-        .insertInto('verifications')
-        .values(encodeRow(VERIFICATION_ENCODERS, verification))
-        .execute();
+      return await this.#db.transaction().execute(async (tx) => {
+        if (most !== undefined && sessionId !== undefined && (await countFor(tx, sessionId)) >= most) {
+          return false;
+        }
+        await tx.insertInto('verifications').values(encodeRow(VERIFICATION_ENCODERS, verification)).execute();
+        return true;
+      });
     } catch (error) {
       if (!(error instanceof UniqueViolation) || !error.columns.includes('request_id')) throw error;
       throw new CodesetError(
@@ -44,6 +49,10 @@ export class SqlVerificationRepository implements VerificationRepository {
         { metadata: { request_id: verification.requestId ?? '' }, cause: error },
       );
     }
+  }
+
+  countFor(sessionId: string): Promise<number> {
+    return countFor(this.#db, sessionId);
   }
 
   /** @throws VERIFICATION_NOT_FOUND; VERIFICATION_ENDED when the change would leave a final state. */
@@ -128,7 +137,7 @@ export class SqlVerificationRepository implements VerificationRepository {
       .selectFrom('verifications')
       .selectAll()
       .where('state', 'not in', OPEN)
-      .where('kept_kind', '=', 'layer')
+      .where('kept_kind', 'in', ['layer', 'layers'])
       .execute();
     return rows.map(verificationIn);
   }
@@ -143,8 +152,7 @@ export class SqlVerificationRepository implements VerificationRepository {
     for (const row of rows) {
       if (row.subject_kind === 'patch') blobs.add(row.subject_ref);
       if (row.kept_kind === 'patch' && row.kept_ref !== null) blobs.add(row.kept_ref);
-      if (row.kept_kind === 'layer' && row.kept_ref !== null) layers.add(row.kept_ref);
-      if (row.kept_below !== null) for (const layer of jsonIn<string[]>(row.kept_below)) layers.add(layer);
+      for (const layer of keptLayers(row)) layers.add(layer);
       if (row.log_blob !== null) blobs.add(row.log_blob);
     }
     return { blobs, layers };
@@ -155,11 +163,23 @@ function matching(filter: VerificationFilter) {
   return (eb: ExpressionBuilder<Schema, 'verifications'>) => {
     const conditions: Expression<SqlBool>[] = [];
     if (filter.sampleId) conditions.push(eb('sample_id', '=', filter.sampleId));
-    if (filter.sessionId) {
-      conditions.push(eb('subject_kind', '=', 'session'), eb('subject_ref', '=', filter.sessionId));
-    }
+    if (filter.sessionId) conditions.push(eb('session_id', '=', filter.sessionId));
+    const shown = filter.viewer === 'AGENT' ? 'agent_feedback' : 'feedback';
+    if (filter.viewer === 'AGENT') conditions.push(eb(shown, 'is not', null));
     if (filter.states !== undefined && filter.states.length > 0) {
-      conditions.push(eb('state', 'in', filter.states));
+      // A filter must not tell what the answer keeps back.
+      const states = filter.states.filter((state) => state !== 'ENDED');
+      const asTheyAre = states.length === 0 ? eb.lit(false) : eb('state', 'in', states);
+      conditions.push(
+        filter.viewer === undefined
+          ? asTheyAre
+          : eb.or([
+              eb.and([asTheyAre, eb.or([eb(shown, '!=', 'NONE'), eb('state', 'in', NEVER_HIDDEN)])]),
+              ...(filter.states.includes('ENDED')
+                ? [eb.and([eb(shown, '=', 'NONE'), eb('state', 'not in', NEVER_HIDDEN)])]
+                : []),
+            ]),
+      );
     }
     if (filter.withoutValidations === true) {
       const others = eb.or([eb('request_id', 'is', null), eb('request_id', 'not like', `${BY_VALIDATION}%`)]);
@@ -167,6 +187,17 @@ function matching(filter: VerificationFilter) {
     }
     return eb.and(conditions);
   };
+}
+
+async function countFor(db: Kysely<Schema>, sessionId: string): Promise<number> {
+  const row = await db
+    .selectFrom('verifications')
+    .select((eb) => eb.fn.countAll<number>().as('total'))
+    .where('session_id', '=', sessionId)
+    .where('state', '!=', 'CANCELLED')
+    .where((eb) => eb.not(eb.and([eb('state', '=', 'ERROR'), eb('fault', '=', 'SERVICE')])))
+    .executeTakeFirstOrThrow();
+  return Number(row.total);
 }
 
 async function refusal(tx: Transaction<Schema>, verificationId: string): Promise<CodesetError> {

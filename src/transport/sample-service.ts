@@ -1,11 +1,17 @@
 import { SampleServiceDefinition } from '../../gen/codeset/v1/sample_service.js';
-import { SampleView } from '../../gen/codeset/v1/sample.js';
+import { SampleView, type Sample } from '../../gen/codeset/v1/sample.js';
 import type { SampleFilter } from '../core/ports/storage.js';
 import type { SampleVersion } from '../core/sample.js';
-import { mustBeAdmin } from './call-context.js';
+import { mustBeAdmin, type Caller } from './call-context.js';
 import { Checker } from './checker.js';
 import { prefetchToProto } from './convert/prefetch.js';
-import { datasetToProto, sampleNameFromProto, sampleToProto, stageToProto } from './convert/sample.js';
+import {
+  datasetToProto,
+  sampleNameFromProto,
+  sampleToProto,
+  stageToProto,
+  withoutVerdicts,
+} from './convert/sample.js';
 import { validationEventToProto } from './convert/validation-event.js';
 import { decodePageToken, encodePageToken } from './page-token.js';
 import type { Service } from './service-types.js';
@@ -52,7 +58,7 @@ export function sampleService(samples: SampleUseCases): SampleService {
       };
     },
 
-    async listSamples(request) {
+    async listSamples(request, context) {
       const check = new Checker();
       const filter: SampleFilter = {
         ...(request.dataset === '' ? {} : { dataset: check.text('dataset', request.dataset, { max: 128 }) }),
@@ -72,7 +78,7 @@ export function sampleService(samples: SampleUseCases): SampleService {
         samples.count(filter),
       ]);
       return {
-        samples: page.items.map((sample) => sampleToProto(sample, true, 'summary')),
+        samples: page.items.map((sample) => told(context, sampleToProto(sample, true, 'summary'))),
         nextPageToken: encodePageToken('samples', filter, page.next),
         totalSize,
       };
@@ -88,7 +94,8 @@ export function sampleService(samples: SampleUseCases): SampleService {
       const full = request.view === SampleView.FULL;
       if (full) mustBeAdmin(context, "see a sample's hidden parts");
       const sample = await samples.get(name);
-      return { sample: sampleToProto(sample, await isLatest(sample), full ? 'full' : 'basic') };
+      const shown = sampleToProto(sample, await isLatest(sample), full ? 'full' : 'basic');
+      return { sample: told(context, shown) };
     },
 
     async uploadRepository(requests, context) {
@@ -140,7 +147,7 @@ export function sampleService(samples: SampleUseCases): SampleService {
           ? {
               event: {
                 $case: 'sample',
-                value: sampleToProto(event.sample, await isLatest(event.sample), 'basic'),
+                value: told(context, sampleToProto(event.sample, await isLatest(event.sample), 'basic')),
               },
             }
           : { event: { $case: 'stage', value: stageToProto(event.stage) } };
@@ -187,4 +194,8 @@ export function sampleService(samples: SampleUseCases): SampleService {
       return {};
     },
   };
+}
+
+function told({ principal }: Caller, sample: Sample): Sample {
+  return principal.role === 'ADMIN' ? sample : withoutVerdicts(sample);
 }

@@ -2,13 +2,16 @@ import type { CreateSessionRequest, SessionServiceDefinition } from '../../gen/c
 import type { SessionFilter } from '../core/session.js';
 import { Checker, LIFETIME } from './checker.js';
 import { environmentFromProto, networkFromProto, resourcesFromProto } from './convert/environment.js';
-import { sampleNameFromProto, stageToProto } from './convert/sample.js';
+import { feedbackFromProto, sampleNameFromProto, stageToProto } from './convert/sample.js';
 import { capabilitiesToProto } from './convert/capabilities.js';
 import { sessionStates, sessionToProto, statesFromProto } from './convert/session.js';
 import { decodePageToken, encodePageToken } from './page-token.js';
 import type { SessionRequest } from '../core/session-planner.js';
 import type { Service } from './service-types.js';
 import type { SessionUseCases } from './use-cases.js';
+
+/** Of one session. */
+const MAX_VERIFICATIONS = 1_000_000;
 
 export type SessionService = Service<typeof SessionServiceDefinition>;
 type SessionCalls = Pick<
@@ -130,9 +133,26 @@ function sessionRequest(request: CreateSessionRequest): SessionRequest {
     idleTimeoutMs: check.duration('idle_timeout', request.idleTimeout, LIFETIME),
     resources: resourcesFromProto(check, 'resources', request.resources),
     network: networkFromProto(check, 'network', request.network),
+    verifying: verifyingFromProto(check, request),
   };
   check.done();
   return result;
+}
+
+/** Undefined where nothing is said. */
+function verifyingFromProto(check: Checker, request: CreateSessionRequest): SessionRequest['verifying'] {
+  const feedback = feedbackFromProto(check, 'feedback', request.feedback);
+  const agentFeedback = feedbackFromProto(check, 'agent_feedback', request.agentFeedback);
+  const maxVerifications = check.count('max_verifications', request.maxVerifications, MAX_VERIFICATIONS);
+  if (agentFeedback !== undefined && !request.agentMayVerify) {
+    check.fail('agent_feedback', 'goes with agent_may_verify, without which the agent is shown nothing');
+  }
+  if (!request.agentMayVerify && feedback === undefined && maxVerifications === 0) return undefined;
+  return {
+    agent: request.agentMayVerify ? { feedback: agentFeedback ?? 'VERDICT' } : undefined,
+    feedback,
+    maxVerifications: maxVerifications === 0 ? undefined : maxVerifications,
+  };
 }
 
 function sourceFromProto(check: Checker, source: CreateSessionRequest['source']): SessionRequest['source'] {

@@ -14,8 +14,9 @@ import type { SessionRequest } from '../core/session-planner.js';
 import type { SnapshotRequest } from '../core/snapshot-taker.js';
 import type { Snapshot, SnapshotFilter } from '../core/snapshot.js';
 import type { ValidationEvent, ValidationRequest } from '../core/validation-run.js';
-import type { VerificationEvent, VerificationRequest } from '../core/verification-manager.js';
-import type { Verification, VerificationFilter } from '../core/verification.js';
+import type { SeenVerification, SeenVerificationEvent } from '../core/verification-access.js';
+import type { VerificationRequest } from '../core/verification-manager.js';
+import type { VerificationFilter } from '../core/verification.js';
 
 // What the services ask of core, in one place: app.ts hands in the classes that fulfil it. Every method may
 // throw a CodesetError; a missing thing is its NOT_FOUND.
@@ -108,12 +109,17 @@ export interface SnapshotUseCases {
 }
 
 export interface VerificationUseCases {
-  start(request: VerificationRequest): Promise<Verification>;
-  get(verificationId: string): Promise<Verification>;
-  list(filter: VerificationFilter, page: PageRequest): Promise<Page<Verification>>;
+  start(caller: Principal, request: VerificationRequest): Promise<SeenVerification>;
+  get(caller: Principal, verificationId: string): Promise<SeenVerification>;
+  list(caller: Principal, filter: VerificationFilter, page: PageRequest): Promise<Page<SeenVerification>>;
   /** First the verification, then log and changes; ends after its final state. */
-  watch(verificationId: string, logOffset: number, signal: AbortSignal): AsyncIterable<VerificationEvent>;
-  cancel(verificationId: string): Promise<Verification>;
+  watch(
+    caller: Principal,
+    verificationId: string,
+    logOffset: number,
+    signal: AbortSignal,
+  ): AsyncIterable<SeenVerificationEvent>;
+  cancel(caller: Principal, verificationId: string): Promise<SeenVerification>;
 }
 
 export interface KeyUseCases {

@@ -3,15 +3,12 @@ import type {
   StartVerificationRequest,
   VerificationServiceDefinition,
 } from '../../gen/codeset/v1/verification_service.js';
-import { notFound } from '../core/errors.js';
-import { startedByValidation } from '../core/validation-run.js';
-import type { Verification, VerificationFilter } from '../core/verification.js';
-import type { Caller } from './call-context.js';
+import type { VerificationFilter } from '../core/verification.js';
 import { Checker, MIB } from './checker.js';
 import { asBuffer } from './convert/exec.js';
-import { sampleNameFromProto, scopes } from './convert/sample.js';
+import { feedbackFromProto, sampleNameFromProto, scopes } from './convert/sample.js';
 import { statesFromProto } from './convert/session.js';
-import { verificationStates, verificationToProto } from './convert/verification.js';
+import { seenToProto, verificationStates } from './convert/verification.js';
 import { decodePageToken, encodePageToken } from './page-token.js';
 import type { VerificationRequest } from '../core/verification-manager.js';
 import type { Service } from './service-types.js';
@@ -29,27 +26,17 @@ export function verificationService(
     return request.verificationId;
   }
 
-  /**
-   * What a validation judges may be the reference solution, and its log may print that: for admins alone, to others
-   * as unknown as one that never was. @throws VERIFICATION_NOT_FOUND
-   */
-  async function seen(request: { readonly verificationId: string }, context: Caller): Promise<Verification> {
-    const verification = await verifications.get(idOf(request));
-    if (context.principal.role === 'ADMIN' || !startedByValidation(verification)) return verification;
-    throw notFound('VERIFICATION_NOT_FOUND', 'verification', verification.verificationId);
-  }
-
   return {
-    async startVerification(request) {
-      const verification = await verifications.start(verificationRequest(request));
-      return { verification: verificationToProto(verification, 'full') };
+    async startVerification(request, { principal }) {
+      const seen = await verifications.start(principal, verificationRequest(request));
+      return { verification: seenToProto(seen, 'full') };
     },
 
-    async getVerification(request, context) {
-      return { verification: verificationToProto(await seen(request, context), 'full') };
+    async getVerification(request, { principal }) {
+      return { verification: seenToProto(await verifications.get(principal, idOf(request)), 'full') };
     },
 
-    async listVerifications(request, context) {
+    async listVerifications(request, { principal }) {
       const check = new Checker();
       check.text('session_id', request.sessionId, { max: 256 });
       check.text('sample_id', request.sampleId, { max: 128 });
@@ -59,14 +46,13 @@ export function verificationService(
         ...(request.states.length === 0
           ? {}
           : { states: statesFromProto(check, verificationStates, request.states) }),
-        ...(context.principal.role === 'ADMIN' ? {} : { withoutValidations: true }),
       };
       const size = check.pageSize(request.pageSize);
       check.done();
       const after = decodePageToken('verifications', filter, request.pageToken);
-      const page = await verifications.list(filter, { size, after });
+      const page = await verifications.list(principal, filter, { size, after });
       return {
-        verifications: page.items.map((item) => verificationToProto(item, 'summary')),
+        verifications: page.items.map((item) => seenToProto(item, 'summary')),
         nextPageToken: encodePageToken('verifications', filter, page.next),
       };
     },
@@ -75,10 +61,14 @@ export function verificationService(
       const check = new Checker();
       const offset = check.offset('log_offset', request.logOffset);
       check.done();
-      const { verificationId } = await seen(request, context);
-      for await (const event of verifications.watch(verificationId, offset, context.signal)) {
+      for await (const event of verifications.watch(
+        context.principal,
+        idOf(request),
+        offset,
+        context.signal,
+      )) {
         yield event.type === 'verification'
-          ? { event: { $case: 'verification', value: verificationToProto(event.verification, 'full') } }
+          ? { event: { $case: 'verification', value: seenToProto(event, 'full') } }
           : {
               event: {
                 $case: 'log',
@@ -92,9 +82,8 @@ export function verificationService(
       }
     },
 
-    async cancelVerification(request, context) {
-      const { verificationId } = await seen(request, context);
-      return { verification: verificationToProto(await verifications.cancel(verificationId), 'full') };
+    async cancelVerification(request, { principal }) {
+      return { verification: seenToProto(await verifications.cancel(principal, idOf(request)), 'full') };
     },
   };
 }
@@ -105,11 +94,12 @@ function verificationRequest(request: StartVerificationRequest): VerificationReq
     requestId: check.requestId('request_id', request.requestId),
     subject: subjectFromProto(check, request.subject),
     scope: request.scope === VerificationScope.UNSPECIFIED ? undefined : scopes.fromProto(request.scope),
+    feedback: feedbackFromProto(check, 'feedback', request.feedback),
   };
   if (request.scope !== VerificationScope.UNSPECIFIED && result.scope === undefined) {
     check.fail('scope', 'is not a scope that this service knows');
   }
-  if (result.subject.kind === 'patch' && result.scope === 'WORKSPACE') {
+  if (result.subject.kind === 'patch' && ![undefined, 'PATCH'].includes(result.scope)) {
     check.fail('scope', 'must be PATCH or unset: a patch is all that there is');
   }
   check.done();
@@ -129,8 +119,10 @@ function subjectFromProto(
         sample: sampleNameFromProto(check, 'patch.sample', subject.value.sample),
         diff: check.bytes('patch.diff', subject.value.diff, { max: MAX_DIFF_BYTES }),
       };
+    case 'snapshotId':
+      return { kind: 'snapshot', snapshotId: check.id('snapshot_id', subject.value) };
     case undefined:
-      check.fail('subject', 'is required: session_id or patch');
+      check.fail('subject', 'is required: session_id, snapshot_id or patch');
       return { kind: 'session', sessionId: '' };
   }
 }

@@ -37,6 +37,7 @@ test.each([
   ['ERROR', 3],
   ['CANCELLED', 3],
   ['UNRECOGNIZED', 3],
+  ['ENDED', 4],
 ])('a verification that is %s gives %i', (state, status) => {
   expect(statusOfVerification(state)).toBe(status);
 });

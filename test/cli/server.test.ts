@@ -135,6 +135,13 @@ test('a day on the command line: added, created, FAILED, patched, PASSED, closed
   expect(followed.status).toBe(0);
   expect(followed.stdout.trim().split('\n').at(-1)).toContain('VERIFICATION_STATE_PASSED');
 
+  const snapshot = (await codeset(['session', 'snapshot', id])).stdout.trim();
+  const ofSnapshot = await codeset(['verify', '--snapshot', snapshot, '--json']);
+  expect(ofSnapshot.status).toBe(0);
+  expect(JSON.parse(ofSnapshot.stdout)).toMatchObject({ snapshotId: snapshot, sessionId: id });
+  expect((await codeset(['verify', id, '--snapshot', snapshot])).status).toBe(2);
+  await codeset(['session', 'snapshots', 'remove', snapshot]);
+
   expect((await codeset(['session', 'list', '--label', 'run=1'])).stdout).toContain(id);
   const shown = JSON.parse((await codeset(['session', 'show', id, '--json'])).stdout);
   expect(shown).toMatchObject({

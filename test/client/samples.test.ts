@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { InvalidArgumentError, type CodesetClient, type Session } from '../../src/client/index.js';
+import { CodesetClient, InvalidArgumentError, type Session } from '../../src/client/index.js';
 import { addSample } from '../support/service.js';
 import { startClient, thrown, type ClientUnderTest } from './client-under-test.js';
 
@@ -75,6 +75,35 @@ describe('samples and verdicts', () => {
     expect(await thrown(client.samples.validate('nothing'))).toMatchObject({ reason: 'SAMPLE_NOT_FOUND' });
     const late = await thrown(client.samples.validate('add', { runs: 100, timeoutMs: 300 }));
     expect(late).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  });
+
+  test('an agent that may verify is shown so much of so many verifications, and a snapshot is judged', async () => {
+    await using own = await client.createSession({
+      sample: 'add',
+      agentMayVerify: { feedback: 'none' },
+      feedback: 'verdict',
+      maxVerifications: 2,
+    });
+    expect(await own.info()).toMatchObject({
+      feedback: 'VERDICT',
+      agentFeedback: 'NONE',
+      maxVerifications: 2,
+      verificationsBefore: 0,
+    });
+    await using agent = await CodesetClient.connect({
+      address: under.service.address,
+      apiKey: own.agentToken,
+    });
+    const seen = await agent.session(own.id).verify();
+    expect(seen).toMatchObject({ state: 'ENDED', feedback: 'NONE', passed: false, score: undefined });
+    const { snapshotId } = await own.snapshot();
+    const judged = await client.verifySnapshot(snapshotId, { feedback: 'none' });
+    expect(judged).toMatchObject({ state: 'FAILED', feedback: 'FULL', snapshotId, sessionId: own.id });
+    expect(await thrown(agent.session(own.id).verify())).toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      reason: 'SESSION_VERIFICATION_LIMIT',
+    });
+    await client.deleteSnapshot(snapshotId);
   });
 
   test('a session without a sample cannot be judged', async () => {

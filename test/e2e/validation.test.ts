@@ -178,6 +178,9 @@ test('a runner sees what was found, and neither validates nor finds the verifica
   expect(shown?.validation).toMatchObject({ verdict: ValidationVerdict.INVALID, problems: [] });
   const { verifications } = await admin.verifications.listVerifications({ sampleId: 'wrong' });
   const verificationId = verifications[0]?.verificationId ?? '';
+  const { sample: flaky } = await runner.samples.getSample({ sample: { sampleId: 'flaky' } });
+  // That verdicts disagreed, but not whose passed.
+  expect(flaky?.disagreement).toMatchObject({ passedVerificationId: '', failedVerificationId: '' });
   expect((await runner.verifications.listVerifications({ sampleId: 'wrong' })).verifications).toEqual([]);
   const refused = { message: expect.stringContaining(verificationId) as string };
   await expect(runner.verifications.getVerification({ verificationId })).rejects.toMatchObject(refused);

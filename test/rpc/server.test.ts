@@ -84,11 +84,10 @@ describe('keys', () => {
     expect(await refusal(agent.sessions.getSession({ sessionId: 'ses_own' }))).toMatchObject(denied);
     expect(await refusal(agent.sessions.closeSession({ sessionId: 'ses_own' }))).toMatchObject(denied);
     expect(await refusal(agent.samples.getSample({ sample: { sampleId: 'a' } }))).toMatchObject(denied);
-    expect(
-      await refusal(
-        agent.verifications.startVerification({ subject: { $case: 'sessionId', value: 'ses_own' } }),
-      ),
-    ).toMatchObject(denied);
+    // What else of verifications an agent may do, its session says: test/e2e/verification-policies.test.ts.
+    expect(await refusal(agent.verifications.cancelVerification({ verificationId: 'ver_a' }))).toMatchObject(
+      denied,
+    );
     // Another session is unknown to it, so that it cannot find out which there are.
     const unknown = { code: Status.NOT_FOUND, reason: 'SESSION_NOT_FOUND' };
     const sessionId = 'ses_other';

@@ -23,6 +23,8 @@ test.each([
   ["select * from verifications where state = 'READY' order by create_time desc, verification_id desc"],
   ["select * from verifications where sample_id = 'a' order by create_time desc, verification_id desc"],
   ["select * from verifications where subject_ref = 'a' order by create_time desc, verification_id desc"],
+  ["select * from verifications where session_id = 'a' order by create_time desc, verification_id desc"],
+  ["select count(*) from verifications where session_id = 'a' and state != 'CANCELLED'"],
   ["select * from verifications where request_id = 'a'"],
   ["select * from verifications where subject_digest = 'a' and sample_id = 'a' and sample_version = 1"],
   ["select * from sample_versions where dataset = 'a' order by sample_id limit 3"],

@@ -46,6 +46,13 @@ const map = fc.dictionary(
 const ratio = fc.double({ noNaN: true, noDefaultInfinity: true, min: 0, max: 1 }).map((n) => n + 0);
 const network = fc.constantFrom('none' as const, 'public' as const);
 const scope = fc.constantFrom('PATCH' as const, 'WORKSPACE' as const);
+const feedback = fc.constantFrom('NONE' as const, 'VERDICT' as const, 'FULL' as const);
+const verifying = record({
+  feedback,
+  agentFeedback: fc.option(feedback, { nil: undefined }),
+  maxVerifications: count,
+  before: count,
+});
 const grading = fc.constantFrom(
   'EXIT_CODE' as const,
   'ALL_LISTED' as const,
@@ -141,6 +148,8 @@ const sample: fc.Arbitrary<SampleVersion> = record({
       protectedPaths: texts,
       keep: texts,
       canary: fc.option(record({ path: text, content: text, tests: texts }), { nil: undefined }),
+      feedback,
+      maxVerifications: count,
     }),
   }).map((change) => aManifest(change)),
 }).map((made) => made as SampleVersion);
@@ -167,6 +176,7 @@ const session: fc.Arbitrary<Session> = record({
   sandboxId: text,
   user: text,
   workdir: text,
+  verifying,
   ttlMs: count,
   idleTimeoutMs: count,
   createTime: time,
@@ -189,6 +199,7 @@ const snapshot: fc.Arbitrary<Snapshot> = record({
   engine: text,
   layers,
   ground,
+  verifying,
   sizeBytes: count,
   transient: fc.boolean(),
   createTime: time,
@@ -267,8 +278,11 @@ const verification: fc.Arbitrary<Verification> = record({
   sampleVersion: fc.nat(),
   subject: fc.oneof(
     record({ kind: fc.constant('session' as const), sessionId: text }),
+    record({ kind: fc.constant('snapshot' as const), snapshotId: text, sessionId: text }),
     record({ kind: fc.constant('patch' as const), patchBlob: text }),
   ),
+  feedback,
+  agentFeedback: fc.option(feedback, { nil: undefined }),
   scope,
   kept: fc.option(
     fc.oneof(
@@ -277,6 +291,12 @@ const verification: fc.Arbitrary<Verification> = record({
         kind: fc.constant('layer' as const),
         layer: text,
         below: fc.option(texts, { nil: undefined }),
+      }),
+      record({
+        kind: fc.constant('layers' as const),
+        workspace: texts,
+        root: fc.option(texts, { nil: undefined }),
+        own: texts,
       }),
       record({ kind: fc.constant('unusable' as const), why: text }),
     ),

@@ -28,6 +28,12 @@ describe('verifications', () => {
         retryable: true,
       }),
       aVerification({
+        subject: { kind: 'snapshot', snapshotId: 'snp_1', sessionId: 'ses_gone' },
+        kept: { kind: 'layers', workspace: ['l0', 'l2'], root: undefined, own: [] },
+        feedback: 'VERDICT',
+        agentFeedback: 'NONE',
+      }),
+      aVerification({
         kept: { kind: 'unusable', why: 'The tree is full of FIFOs.' },
         exitCode: 0,
         verdict: {
@@ -190,5 +196,73 @@ describe('verifications', () => {
     const { blobs, layers } = await verifications.references();
     expect([...blobs].sort()).toEqual(['b1', 'b2', 'log']);
     expect([...layers].sort()).toEqual(['l0', 'l1', 'l2', 'l3']);
+  });
+
+  test('of a session count but for those cancelled and those in ERROR by the service, of its snapshots too', async () => {
+    await using open = await freshStorage();
+    const { verifications } = open.storage;
+    const mine = { kind: 'session', sessionId: 'ses_mine' } as const;
+    const counted: Partial<Verification>[] = [
+      { state: 'PENDING' },
+      { state: 'RUNNING' },
+      { state: 'PASSED' },
+      { state: 'FAILED', fault: 'SUBJECT' },
+      { state: 'TIMED_OUT', fault: 'SUBJECT' },
+      { state: 'ERROR', fault: 'SAMPLE' },
+      { state: 'PASSED', subject: { kind: 'snapshot', snapshotId: 'snp_1', sessionId: 'ses_mine' } },
+    ];
+    const free: Partial<Verification>[] = [
+      { state: 'CANCELLED' },
+      { state: 'ERROR', fault: 'SERVICE' },
+      { state: 'PASSED', subject: { kind: 'session', sessionId: 'ses_other' } },
+      { state: 'PASSED', subject: { kind: 'patch', patchBlob: 'ses_mine' } },
+    ];
+    for (const change of [...counted, ...free]) {
+      await verifications.insert(aVerification({ subject: mine, ...change }));
+    }
+    expect(await verifications.countFor('ses_mine')).toBe(counted.length);
+    expect(await verifications.insert(aVerification({ subject: mine }), counted.length)).toBe(false);
+    expect(await verifications.countFor('ses_mine')).toBe(counted.length);
+    expect(await verifications.insert(aVerification({ subject: mine }), counted.length + 1)).toBe(true);
+    expect(await verifications.countFor('ses_mine')).toBe(counted.length + 1);
+  });
+
+  test('started at once are never more than may be', async () => {
+    await using open = await freshStorage();
+    const { verifications } = open.storage;
+    const many = Array.from({ length: 50 }, () => verifications.insert(aVerification(), 7));
+    expect((await Promise.all(many)).filter(Boolean)).toHaveLength(7);
+  });
+
+  test('are found by the states that the viewer is shown, and by no other', async () => {
+    await using open = await freshStorage();
+    const { verifications } = open.storage;
+    const subject = { kind: 'session', sessionId: 'ses_1' } as const;
+    const put = async (verificationId: string, change: Partial<Verification>): Promise<void> => {
+      await verifications.insert(aVerification({ verificationId, subject, ...change }));
+    };
+    await put('shown', { state: 'PASSED', feedback: 'VERDICT', agentFeedback: 'NONE' });
+    await put('kept', { state: 'PASSED', feedback: 'NONE', agentFeedback: 'NONE' });
+    await put('waits', { state: 'PENDING', feedback: 'NONE', agentFeedback: 'NONE' });
+    await put('cancelled', { state: 'CANCELLED', feedback: 'NONE', agentFeedback: 'NONE' });
+    await put('unseen', { state: 'PASSED', feedback: 'FULL', agentFeedback: undefined });
+    const found = async (filter: VerificationFilter): Promise<readonly string[]> =>
+      (await idsOf(verifications, filter)).toSorted();
+    expect(await found({ states: ['PASSED'] })).toEqual(['kept', 'shown', 'unseen']);
+    expect(await found({ states: ['ENDED'] })).toEqual([]);
+    expect(await found({ viewer: 'RUNNER', states: ['PASSED'] })).toEqual(['shown', 'unseen']);
+    expect(await found({ viewer: 'RUNNER', states: ['FAILED'] })).toEqual([]);
+    expect(await found({ viewer: 'RUNNER', states: ['ENDED'] })).toEqual(['kept']);
+    expect(await found({ viewer: 'RUNNER', states: ['PENDING', 'CANCELLED'] })).toEqual([
+      'cancelled',
+      'waits',
+    ]);
+    expect(await found({ viewer: 'AGENT', states: ['PASSED'] })).toEqual([]);
+    expect(await found({ viewer: 'AGENT', states: ['ENDED', 'PENDING'] })).toEqual([
+      'kept',
+      'shown',
+      'waits',
+    ]);
+    expect(await found({ viewer: 'AGENT' })).toEqual(['cancelled', 'kept', 'shown', 'waits']);
   });
 });

@@ -24,7 +24,7 @@ export const ALSO_ON_DOCKER = [
   'test/e2e/shells.test.ts',
   'test/e2e/swe-bench.test.ts',
   'test/e2e/fork.test.ts',
-  ...extent([], ['test/e2e/examples.test.ts', ...ADVERSARIAL]),
+  ...extent([], ['test/e2e/examples.test.ts', 'test/e2e/verification-filesystem.test.ts', ...ADVERSARIAL]),
 ];
 
 /** Tests that need the local engine, with the reason; all others run on Docker where CODESET_TEST_ENGINE says so. */

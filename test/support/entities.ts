@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { DEFAULT_RESOURCES } from '../../src/core/environment.js';
 import type { Environment } from '../../src/core/environment.js';
 import type { ExecInfo } from '../../src/core/exec.js';
+import { NO_RULES } from '../../src/core/feedback.js';
 import { newId } from '../../src/core/ids.js';
 import type { Key } from '../../src/core/key.js';
 import type { SampleManifest, SampleVersion } from '../../src/core/sample.js';
@@ -56,6 +57,8 @@ export function aManifest(change: Partial<SampleManifest> = {}): SampleManifest 
       keep: [],
       canary: undefined,
       protectedPaths: ['tests/'],
+      feedback: 'FULL',
+      maxVerifications: 0,
     },
     codebase: undefined,
     ...change,
@@ -107,6 +110,7 @@ export function aSession(change: Partial<Session> = {}): Session {
     sandboxId: sessionId,
     user: 'agent',
     workdir: '/workspace',
+    verifying: { ...NO_RULES },
     ttlMs: 1_800_000,
     idleTimeoutMs: 0,
     createTime: NOON,
@@ -137,6 +141,7 @@ export function aSnapshot(change: Partial<Snapshot> = {}): Snapshot {
       baseline: 'lay_baseline',
       hidden: undefined,
     },
+    verifying: { ...NO_RULES },
     sizeBytes: 4096,
     transient: false,
     createTime: NOON,
@@ -190,6 +195,8 @@ export function aVerification(change: Partial<Verification> = {}): Verification 
     subject: { kind: 'session', sessionId: 'ses_subject' },
     scope: 'WORKSPACE',
     kept: undefined,
+    feedback: 'FULL',
+    agentFeedback: undefined,
     state: 'PENDING',
     attempt: 1,
     fault: 'NONE',

@@ -177,6 +177,12 @@ export enum ErrorReason {
    * its health tells.
    */
   ENGINE_UNAVAILABLE = 59,
+  /**
+   * SESSION_VERIFICATION_LIMIT - RESOURCE_EXHAUSTED: the session has had as many verifications as its sample
+   * or its creation allow. Trying again does not help; another session of the
+   * sample has its own.
+   */
+  SESSION_VERIFICATION_LIMIT = 60,
   UNRECOGNIZED = -1,
 }
 
@@ -356,6 +362,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 59:
     case "ERROR_REASON_ENGINE_UNAVAILABLE":
       return ErrorReason.ENGINE_UNAVAILABLE;
+    case 60:
+    case "ERROR_REASON_SESSION_VERIFICATION_LIMIT":
+      return ErrorReason.SESSION_VERIFICATION_LIMIT;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -481,6 +490,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_NO_TERMINAL";
     case ErrorReason.ENGINE_UNAVAILABLE:
       return "ERROR_REASON_ENGINE_UNAVAILABLE";
+    case ErrorReason.SESSION_VERIFICATION_LIMIT:
+      return "ERROR_REASON_SESSION_VERIFICATION_LIMIT";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

@@ -206,6 +206,22 @@ export enum VerificationScope {
   PATCH = 1,
   /** WORKSPACE - The workspace as it is, less what is derived (`__pycache__`, `*.pyc`, …). */
   WORKSPACE = 2,
+  /**
+   * FILESYSTEM - The workspace as by WORKSPACE, and all else that the session wrote to disk:
+   * for samples whose agents have to install something. Not what lies in
+   * memory (/tmp, /run, /dev/shm), and no process.
+   *
+   * What this cannot protect: the programs that judge. The script, the hidden
+   * tests and the reports are kept as always, the code under test runs as
+   * another user, and what the sample protects or removes in the workspace is
+   * put in order; but the shell, the interpreter, the libraries and the test
+   * runner that the script uses are those that the session left. An agent that
+   * may write to them (root may: `/usr/bin`, `/etc/ld.so.preload`,
+   * `site-packages`) can have any verdict it likes, and read what is hidden
+   * while it judges. It is for agents that are trusted not to, or whose
+   * `user` cannot write where such programs lie.
+   */
+  FILESYSTEM = 3,
   UNRECOGNIZED = -1,
 }
 
@@ -220,6 +236,9 @@ export function verificationScopeFromJSON(object: any): VerificationScope {
     case 2:
     case "VERIFICATION_SCOPE_WORKSPACE":
       return VerificationScope.WORKSPACE;
+    case 3:
+    case "VERIFICATION_SCOPE_FILESYSTEM":
+      return VerificationScope.FILESYSTEM;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -235,7 +254,62 @@ export function verificationScopeToJSON(object: VerificationScope): string {
       return "VERIFICATION_SCOPE_PATCH";
     case VerificationScope.WORKSPACE:
       return "VERIFICATION_SCOPE_WORKSPACE";
+    case VerificationScope.FILESYSTEM:
+      return "VERIFICATION_SCOPE_FILESYSTEM";
     case VerificationScope.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** How much of a verification somebody is shown. An ADMIN is shown all of it. */
+export enum Feedback {
+  /** UNSPECIFIED - The default of the field that holds it. */
+  UNSPECIFIED = 0,
+  /**
+   * NONE - That it waits, runs, has ended (VERIFICATION_STATE_ENDED, whatever became
+   * of it) or was cancelled, and its times.
+   */
+  NONE = 1,
+  /** VERDICT - Its state and score, whose fault it is and whether it may be tried again. */
+  VERDICT = 2,
+  /** FULL - Everything: tests, counts, message, exit, digests, log. */
+  FULL = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function feedbackFromJSON(object: any): Feedback {
+  switch (object) {
+    case 0:
+    case "FEEDBACK_UNSPECIFIED":
+      return Feedback.UNSPECIFIED;
+    case 1:
+    case "FEEDBACK_NONE":
+      return Feedback.NONE;
+    case 2:
+    case "FEEDBACK_VERDICT":
+      return Feedback.VERDICT;
+    case 3:
+    case "FEEDBACK_FULL":
+      return Feedback.FULL;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Feedback.UNRECOGNIZED;
+  }
+}
+
+export function feedbackToJSON(object: Feedback): string {
+  switch (object) {
+    case Feedback.UNSPECIFIED:
+      return "FEEDBACK_UNSPECIFIED";
+    case Feedback.NONE:
+      return "FEEDBACK_NONE";
+    case Feedback.VERDICT:
+      return "FEEDBACK_VERDICT";
+    case Feedback.FULL:
+      return "FEEDBACK_FULL";
+    case Feedback.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
   }
@@ -749,7 +823,8 @@ export interface Sample {
     | undefined;
   /**
    * Two verifications of one and the same subject that disagreed, the latest
-   * such pair. Absent when there is none. OUTPUT_ONLY.
+   * such pair. Absent when there is none; who is no ADMIN is told its time alone.
+   * OUTPUT_ONLY.
    */
   disagreement: Disagreement | undefined;
 }
@@ -889,6 +964,13 @@ export interface VerificationPolicy {
   grading: Grading;
   /** The network of the verification sandbox. OUTPUT_ONLY. */
   network: NetworkMode;
+  /** What RUNNERs and agents are shown of verifications at most. OUTPUT_ONLY. */
+  feedback: Feedback;
+  /**
+   * How many verifications a session may have at most; 0: any number. See
+   * CreateSessionRequest.max_verifications. OUTPUT_ONLY.
+   */
+  maxVerifications: number;
 }
 
 /** The parts of a sample that no agent and no runner sees. */
@@ -2247,7 +2329,7 @@ export const Resources: MessageFns<Resources> = {
 };
 
 function createBaseVerificationPolicy(): VerificationPolicy {
-  return { timeout: undefined, scope: 0, grading: 0, network: 0 };
+  return { timeout: undefined, scope: 0, grading: 0, network: 0, feedback: 0, maxVerifications: 0 };
 }
 
 export const VerificationPolicy: MessageFns<VerificationPolicy> = {
@@ -2263,6 +2345,12 @@ export const VerificationPolicy: MessageFns<VerificationPolicy> = {
     }
     if (message.network !== 0) {
       writer.uint32(32).int32(message.network);
+    }
+    if (message.feedback !== 0) {
+      writer.uint32(40).int32(message.feedback);
+    }
+    if (message.maxVerifications !== 0) {
+      writer.uint32(48).int32(message.maxVerifications);
     }
     return writer;
   },
@@ -2312,6 +2400,22 @@ export const VerificationPolicy: MessageFns<VerificationPolicy> = {
             message.network = reader.int32() as any;
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.feedback = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.maxVerifications = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2330,6 +2434,12 @@ export const VerificationPolicy: MessageFns<VerificationPolicy> = {
       scope: isSet(object.scope) ? verificationScopeFromJSON(object.scope) : 0,
       grading: isSet(object.grading) ? gradingFromJSON(object.grading) : 0,
       network: isSet(object.network) ? networkModeFromJSON(object.network) : 0,
+      feedback: isSet(object.feedback) ? feedbackFromJSON(object.feedback) : 0,
+      maxVerifications: isSet(object.maxVerifications)
+        ? globalThis.Number(object.maxVerifications)
+        : isSet(object.max_verifications)
+        ? globalThis.Number(object.max_verifications)
+        : 0,
     };
   },
 
@@ -2347,6 +2457,12 @@ export const VerificationPolicy: MessageFns<VerificationPolicy> = {
     if (message.network !== 0) {
       obj.network = networkModeToJSON(message.network);
     }
+    if (message.feedback !== 0) {
+      obj.feedback = feedbackToJSON(message.feedback);
+    }
+    if (message.maxVerifications !== 0) {
+      obj.maxVerifications = Math.round(message.maxVerifications);
+    }
     return obj;
   },
 
@@ -2361,6 +2477,8 @@ export const VerificationPolicy: MessageFns<VerificationPolicy> = {
     message.scope = object.scope ?? 0;
     message.grading = object.grading ?? 0;
     message.network = object.network ?? 0;
+    message.feedback = object.feedback ?? 0;
+    message.maxVerifications = object.maxVerifications ?? 0;
     return message;
   },
 };

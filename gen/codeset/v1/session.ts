@@ -5,7 +5,17 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../google/protobuf/duration.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
-import { Environment, NetworkMode, networkModeFromJSON, networkModeToJSON, Resources, SampleRef } from "./sample.js";
+import {
+  Environment,
+  Feedback,
+  feedbackFromJSON,
+  feedbackToJSON,
+  NetworkMode,
+  networkModeFromJSON,
+  networkModeToJSON,
+  Resources,
+  SampleRef,
+} from "./sample.js";
 
 export const protobufPackage = "codeset.v1";
 
@@ -240,6 +250,28 @@ export interface Session {
    * IMMUTABLE.
    */
   snapshotId: string;
+  /**
+   * What RUNNERs are shown of its verifications at most: the narrower of what
+   * the sample and CreateSession said. OUTPUT_ONLY, IMMUTABLE.
+   */
+  feedback: Feedback;
+  /** Whether its agent may start, watch and read verifications of it. IMMUTABLE. */
+  agentMayVerify: boolean;
+  /**
+   * What its agent is shown of them at most. Absent (UNSPECIFIED) unless it may
+   * verify. OUTPUT_ONLY, IMMUTABLE.
+   */
+  agentFeedback: Feedback;
+  /**
+   * How many verifications it may have: the smaller of what the sample and
+   * CreateSession said; 0: any number. OUTPUT_ONLY, IMMUTABLE.
+   */
+  maxVerifications: number;
+  /**
+   * How many of them were used up before it began, where it began as another
+   * session's files. OUTPUT_ONLY, IMMUTABLE.
+   */
+  verificationsBefore: number;
 }
 
 export interface Session_LabelsEntry {
@@ -322,6 +354,11 @@ function createBaseSession(): Session {
     idleTimeout: undefined,
     endTime: undefined,
     snapshotId: "",
+    feedback: 0,
+    agentMayVerify: false,
+    agentFeedback: 0,
+    maxVerifications: 0,
+    verificationsBefore: 0,
   };
 }
 
@@ -382,6 +419,21 @@ export const Session: MessageFns<Session> = {
     }
     if (message.snapshotId !== "") {
       writer.uint32(146).string(message.snapshotId);
+    }
+    if (message.feedback !== 0) {
+      writer.uint32(152).int32(message.feedback);
+    }
+    if (message.agentMayVerify !== false) {
+      writer.uint32(160).bool(message.agentMayVerify);
+    }
+    if (message.agentFeedback !== 0) {
+      writer.uint32(168).int32(message.agentFeedback);
+    }
+    if (message.maxVerifications !== 0) {
+      writer.uint32(176).int32(message.maxVerifications);
+    }
+    if (message.verificationsBefore !== 0) {
+      writer.uint32(184).int32(message.verificationsBefore);
     }
     return writer;
   },
@@ -549,6 +601,46 @@ export const Session: MessageFns<Session> = {
             message.snapshotId = reader.string();
             continue;
           }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.feedback = reader.int32() as any;
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.agentMayVerify = reader.bool();
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.agentFeedback = reader.int32() as any;
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.maxVerifications = reader.int32();
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.verificationsBefore = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -638,6 +730,27 @@ export const Session: MessageFns<Session> = {
         : isSet(object.snapshot_id)
         ? globalThis.String(object.snapshot_id)
         : "",
+      feedback: isSet(object.feedback) ? feedbackFromJSON(object.feedback) : 0,
+      agentMayVerify: isSet(object.agentMayVerify)
+        ? globalThis.Boolean(object.agentMayVerify)
+        : isSet(object.agent_may_verify)
+        ? globalThis.Boolean(object.agent_may_verify)
+        : false,
+      agentFeedback: isSet(object.agentFeedback)
+        ? feedbackFromJSON(object.agentFeedback)
+        : isSet(object.agent_feedback)
+        ? feedbackFromJSON(object.agent_feedback)
+        : 0,
+      maxVerifications: isSet(object.maxVerifications)
+        ? globalThis.Number(object.maxVerifications)
+        : isSet(object.max_verifications)
+        ? globalThis.Number(object.max_verifications)
+        : 0,
+      verificationsBefore: isSet(object.verificationsBefore)
+        ? globalThis.Number(object.verificationsBefore)
+        : isSet(object.verifications_before)
+        ? globalThis.Number(object.verifications_before)
+        : 0,
     };
   },
 
@@ -708,6 +821,21 @@ export const Session: MessageFns<Session> = {
     if (message.snapshotId !== "") {
       obj.snapshotId = message.snapshotId;
     }
+    if (message.feedback !== 0) {
+      obj.feedback = feedbackToJSON(message.feedback);
+    }
+    if (message.agentMayVerify !== false) {
+      obj.agentMayVerify = message.agentMayVerify;
+    }
+    if (message.agentFeedback !== 0) {
+      obj.agentFeedback = feedbackToJSON(message.agentFeedback);
+    }
+    if (message.maxVerifications !== 0) {
+      obj.maxVerifications = Math.round(message.maxVerifications);
+    }
+    if (message.verificationsBefore !== 0) {
+      obj.verificationsBefore = Math.round(message.verificationsBefore);
+    }
     return obj;
   },
 
@@ -766,6 +894,11 @@ export const Session: MessageFns<Session> = {
       : undefined;
     message.endTime = object.endTime ?? undefined;
     message.snapshotId = object.snapshotId ?? "";
+    message.feedback = object.feedback ?? 0;
+    message.agentMayVerify = object.agentMayVerify ?? false;
+    message.agentFeedback = object.agentFeedback ?? 0;
+    message.maxVerifications = object.maxVerifications ?? 0;
+    message.verificationsBefore = object.verificationsBefore ?? 0;
     return message;
   },
 };

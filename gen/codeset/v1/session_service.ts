@@ -24,6 +24,9 @@ import {
 import { FileInfo } from "./file.js";
 import {
   Environment,
+  Feedback,
+  feedbackFromJSON,
+  feedbackToJSON,
   NetworkMode,
   networkModeFromJSON,
   networkModeToJSON,
@@ -112,6 +115,36 @@ export interface CreateSessionRequest {
    * READY or in ERROR.
    */
   returnImmediately: boolean;
+  /**
+   * The session's agent may start, watch and read verifications of this session
+   * with its token, by the sample's own scope, and of no other; it can cancel
+   * none. Default: it may not, and PERMISSION_DENIED says so: whom an agent can
+   * ask whether it has passed is an oracle.
+   */
+  agentMayVerify: boolean;
+  /**
+   * What the agent is shown of them at most, also of those that others
+   * started. Only with agent_may_verify. Default: FEEDBACK_VERDICT.
+   */
+  agentFeedback: Feedback;
+  /**
+   * What RUNNERs, and the agent, are shown of this session's verifications at
+   * most. Where the sample shows less, that holds. Default: as the sample says,
+   * or the snapshot.
+   */
+  feedback: Feedback;
+  /**
+   * How many verifications the session may have; another is refused with
+   * SESSION_VERIFICATION_LIMIT. From 0 to 1,000,000, where 0 means: as the
+   * sample says, or the snapshot; where those allow fewer, that holds. One that
+   * waits or runs counts, and so does each that ended, but for those that were
+   * CANCELLED or ended in ERROR by the service's own fault. Verifications of
+   * the session's snapshots count as its own. A session that begins as
+   * another's files (a fork, or made from a snapshot) has as many behind it as
+   * that session had when it was copied, and its limit. A patch has no session,
+   * and no limit.
+   */
+  maxVerifications: number;
 }
 
 export interface CreateSessionRequest_LabelsEntry {
@@ -136,9 +169,9 @@ export interface CreateSessionResponse {
     | Session
     | undefined;
   /**
-   * A key of role AGENT for this session's commands and files, good until the
-   * session ends. It is shown here only. Empty when a request id names a
-   * session that has ended.
+   * A key of role AGENT for this session's commands and files, and with
+   * agent_may_verify for its verifications, good until the session ends. It is
+   * shown here only. Empty when a request id names a session that has ended.
    */
   agentToken: string;
 }
@@ -357,8 +390,9 @@ export interface ForkedSession {
     | Session
     | undefined;
   /**
-   * A key of role AGENT for this session's commands and files, good until the
-   * session ends. It is shown here only. Empty when it has ended already.
+   * A key of role AGENT for this session's commands and files, and with
+   * agent_may_verify for its verifications, good until the session ends. It is
+   * shown here only. Empty when it has ended already.
    */
   agentToken: string;
 }
@@ -977,6 +1011,10 @@ function createBaseCreateSessionRequest(): CreateSessionRequest {
     resources: undefined,
     network: 0,
     returnImmediately: false,
+    agentMayVerify: false,
+    agentFeedback: 0,
+    feedback: 0,
+    maxVerifications: 0,
   };
 }
 
@@ -1019,6 +1057,18 @@ export const CreateSessionRequest: MessageFns<CreateSessionRequest> = {
     }
     if (message.returnImmediately !== false) {
       writer.uint32(88).bool(message.returnImmediately);
+    }
+    if (message.agentMayVerify !== false) {
+      writer.uint32(104).bool(message.agentMayVerify);
+    }
+    if (message.agentFeedback !== 0) {
+      writer.uint32(112).int32(message.agentFeedback);
+    }
+    if (message.feedback !== 0) {
+      writer.uint32(120).int32(message.feedback);
+    }
+    if (message.maxVerifications !== 0) {
+      writer.uint32(128).int32(message.maxVerifications);
     }
     return writer;
   },
@@ -1141,6 +1191,38 @@ export const CreateSessionRequest: MessageFns<CreateSessionRequest> = {
             message.returnImmediately = reader.bool();
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.agentMayVerify = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.agentFeedback = reader.int32() as any;
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.feedback = reader.int32() as any;
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.maxVerifications = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1237,6 +1319,22 @@ export const CreateSessionRequest: MessageFns<CreateSessionRequest> = {
         : isSet(object.return_immediately)
         ? globalThis.Boolean(object.return_immediately)
         : false,
+      agentMayVerify: isSet(object.agentMayVerify)
+        ? globalThis.Boolean(object.agentMayVerify)
+        : isSet(object.agent_may_verify)
+        ? globalThis.Boolean(object.agent_may_verify)
+        : false,
+      agentFeedback: isSet(object.agentFeedback)
+        ? feedbackFromJSON(object.agentFeedback)
+        : isSet(object.agent_feedback)
+        ? feedbackFromJSON(object.agent_feedback)
+        : 0,
+      feedback: isSet(object.feedback) ? feedbackFromJSON(object.feedback) : 0,
+      maxVerifications: isSet(object.maxVerifications)
+        ? globalThis.Number(object.maxVerifications)
+        : isSet(object.max_verifications)
+        ? globalThis.Number(object.max_verifications)
+        : 0,
     };
   },
 
@@ -1293,6 +1391,18 @@ export const CreateSessionRequest: MessageFns<CreateSessionRequest> = {
     }
     if (message.returnImmediately !== false) {
       obj.returnImmediately = message.returnImmediately;
+    }
+    if (message.agentMayVerify !== false) {
+      obj.agentMayVerify = message.agentMayVerify;
+    }
+    if (message.agentFeedback !== 0) {
+      obj.agentFeedback = feedbackToJSON(message.agentFeedback);
+    }
+    if (message.feedback !== 0) {
+      obj.feedback = feedbackToJSON(message.feedback);
+    }
+    if (message.maxVerifications !== 0) {
+      obj.maxVerifications = Math.round(message.maxVerifications);
     }
     return obj;
   },
@@ -1359,6 +1469,10 @@ export const CreateSessionRequest: MessageFns<CreateSessionRequest> = {
       : undefined;
     message.network = object.network ?? 0;
     message.returnImmediately = object.returnImmediately ?? false;
+    message.agentMayVerify = object.agentMayVerify ?? false;
+    message.agentFeedback = object.agentFeedback ?? 0;
+    message.feedback = object.feedback ?? 0;
+    message.maxVerifications = object.maxVerifications ?? 0;
     return message;
   },
 };
@@ -9361,7 +9475,7 @@ export const GetDiffResponse: MessageFns<GetDiffResponse> = {
  * An AGENT's token is good for the commands and files of its own session: Exec,
  * RunCommand, WaitExec, ListExecs, GetExec, SignalExec and everything from
  * ReadFile on. Another session is NOT_FOUND to it. ADMIN and RUNNER may call
- * everything.
+ * everything. Whether it may verify, agent_may_verify says.
  *
  * Those calls of commands and files also fail with SESSION_NOT_FOUND,
  * SESSION_NOT_READY (CREATING or in ERROR), SESSION_ENDED (CLOSED or EXPIRED)
@@ -9469,8 +9583,9 @@ export const SessionServiceDefinition = {
      * copied once, its commands go on; the copy is shared by all of the new
      * sessions. Files are copied and processes are not, nor what lies in memory
      * (/tmp, /run, /dev/shm). The new sessions have the source's sample or
-     * environment, limits, network and `env`; secret variables have to be given
-     * again.
+     * environment, limits, network and `env`, what it says of verifications
+     * (agent_may_verify, feedback, max_verifications) and as many of them behind
+     * them; secret variables have to be given again.
      *
      * An answer comes for each of them as it is READY or has failed, in the
      * order in which that happens; the stream ends OK after `count` answers. One
@@ -9848,8 +9963,9 @@ export interface SessionServiceImplementation<CallContextExt = {}> {
    * copied once, its commands go on; the copy is shared by all of the new
    * sessions. Files are copied and processes are not, nor what lies in memory
    * (/tmp, /run, /dev/shm). The new sessions have the source's sample or
-   * environment, limits, network and `env`; secret variables have to be given
-   * again.
+   * environment, limits, network and `env`, what it says of verifications
+   * (agent_may_verify, feedback, max_verifications) and as many of them behind
+   * them; secret variables have to be given again.
    *
    * An answer comes for each of them as it is READY or has failed, in the
    * order in which that happens; the stream ends OK after `count` answers. One
@@ -10114,8 +10230,9 @@ export interface SessionServiceClient<CallOptionsExt = {}> {
    * copied once, its commands go on; the copy is shared by all of the new
    * sessions. Files are copied and processes are not, nor what lies in memory
    * (/tmp, /run, /dev/shm). The new sessions have the source's sample or
-   * environment, limits, network and `env`; secret variables have to be given
-   * again.
+   * environment, limits, network and `env`, what it says of verifications
+   * (agent_may_verify, feedback, max_verifications) and as many of them behind
+   * them; secret variables have to be given again.
    *
    * An answer comes for each of them as it is READY or has failed, in the
    * order in which that happens; the stream ends OK after `count` answers. One

@@ -6,6 +6,9 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../google/protobuf/duration.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import {
+  Feedback,
+  feedbackFromJSON,
+  feedbackToJSON,
   Grading,
   gradingFromJSON,
   gradingToJSON,
@@ -41,6 +44,8 @@ export enum VerificationState {
   TIMED_OUT = 6,
   /** CANCELLED - Cancelled by a caller. Final. */
   CANCELLED = 7,
+  /** ENDED - It has ended; how, its `feedback` keeps from the caller. Final. */
+  ENDED = 8,
   UNRECOGNIZED = -1,
 }
 
@@ -70,6 +75,9 @@ export function verificationStateFromJSON(object: any): VerificationState {
     case 7:
     case "VERIFICATION_STATE_CANCELLED":
       return VerificationState.CANCELLED;
+    case 8:
+    case "VERIFICATION_STATE_ENDED":
+      return VerificationState.ENDED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -95,6 +103,8 @@ export function verificationStateToJSON(object: VerificationState): string {
       return "VERIFICATION_STATE_TIMED_OUT";
     case VerificationState.CANCELLED:
       return "VERIFICATION_STATE_CANCELLED";
+    case VerificationState.ENDED:
+      return "VERIFICATION_STATE_ENDED";
     case VerificationState.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -336,6 +346,12 @@ export function testListToJSON(object: TestList): string {
 /**
  * One run of a sample's verification script against what was there when it was
  * asked for. It never changes the session that it judges.
+ *
+ * What the caller is shown of it, `feedback` says. By FEEDBACK_NONE these are
+ * set: verification_id, state (PENDING, RUNNING, ENDED or CANCELLED), sample,
+ * session_id, snapshot_id, scope, feedback and the times; by FEEDBACK_VERDICT
+ * the true state, fault, retryable, engine, runtime and resources, too, and of
+ * the result grading and score; all else is empty then, as if it were not known.
  */
 export interface Verification {
   /** The identifier, `ver_…`. OUTPUT_ONLY, IMMUTABLE. */
@@ -346,13 +362,18 @@ export interface Verification {
   sample:
     | SampleRef
     | undefined;
-  /** The session that is judged. Empty when a patch is. OUTPUT_ONLY, IMMUTABLE. */
+  /**
+   * The session that is judged, or that the judged snapshot was taken of.
+   * Empty when a patch is. OUTPUT_ONLY, IMMUTABLE.
+   */
   sessionId: string;
   /** What of the subject is judged. OUTPUT_ONLY, IMMUTABLE. */
   scope: VerificationScope;
   /**
    * The SHA-256 of what is judged (its canonical tree), 64 hexadecimal digits;
-   * empty until known. OUTPUT_ONLY.
+   * empty until known. By VERIFICATION_SCOPE_FILESYSTEM it stands for the tree of
+   * the workspace together with this one copy of all else: another copy has
+   * another, be its files the same. OUTPUT_ONLY.
    */
   subjectDigest: string;
   /**
@@ -448,6 +469,17 @@ export interface Verification {
    * Empty for a verification of an earlier release. OUTPUT_ONLY, IMMUTABLE.
    */
   environmentDigest: string;
+  /**
+   * The snapshot that is judged, which may be gone; empty for any other
+   * subject. OUTPUT_ONLY, IMMUTABLE.
+   */
+  snapshotId: string;
+  /**
+   * What the caller is shown of it: to an ADMIN everything, to others the
+   * narrowest of what the sample, the session and StartVerification said.
+   * OUTPUT_ONLY.
+   */
+  feedback: Feedback;
 }
 
 /** What one run of a script, with all that it started, got of the machine. */
@@ -581,6 +613,8 @@ function createBaseVerification(): Verification {
     pressure: undefined,
     sampleDigest: "",
     environmentDigest: "",
+    snapshotId: "",
+    feedback: 0,
   };
 }
 
@@ -668,6 +702,12 @@ export const Verification: MessageFns<Verification> = {
     }
     if (message.environmentDigest !== "") {
       writer.uint32(202).string(message.environmentDigest);
+    }
+    if (message.snapshotId !== "") {
+      writer.uint32(242).string(message.snapshotId);
+    }
+    if (message.feedback !== 0) {
+      writer.uint32(248).int32(message.feedback);
     }
     return writer;
   },
@@ -885,6 +925,22 @@ export const Verification: MessageFns<Verification> = {
             message.environmentDigest = reader.string();
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.snapshotId = reader.string();
+            continue;
+          }
+          case 31: {
+            if (tag !== 248) {
+              break;
+            }
+
+            message.feedback = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -973,6 +1029,12 @@ export const Verification: MessageFns<Verification> = {
         : isSet(object.environment_digest)
         ? globalThis.String(object.environment_digest)
         : "",
+      snapshotId: isSet(object.snapshotId)
+        ? globalThis.String(object.snapshotId)
+        : isSet(object.snapshot_id)
+        ? globalThis.String(object.snapshot_id)
+        : "",
+      feedback: isSet(object.feedback) ? feedbackFromJSON(object.feedback) : 0,
     };
   },
 
@@ -1052,6 +1114,12 @@ export const Verification: MessageFns<Verification> = {
     if (message.environmentDigest !== "") {
       obj.environmentDigest = message.environmentDigest;
     }
+    if (message.snapshotId !== "") {
+      obj.snapshotId = message.snapshotId;
+    }
+    if (message.feedback !== 0) {
+      obj.feedback = feedbackToJSON(message.feedback);
+    }
     return obj;
   },
 
@@ -1107,6 +1175,8 @@ export const Verification: MessageFns<Verification> = {
       : undefined;
     message.sampleDigest = object.sampleDigest ?? "";
     message.environmentDigest = object.environmentDigest ?? "";
+    message.snapshotId = object.snapshotId ?? "";
+    message.feedback = object.feedback ?? 0;
     return message;
   },
 };

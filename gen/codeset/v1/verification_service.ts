@@ -4,7 +4,15 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { CallContext, CallOptions } from "nice-grpc-common";
-import { SampleRef, VerificationScope, verificationScopeFromJSON, verificationScopeToJSON } from "./sample.js";
+import {
+  Feedback,
+  feedbackFromJSON,
+  feedbackToJSON,
+  SampleRef,
+  VerificationScope,
+  verificationScopeFromJSON,
+  verificationScopeToJSON,
+} from "./sample.js";
 import { Verification, VerificationState, verificationStateFromJSON, verificationStateToJSON } from "./verification.js";
 
 export const protobufPackage = "codeset.v1";
@@ -30,7 +38,8 @@ export interface StartVerificationRequest {
   /**
    * A client-chosen id, `[A-Za-z0-9._:-]{1,128}`: the same request again
    * gives the same verification, another request with the same id fails with
-   * ALREADY_EXISTS. Optional.
+   * ALREADY_EXISTS. Those of an agent are its own: they are never another
+   * caller's. Optional.
    */
   requestId: string;
   /** What is judged. REQUIRED. */
@@ -41,12 +50,24 @@ export interface StartVerificationRequest {
     | //
     /** A patch on the sample's codebase. */
     { $case: "patch"; value: PatchSubject }
+    | //
+    /**
+     * A snapshot, `snp_…`: judged as the session that it was taken of would
+     * have been at that moment, by the sample of that session, which need not
+     * be there any more. It may be deleted as soon as the answer is there.
+     */
+    { $case: "snapshotId"; value: string }
     | undefined;
   /**
-   * What of a session is judged. Default: as the sample says. With a patch it
-   * is VERIFICATION_SCOPE_PATCH or unset.
+   * What of a session or snapshot is judged. Default: as the sample says. With
+   * a patch it is VERIFICATION_SCOPE_PATCH or unset; of an agent, unset.
    */
   scope: VerificationScope;
+  /**
+   * What RUNNERs and agents are shown of it at most; where the sample or the
+   * session shows less, that holds. Default: as those say.
+   */
+  feedback: Feedback;
 }
 
 /** The answer of StartVerification. */
@@ -69,11 +90,17 @@ export interface GetVerificationResponse {
 
 /** The request of ListVerifications. */
 export interface ListVerificationsRequest {
-  /** Only verifications of this session. Empty: of all. */
+  /**
+   * Only verifications of this session and of its snapshots. Empty: of all;
+   * for an agent, of its own.
+   */
   sessionId: string;
   /** Only verifications by this sample. Empty: by all. */
   sampleId: string;
-  /** Only verifications in one of these states. Empty: in any. */
+  /**
+   * Only verifications in one of these states, as the caller is shown them: one
+   * that is shown as ENDED is found by that and by no other. Empty: in any.
+   */
   states: VerificationState[];
   /**
    * How many to return at most. Default 50, maximum 200; a larger value means
@@ -233,7 +260,7 @@ export const PatchSubject: MessageFns<PatchSubject> = {
 };
 
 function createBaseStartVerificationRequest(): StartVerificationRequest {
-  return { requestId: "", subject: undefined, scope: 0 };
+  return { requestId: "", subject: undefined, scope: 0, feedback: 0 };
 }
 
 export const StartVerificationRequest: MessageFns<StartVerificationRequest> = {
@@ -248,9 +275,15 @@ export const StartVerificationRequest: MessageFns<StartVerificationRequest> = {
       case "patch":
         PatchSubject.encode(message.subject.value, writer.uint32(26).fork()).join();
         break;
+      case "snapshotId":
+        writer.uint32(42).string(message.subject.value);
+        break;
     }
     if (message.scope !== 0) {
       writer.uint32(32).int32(message.scope);
+    }
+    if (message.feedback !== 0) {
+      writer.uint32(48).int32(message.feedback);
     }
     return writer;
   },
@@ -292,12 +325,28 @@ export const StartVerificationRequest: MessageFns<StartVerificationRequest> = {
             message.subject = { $case: "patch", value: PatchSubject.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.subject = { $case: "snapshotId", value: reader.string() };
+            continue;
+          }
           case 4: {
             if (tag !== 32) {
               break;
             }
 
             message.scope = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.feedback = reader.int32() as any;
             continue;
           }
         }
@@ -325,8 +374,13 @@ export const StartVerificationRequest: MessageFns<StartVerificationRequest> = {
         ? { $case: "sessionId", value: globalThis.String(object.session_id) }
         : isSet(object.patch)
         ? { $case: "patch", value: PatchSubject.fromJSON(object.patch) }
+        : isSet(object.snapshotId)
+        ? { $case: "snapshotId", value: globalThis.String(object.snapshotId) }
+        : isSet(object.snapshot_id)
+        ? { $case: "snapshotId", value: globalThis.String(object.snapshot_id) }
         : undefined,
       scope: isSet(object.scope) ? verificationScopeFromJSON(object.scope) : 0,
+      feedback: isSet(object.feedback) ? feedbackFromJSON(object.feedback) : 0,
     };
   },
 
@@ -339,9 +393,14 @@ export const StartVerificationRequest: MessageFns<StartVerificationRequest> = {
       obj.sessionId = message.subject.value;
     } else if (message.subject?.$case === "patch") {
       obj.patch = PatchSubject.toJSON(message.subject.value);
+    } else if (message.subject?.$case === "snapshotId") {
+      obj.snapshotId = message.subject.value;
     }
     if (message.scope !== 0) {
       obj.scope = verificationScopeToJSON(message.scope);
+    }
+    if (message.feedback !== 0) {
+      obj.feedback = feedbackToJSON(message.feedback);
     }
     return obj;
   },
@@ -365,8 +424,15 @@ export const StartVerificationRequest: MessageFns<StartVerificationRequest> = {
         }
         break;
       }
+      case "snapshotId": {
+        if (object.subject?.value !== undefined && object.subject?.value !== null) {
+          message.subject = { $case: "snapshotId", value: object.subject.value };
+        }
+        break;
+      }
     }
     message.scope = object.scope ?? 0;
+    message.feedback = object.feedback ?? 0;
     return message;
   },
 };
@@ -1282,14 +1348,20 @@ export const CancelVerificationResponse: MessageFns<CancelVerificationResponse> 
 };
 
 /**
- * Verifications: judging what a session holds, or a patch.
+ * Verifications: judging what a session or a snapshot holds, or a patch.
  *
  * Every RPC may also fail with UNAUTHENTICATED (KEY_MISSING, KEY_INVALID),
  * PERMISSION_DENIED (ROLE_INSUFFICIENT), INVALID_ARGUMENT (INVALID_FIELD),
  * UNAVAILABLE (SHUTTING_DOWN) and INTERNAL (INTERNAL). Roles of all: ADMIN,
- * RUNNER. An AGENT may call none of them: a verifier that agents can ask is an
- * oracle. Verifications that ValidateSample started are an ADMIN's to see, since
- * a log may print the reference solution; a RUNNER finds none of them.
+ * RUNNER. An AGENT may call none of them, since a verifier that agents can ask
+ * is an oracle, unless its session was created with agent_may_verify: then
+ * StartVerification, GetVerification, ListVerifications and WatchVerification,
+ * of its own session; another's verification is NOT_FOUND to it.
+ *
+ * An ADMIN is shown all of a verification. What others are shown, its
+ * `feedback` says, wherever they read it: see Verification. Those that
+ * ValidateSample started are an ADMIN's alone, since a log may print the
+ * reference solution: nobody else finds any of them.
  */
 export type VerificationServiceDefinition = typeof VerificationServiceDefinition;
 export const VerificationServiceDefinition = {
@@ -1301,9 +1373,10 @@ export const VerificationServiceDefinition = {
      * comes: it is copied by then, and the session is free to go on or end.
      * Idempotent by request_id. Errors: SESSION_NOT_FOUND, SESSION_NOT_READY,
      * SESSION_ENDED, SESSION_LOST, SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND,
-     * SAMPLE_NOT_READY, REQUEST_ID_REUSED, VERIFICATION_LIMIT, TOO_LARGE,
-     * DISK_FULL. A session that was made from an environment alone cannot be
-     * verified: FAILED_PRECONDITION with SAMPLE_NOT_FOUND.
+     * SAMPLE_NOT_READY, SNAPSHOT_NOT_FOUND, REQUEST_ID_REUSED,
+     * VERIFICATION_LIMIT, SESSION_VERIFICATION_LIMIT, TOO_LARGE, DISK_FULL. A
+     * session, or a snapshot of one, that was made from an environment alone
+     * cannot be verified: FAILED_PRECONDITION with SAMPLE_NOT_FOUND.
      */
     startVerification: {
       name: "StartVerification",
@@ -1339,8 +1412,8 @@ export const VerificationServiceDefinition = {
      * it is written and the verification again at each change of state, all of
      * its log before its last state. The stream ends when, after that, nothing
      * is left of the sandbox that judged: who only wants the verdict need not
-     * wait for the end. A stream that broke is taken up again with log_offset.
-     * Errors:
+     * wait for the end. A stream that broke is taken up again with log_offset. Who
+     * is not shown all of it (`feedback`) gets no log, whatever the offset. Errors:
      * VERIFICATION_NOT_FOUND.
      */
     watchVerification: {
@@ -1353,8 +1426,8 @@ export const VerificationServiceDefinition = {
     },
     /**
      * Cancels a verification that is PENDING or RUNNING. Idempotent: one that is
-     * CANCELLED stays so and the answer is OK. Errors: VERIFICATION_NOT_FOUND,
-     * VERIFICATION_ENDED.
+     * CANCELLED stays so and the answer is OK. No agent may. Errors:
+     * VERIFICATION_NOT_FOUND, VERIFICATION_ENDED.
      */
     cancelVerification: {
       name: "CancelVerification",
@@ -1373,9 +1446,10 @@ export interface VerificationServiceImplementation<CallContextExt = {}> {
    * comes: it is copied by then, and the session is free to go on or end.
    * Idempotent by request_id. Errors: SESSION_NOT_FOUND, SESSION_NOT_READY,
    * SESSION_ENDED, SESSION_LOST, SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND,
-   * SAMPLE_NOT_READY, REQUEST_ID_REUSED, VERIFICATION_LIMIT, TOO_LARGE,
-   * DISK_FULL. A session that was made from an environment alone cannot be
-   * verified: FAILED_PRECONDITION with SAMPLE_NOT_FOUND.
+   * SAMPLE_NOT_READY, SNAPSHOT_NOT_FOUND, REQUEST_ID_REUSED,
+   * VERIFICATION_LIMIT, SESSION_VERIFICATION_LIMIT, TOO_LARGE, DISK_FULL. A
+   * session, or a snapshot of one, that was made from an environment alone
+   * cannot be verified: FAILED_PRECONDITION with SAMPLE_NOT_FOUND.
    */
   startVerification(
     request: StartVerificationRequest,
@@ -1399,8 +1473,8 @@ export interface VerificationServiceImplementation<CallContextExt = {}> {
    * it is written and the verification again at each change of state, all of
    * its log before its last state. The stream ends when, after that, nothing
    * is left of the sandbox that judged: who only wants the verdict need not
-   * wait for the end. A stream that broke is taken up again with log_offset.
-   * Errors:
+   * wait for the end. A stream that broke is taken up again with log_offset. Who
+   * is not shown all of it (`feedback`) gets no log, whatever the offset. Errors:
    * VERIFICATION_NOT_FOUND.
    */
   watchVerification(
@@ -1409,8 +1483,8 @@ export interface VerificationServiceImplementation<CallContextExt = {}> {
   ): ServerStreamingMethodResult<DeepPartial<WatchVerificationResponse>>;
   /**
    * Cancels a verification that is PENDING or RUNNING. Idempotent: one that is
-   * CANCELLED stays so and the answer is OK. Errors: VERIFICATION_NOT_FOUND,
-   * VERIFICATION_ENDED.
+   * CANCELLED stays so and the answer is OK. No agent may. Errors:
+   * VERIFICATION_NOT_FOUND, VERIFICATION_ENDED.
    */
   cancelVerification(
     request: CancelVerificationRequest,
@@ -1424,9 +1498,10 @@ export interface VerificationServiceClient<CallOptionsExt = {}> {
    * comes: it is copied by then, and the session is free to go on or end.
    * Idempotent by request_id. Errors: SESSION_NOT_FOUND, SESSION_NOT_READY,
    * SESSION_ENDED, SESSION_LOST, SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND,
-   * SAMPLE_NOT_READY, REQUEST_ID_REUSED, VERIFICATION_LIMIT, TOO_LARGE,
-   * DISK_FULL. A session that was made from an environment alone cannot be
-   * verified: FAILED_PRECONDITION with SAMPLE_NOT_FOUND.
+   * SAMPLE_NOT_READY, SNAPSHOT_NOT_FOUND, REQUEST_ID_REUSED,
+   * VERIFICATION_LIMIT, SESSION_VERIFICATION_LIMIT, TOO_LARGE, DISK_FULL. A
+   * session, or a snapshot of one, that was made from an environment alone
+   * cannot be verified: FAILED_PRECONDITION with SAMPLE_NOT_FOUND.
    */
   startVerification(
     request: DeepPartial<StartVerificationRequest>,
@@ -1450,8 +1525,8 @@ export interface VerificationServiceClient<CallOptionsExt = {}> {
    * it is written and the verification again at each change of state, all of
    * its log before its last state. The stream ends when, after that, nothing
    * is left of the sandbox that judged: who only wants the verdict need not
-   * wait for the end. A stream that broke is taken up again with log_offset.
-   * Errors:
+   * wait for the end. A stream that broke is taken up again with log_offset. Who
+   * is not shown all of it (`feedback`) gets no log, whatever the offset. Errors:
    * VERIFICATION_NOT_FOUND.
    */
   watchVerification(
@@ -1460,8 +1535,8 @@ export interface VerificationServiceClient<CallOptionsExt = {}> {
   ): AsyncIterable<WatchVerificationResponse>;
   /**
    * Cancels a verification that is PENDING or RUNNING. Idempotent: one that is
-   * CANCELLED stays so and the answer is OK. Errors: VERIFICATION_NOT_FOUND,
-   * VERIFICATION_ENDED.
+   * CANCELLED stays so and the answer is OK. No agent may. Errors:
+   * VERIFICATION_NOT_FOUND, VERIFICATION_ENDED.
    */
   cancelVerification(
     request: DeepPartial<CancelVerificationRequest>,

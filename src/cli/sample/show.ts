@@ -1,9 +1,20 @@
 import { Command } from 'commander';
-import { VIEWS, sampleState } from '../../client/words.js';
+import type { Sample } from '../../client/types.js';
+import { VIEWS, feedback, sampleState } from '../../client/words.js';
 import { problemLines, validationRows } from '../validation.js';
 import type { Cli } from '../context.js';
 import { printable } from '../output.js';
 import { sampleRef, withCommonOptions } from '../options.js';
+
+/** Where a sample limits what others see of its verifications, or how many a session may have. */
+function policyRows(policy: Sample['verification']): string[][] {
+  const shown = feedback(policy?.feedback ?? 0).toLowerCase();
+  const most = policy?.maxVerifications ?? 0;
+  return [
+    ...(shown === 'none' || shown === 'verdict' ? [['feedback', shown]] : []),
+    ...(most === 0 ? [] : [['verifications', `at most ${most} of a session`]]),
+  ];
+}
 
 export function sampleShowCommand(cli: Cli): Command {
   const command = withCommonOptions(new Command('show'))
@@ -32,6 +43,7 @@ export function sampleShowCommand(cli: Cli): Command {
             ? `host (${environment.host.requires.join(', ')})`
             : (environment?.image ?? ''),
         ],
+        ...policyRows(sample.verification),
         ['commit', sample.baseCommit],
         ['digest', sample.digest],
         ['registered', sample.createTime?.toISOString() ?? ''],

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import type { CreateSessionRequest, DeepPartial } from '../../client/types.js';
-import { NETWORK_MODES, sessionState } from '../../client/words.js';
+import { FEEDBACKS, NETWORK_MODES, sessionState } from '../../client/words.js';
 import type { Cli } from '../context.js';
 import { DONE, NEGATIVE, UsageError } from '../exit-status.js';
 import {
@@ -32,6 +32,9 @@ interface CreateOptions {
   readonly memory?: bigint;
   readonly processes?: number;
   readonly disk?: bigint;
+  readonly agentMayVerify?: keyof typeof FEEDBACKS;
+  readonly feedback?: keyof typeof FEEDBACKS;
+  readonly maxVerifications?: number;
   readonly requestId?: string;
   readonly wait: boolean;
 }
@@ -61,6 +64,18 @@ export function sessionCreateCommand(cli: Cli): Command {
     .option('--memory <SIZE>', "at most the sample's", bytes)
     .option('--processes <N>', "at most the sample's", wholeNumber)
     .option('--disk <SIZE>', "at most the sample's", bytes)
+    .addOption(
+      new Option(
+        '--agent-may-verify <FEEDBACK>',
+        "its agent's token may verify it, and is shown so much: none, verdict or full",
+      ).choices(Object.keys(FEEDBACKS)),
+    )
+    .addOption(
+      new Option('--feedback <HOW>', 'what runners are shown of its verifications at most').choices(
+        Object.keys(FEEDBACKS),
+      ),
+    )
+    .option('--max-verifications <N>', 'how many verifications it may have', wholeNumber)
     .option('--request-id <ID>', 'the same id again gives the same session')
     .option('--no-wait', 'print the id at once, with the session CREATING');
   return command.action((sample: ReturnType<typeof sampleRef> | undefined, options: CreateOptions) =>
@@ -85,6 +100,7 @@ export function sessionCreateCommand(cli: Cli): Command {
           processes: options.processes ?? 0,
           diskBytes: options.disk ?? 0n,
         },
+        ...verifyingOf(options),
         returnImmediately: follow || !options.wait,
       });
       let { session } = created;
@@ -103,6 +119,16 @@ export function sessionCreateCommand(cli: Cli): Command {
       return NEGATIVE;
     }),
   );
+}
+
+function verifyingOf({ agentMayVerify, feedback, maxVerifications }: CreateOptions) {
+  return {
+    ...(agentMayVerify === undefined
+      ? {}
+      : { agentMayVerify: true, agentFeedback: FEEDBACKS[agentMayVerify] }),
+    ...(feedback === undefined ? {} : { feedback: FEEDBACKS[feedback] }),
+    maxVerifications: maxVerifications ?? 0,
+  };
 }
 
 function sourceOf(sample: ReturnType<typeof sampleRef> | undefined, options: CreateOptions): Source {

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { JsonObject } from '../../client/proto-json.js';
 import type { EngineCapabilities, Session } from '../../client/types.js';
-import { limitEnforcement, sessionState } from '../../client/words.js';
+import { feedback, limitEnforcement, sessionState } from '../../client/words.js';
 import type { Cli } from '../context.js';
 import { withCommonOptions } from '../options.js';
 import type { Output } from '../output.js';
@@ -49,6 +49,7 @@ export function showSession(out: Output, session: Session, engine?: EngineCapabi
         ? ''
         : `${resources.cpus} cpus, ${resources.memoryBytes} bytes of memory, ${resources.processes} processes, ${resources.diskBytes} bytes on disk`,
     ],
+    ...verifyingRows(session),
     ...Object.entries(session.labels).map(([key, value]) => ['label', `${key}=${value}`]),
     ...Object.entries(session.env).map(([key, value]) => ['env', `${key}=${value}`]),
     ['created', session.createTime?.toISOString() ?? ''],
@@ -56,6 +57,23 @@ export function showSession(out: Output, session: Session, engine?: EngineCapabi
       ? ['expires', session.expireTime?.toISOString() ?? '']
       : ['ended', session.endTime.toISOString()],
   ]);
+}
+
+/** What is said of its verifications, where something is. */
+function verifyingRows({
+  agentMayVerify,
+  maxVerifications,
+  verificationsBefore,
+  ...session
+}: Session): string[][] {
+  const word = (value: number): string => feedback(value).toLowerCase();
+  return [
+    ...(word(session.feedback) === 'full' ? [] : [['feedback', word(session.feedback)]]),
+    ...(agentMayVerify ? [['agent', `may verify, feedback ${word(session.agentFeedback)}`]] : []),
+    ...(maxVerifications === 0
+      ? []
+      : [['verifications', `at most ${maxVerifications}, of which ${verificationsBefore} before it began`]]),
+  ];
 }
 
 function capabilityRows(engine: EngineCapabilities): string[][] {

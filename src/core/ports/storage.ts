@@ -103,7 +103,13 @@ export interface ExecRepository {
 }
 
 export interface VerificationRepository {
-  insert(verification: Verification): Promise<void>;
+  /**
+   * @param most with it, in one step with the counting: as many may count for the subject's session, this one among them.
+   * @returns false, and nothing is stored, where there are as many already.
+   */
+  insert(verification: Verification, most?: number): Promise<boolean>;
+  /** How many count for a session: all but those CANCELLED and those in ERROR by the service's own fault. */
+  countFor(sessionId: string): Promise<number>;
   update(verificationId: string, change: Partial<Verification>): Promise<void>;
   find(verificationId: string): Promise<Verification | undefined>;
   findByRequestId(requestId: string): Promise<Verification | undefined>;

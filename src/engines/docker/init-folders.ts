@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import tar from 'tar-stream';
+import { AGENT_UID } from '../../core/environment.js';
 import { failedPrecondition } from '../../core/errors.js';
 import type { Keeper } from './keeper.js';
 import { INITS } from './names.js';
@@ -46,7 +47,7 @@ export class InitFolders {
         `Images for ${architecture} can't be used: this installation has no codeset-init for it (init/build.sh makes one with CC set to a compiler for it).`,
       );
     }
-    const name = `${createHash('sha256').update(init).update('agent root other').digest('hex').slice(0, 12)}-${architecture}`;
+    const name = `${createHash('sha256').update(init).update('agent root other 2').digest('hex').slice(0, 12)}-${architecture}`;
     const { code } = await this.#keeper.run([
       this.#keeper.initPath,
       'fs',
@@ -63,7 +64,9 @@ export class InitFolders {
       pack.entry({ name: `${at}/init`, mode: 0o755 }, init);
       pack.entry({ name: `${at}/bin/as-subject`, type: 'symlink', linkname: '../init' });
       // An image's own user is told by the verification's environment instead.
-      if (user !== 'other') pack.entry({ name: `${at}/subject`, mode: 0o644 }, `${user}\n`);
+      // With its ids: what the name means, a file of the sandbox says, which may be the subject's.
+      const ids = user === 'agent' ? ` ${AGENT_UID}:${AGENT_UID}` : '';
+      if (user !== 'other') pack.entry({ name: `${at}/subject`, mode: 0o644 }, `${user}${ids}\n`);
     }
     // Last: with it all is there.
     pack.entry({ name: `${name}/whole`, mode: 0o644 }, '1');

@@ -81,7 +81,9 @@ export class SandboxMaker {
         await rename(`${target}.new`, target);
       }
       await symlink('../init', join(share, 'bin', 'as-subject')).catch(ignoreExisting);
-      await writeFile(join(share, 'subject'), `${user}\n`);
+      // What the name means, a file of the sandbox says, which may be the subject's.
+      const ids = user === 'agent' && this.#parts.ids.separate ? ` ${AGENT_UID}:${AGENT_UID}` : '';
+      await writeFile(join(share, 'subject'), `${user}${ids}\n`);
       // The code under test has the id of the script that judges it: init/apart.c keeps them apart.
       if (!this.#parts.ids.separate) await writeFile(join(share, 'apart'), '');
     }

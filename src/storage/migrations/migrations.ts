@@ -4,6 +4,7 @@ import { sampleNumbers } from './0002-sample-numbers.js';
 import { snapshots } from './0003-snapshots.js';
 import { grounds } from './0004-grounds.js';
 import { validations } from './0005-validations.js';
+import { verifying } from './0006-verifying.js';
 import { provenance } from './0007-provenance.js';
 
 /** All steps that this program knows. One that was released is never edited: the next one mends it. */
@@ -13,5 +14,6 @@ export const MIGRATIONS: Migrations = {
   '0003-snapshots': snapshots,
   '0004-grounds': grounds,
   '0005-validations': validations,
+  '0006-verifying': verifying,
   '0007-provenance': provenance,
 };

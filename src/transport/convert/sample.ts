@@ -1,3 +1,4 @@
+import type { Feedback } from '../../core/feedback.js';
 import type { Dataset, SampleVersion, StageEvent } from '../../core/sample.js';
 import * as pb from '../../../gen/codeset/v1/sample.js';
 import type { Checker } from '../checker.js';
@@ -15,7 +16,12 @@ export const sampleStates = enumTable(pb.SampleState, {
   ERROR: 'ERROR',
 });
 export const histories = enumTable(pb.History, { past: 'PAST', squashed: 'SQUASHED' });
-export const scopes = enumTable(pb.VerificationScope, { PATCH: 'PATCH', WORKSPACE: 'WORKSPACE' });
+export const scopes = enumTable(pb.VerificationScope, {
+  PATCH: 'PATCH',
+  WORKSPACE: 'WORKSPACE',
+  FILESYSTEM: 'FILESYSTEM',
+});
+export const feedbacks = enumTable(pb.Feedback, { NONE: 'NONE', VERDICT: 'VERDICT', FULL: 'FULL' });
 export const gradings = enumTable(pb.Grading, {
   EXIT_CODE: 'EXIT_CODE',
   ALL_LISTED: 'ALL_LISTED',
@@ -60,6 +66,8 @@ export function sampleToProto(sample: SampleVersion, latest: boolean, depth: Sam
       scope: scopes.toProto(manifest.verification.scope),
       grading: gradings.toProto(manifest.verification.grading),
       network: networkModes.toProto(manifest.verification.network),
+      feedback: feedbacks.toProto(manifest.verification.feedback),
+      maxVerifications: manifest.verification.maxVerifications,
     },
     hidden: depth === 'full' ? hiddenToProto(sample) : undefined,
     digest: sample.digest,
@@ -67,6 +75,13 @@ export function sampleToProto(sample: SampleVersion, latest: boolean, depth: Sam
     validation: sample.validation && validationToProto(sample.validation, depth === 'full'),
     disagreement: sample.disagreement,
   };
+}
+
+/** For who is no admin: a disagreement's ids tell verdicts, which their feedback may keep back. */
+export function withoutVerdicts(sample: pb.Sample): pb.Sample {
+  const { disagreement } = sample;
+  if (disagreement?.time === undefined) return sample;
+  return { ...sample, disagreement: pb.Disagreement.fromPartial({ time: disagreement.time }) };
 }
 
 function hiddenToProto(sample: SampleVersion): pb.HiddenParts {
@@ -99,6 +114,15 @@ export function stageToProto(event: StageEvent): pb.StageEvent {
     doneBytes: event.bytes === undefined ? undefined : BigInt(event.bytes),
     totalBytes: event.totalBytes === undefined ? undefined : BigInt(event.totalBytes),
   };
+}
+
+/** Undefined where nothing is said; what is wrong is noted in `check`. */
+export function feedbackFromProto(check: Checker, field: string, value: pb.Feedback): Feedback | undefined {
+  const feedback = feedbacks.fromProto(value);
+  if (feedback === undefined && value !== pb.Feedback.UNSPECIFIED) {
+    check.fail(field, 'is not a feedback that this service knows');
+  }
+  return feedback;
 }
 
 /** What is wrong with it is noted in `check`. */

@@ -1,8 +1,10 @@
 import type { Session, SessionSource } from '../../core/session.js';
+import { Feedback } from '../../../gen/codeset/v1/sample.js';
 import * as pb from '../../../gen/codeset/v1/session.js';
 import type { Checker } from '../checker.js';
 import { enumTable, type EnumTable } from '../enum-table.js';
 import { environmentToProto, networkModes, resourcesToProto } from './environment.js';
+import { feedbacks } from './sample.js';
 import { durationFromMs, textTail } from './time.js';
 
 export const sessionStates = enumTable(pb.SessionState, {
@@ -16,6 +18,7 @@ export const sessionStates = enumTable(pb.SessionState, {
 /** `summary` is for lists, whose answers have to stay small. */
 export function sessionToProto(session: Session, depth: 'summary' | 'basic'): pb.Session {
   const summary = depth === 'summary';
+  const { verifying } = session;
   return {
     sessionId: session.sessionId,
     state: sessionStates.toProto(session.state),
@@ -34,6 +37,14 @@ export function sessionToProto(session: Session, depth: 'summary' | 'basic'): pb
     idleTimeout: session.idleTimeoutMs === 0 ? undefined : durationFromMs(session.idleTimeoutMs),
     endTime: session.endTime,
     snapshotId: session.snapshotId ?? '',
+    feedback: feedbacks.toProto(verifying.feedback),
+    agentMayVerify: verifying.agentFeedback !== undefined,
+    agentFeedback:
+      verifying.agentFeedback === undefined
+        ? Feedback.UNSPECIFIED
+        : feedbacks.toProto(verifying.agentFeedback),
+    maxVerifications: verifying.maxVerifications,
+    verificationsBefore: verifying.before,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { ValidateSampleResponse } from '../../../gen/codeset/v1/sample_service.js';
 import { EXPECTED, type ValidationEvent } from '../../core/validation-run.js';
 import { validationSubjects, validationToProto } from './validation.js';
-import { verificationToProto } from './verification.js';
+import { seenToProto } from './verification.js';
 
 export function validationEventToProto(event: ValidationEvent): ValidateSampleResponse {
   const sample = { sampleId: event.sampleId, version: event.version, dataset: '' };
@@ -12,7 +12,8 @@ export function validationEventToProto(event: ValidationEvent): ValidateSampleRe
     subject: validationSubjects.toProto(subject),
     run,
     asExpected: verification.state === EXPECTED[subject],
-    verification: verificationToProto(verification, 'summary'),
+    // Only an admin is told of these.
+    verification: seenToProto({ verification, feedback: 'FULL' }, 'summary'),
   };
   return { sample, event: { $case: 'run', value } };
 }

@@ -1,9 +1,16 @@
 import type { Pressure } from '../../core/pressure.js';
-import type { TestResult, Verdict, Verification } from '../../core/verification.js';
+import type { SeenVerification } from '../../core/verification-access.js';
+import {
+  sessionOfSubject,
+  verificationHides,
+  type TestResult,
+  type Verdict,
+  type Verification,
+} from '../../core/verification.js';
 import * as pb from '../../../gen/codeset/v1/verification.js';
 import { enumTable } from '../enum-table.js';
 import { resourcesToProto } from './environment.js';
-import { gradings, scopes } from './sample.js';
+import { feedbacks, gradings, scopes } from './sample.js';
 import { durationFromMs, textHead } from './time.js';
 
 const MAX_TESTS = 20_000;
@@ -19,6 +26,7 @@ export const verificationStates = enumTable(pb.VerificationState, {
   ERROR: 'ERROR',
   TIMED_OUT: 'TIMED_OUT',
   CANCELLED: 'CANCELLED',
+  ENDED: 'ENDED',
 });
 export const faults = enumTable(pb.Fault, {
   NONE: 'NONE',
@@ -43,12 +51,41 @@ export const testLists = enumTable(pb.TestList, {
 });
 
 /** `summary` is for lists and leaves the tests out. */
-export function verificationToProto(verification: Verification, depth: 'summary' | 'full'): pb.Verification {
+export function seenToProto(
+  { verification, feedback }: SeenVerification,
+  depth: 'summary' | 'full',
+): pb.Verification {
+  const whole = { ...verificationToProto(verification, depth), feedback: feedbacks.toProto(feedback) };
+  if (feedback === 'FULL') return whole;
+  // What may be seen is named, so that whatever is added to a verification is kept back until somebody has thought.
+  const { verificationId, sample, sessionId, snapshotId, scope, createTime, startTime, endTime } = whole;
+  const bare = { verificationId, sample, sessionId, snapshotId, scope, createTime, startTime, endTime };
+  if (feedback === 'NONE') {
+    const state = verificationHides(verification.state) ? pb.VerificationState.ENDED : whole.state;
+    return pb.Verification.fromPartial({ ...bare, state, feedback: whole.feedback });
+  }
+  const { state, fault, retryable, engine, runtime, resources, result } = whole;
+  return pb.Verification.fromPartial({
+    ...bare,
+    state,
+    feedback: whole.feedback,
+    fault,
+    retryable,
+    engine,
+    runtime,
+    ...(resources === undefined ? {} : { resources }),
+    ...(result === undefined ? {} : { result: { grading: result.grading, score: result.score } }),
+  });
+}
+
+function verificationToProto(verification: Verification, depth: 'summary' | 'full'): pb.Verification {
   return {
     verificationId: verification.verificationId,
     state: verificationStates.toProto(verification.state),
     sample: { sampleId: verification.sampleId, version: verification.sampleVersion, dataset: '' },
-    sessionId: verification.subject.kind === 'session' ? verification.subject.sessionId : '',
+    sessionId: sessionOfSubject(verification.subject) ?? '',
+    snapshotId: verification.subject.kind === 'snapshot' ? verification.subject.snapshotId : '',
+    feedback: feedbacks.toProto('FULL'),
     scope: scopes.toProto(verification.scope),
     subjectDigest: verification.subjectDigest,
     sampleDigest: verification.sampleDigest,

@@ -56,10 +56,11 @@ const SESSIONS: Record<keyof typeof SessionServiceDefinition.methods, Roles> = {
   getDiff: AGENTS,
 };
 const VERIFICATIONS: Record<keyof typeof VerificationServiceDefinition.methods, Roles> = {
-  startVerification: RUNNERS,
-  getVerification: RUNNERS,
-  listVerifications: RUNNERS,
-  watchVerification: RUNNERS,
+  // Of an agent's own session, if that was created so: VerificationAccess says.
+  startVerification: AGENTS,
+  getVerification: AGENTS,
+  listVerifications: AGENTS,
+  watchVerification: AGENTS,
   cancelVerification: RUNNERS,
 };
 

@@ -16,6 +16,8 @@ const SPEC: VerificationSpec = {
   protectedPaths: [],
   keep: [],
   canary: undefined,
+  feedback: 'FULL',
+  maxVerifications: 0,
 };
 
 /** @param files path in the report folder → content. */

@@ -30,6 +30,8 @@ function grade(given: Given) {
     protectedPaths: [],
     keep: [],
     canary: undefined,
+    feedback: 'FULL',
+    maxVerifications: 0,
   };
   const reports = Object.entries(given.reports ?? {}).map(([path, text]) => ({
     path,

@@ -36,6 +36,8 @@ verification:
       def test_{{nonce}}(): assert 0
     tests: ["test_{{nonce}}"]
   protected_paths: [tests/]
+  feedback: verdict
+  max_verifications: 3
 `;
 
 const SMALL = 'sample_id: a\ndataset: d\nenvironment: {host: {}}\n';
@@ -90,6 +92,8 @@ describe('a manifest', () => {
           content: 'def test_{{nonce}}(): assert 0\n',
           tests: ['test_{{nonce}}'],
         },
+        feedback: 'VERDICT',
+        maxVerifications: 3,
       },
       codebase: undefined,
     });
@@ -171,6 +175,14 @@ verification:
     ]);
   });
 
+  test.each([
+    ['feedback: some', /expected none or verdict or full/],
+    ['max_verifications: 0', /expected a whole number from 1 to 1000000; leave it out for no limit/],
+    ['max_verifications: 1.5', /expected a whole number/],
+  ])('with %s in its verification is refused', (line, why) => {
+    expect(refusals(`${SMALL}verification:\n  ${line}\n`)[0]).toMatch(why);
+  });
+
   test('that only lists tests that fail, or one test in two lists, is refused', () => {
     expect(refusals(`${SMALL}verification: {fail_to_fail: [t]}\n`)).toEqual([
       'sample.yaml:4: verification.fail_to_fail expected tests in fail_to_pass or pass_to_pass beside it, which have to pass',
@@ -182,7 +194,7 @@ verification:
 
   test.each([
     ['scope: filesystem', 'scope', /filesystem is not supported yet/],
-    ['feedback: none', 'feedback', /is not supported yet/],
+    ['canaries: [t]', 'canaries', /is not supported yet/],
     ['network: allowlist', 'network', /allowlist is not supported yet/],
   ])('that asks for %s is told that it is not there yet', (line, field, why) => {
     const [refusal] = refusals(`${SMALL}verification:\n  ${line}\n`);
