@@ -157,7 +157,7 @@ verification:
       'sample.yaml:10: resources.cpus expected a number from 0.1 to 256, found the number 0',
       'sample.yaml:13: verification.command expected a first word that is a path under verification/ or an absolute one',
       'sample.yaml:14: verification.timeout expected a duration such as 90s or 5m, from 1s to 24h, found "5 minutes"',
-      'sample.yaml:15: verification.scope expected patch or workspace, found "workspce"; did you mean workspace?',
+      'sample.yaml:15: verification.scope expected patch or workspace or filesystem, found "workspce"; did you mean workspace?',
       'sample.yaml:16: verification.protected_paths[1] expected a path inside of the codebase, without a leading "/" and without "..", found "../etc"',
       'sample.yaml:16: verification.protected_paths[2] expected a path inside of the codebase, without a leading "/" and without "..", found "/abs"',
     ]);
@@ -193,8 +193,6 @@ verification:
   });
 
   test.each([
-    ['scope: filesystem', 'scope', /filesystem is not supported yet/],
-    ['canaries: [t]', 'canaries', /is not supported yet/],
     ['network: allowlist', 'network', /allowlist is not supported yet/],
   ])('that asks for %s is told that it is not there yet', (line, field, why) => {
     const [refusal] = refusals(`${SMALL}verification:\n  ${line}\n`);
