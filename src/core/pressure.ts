@@ -26,10 +26,10 @@ export function pressureBetween(before: SandboxUsage, after: SandboxUsage, wallM
       ? undefined
       : millis(after.cpuWaitedUs - before.cpuWaitedUs);
   return {
-    wallMs,
+    wallMs: Math.round(wallMs),
     cpuTimeMs: millis(after.cpuTimeUs - before.cpuTimeUs),
     cpuThrottledMs: millis(after.cpuThrottledUs - before.cpuThrottledUs),
-    cpuWaitedMs: waited === undefined ? undefined : Math.min(waited, wallMs),
+    cpuWaitedMs: waited === undefined ? undefined : Math.min(waited, Math.round(wallMs)),
     memoryPeakBytes: after.memoryPeakBytes,
     outOfMemoryKills: after.outOfMemoryKills < 0 ? undefined : after.outOfMemoryKills,
   };
