@@ -7,11 +7,13 @@ import { EnvironmentBuilder } from './core/environment-builder.js';
 import { Garbage } from './core/garbage.js';
 import { KeyRing } from './core/key-ring.js';
 import { LayerKeeper } from './core/layer-keeper.js';
+import { LeakScan } from './core/leak-scan.js';
 import type { EngineCapabilities } from './core/ports/engine.js';
 import type { Log } from './core/ports/log.js';
 import { SampleCatalog } from './core/sample-catalog.js';
 import { ReferenceSolution } from './core/reference-solution.js';
 import { SamplePrefetch } from './core/sample-prefetch.js';
+import { SampleAuditor } from './core/sample-auditor.js';
 import { SampleValidator } from './core/sample-validator.js';
 import { SamplePreparer } from './core/sample-preparer.js';
 import { OpenSessions } from './core/open-sessions.js';
@@ -200,6 +202,8 @@ export class App implements AsyncDisposable {
       now,
     });
     const access = new VerificationAccess({ verifications, sessions });
+    const scan = new LeakScan({ engine, workshop, trees });
+    const auditor = new SampleAuditor({ catalog, blobs, reader, reference, scan, keeper, log, now });
     const files = new SessionFiles(sessions);
     const changes = new SessionChanges({ sessions, sandboxes, engine, trees, keeper });
     const taker = new SnapshotTaker({ storage, engine, keeper, sessions, sandboxes, now });
@@ -218,7 +222,7 @@ export class App implements AsyncDisposable {
     for (const sample of await storage.samples.inState('PREPARING')) preparer.begin(sample);
     await verifications.recover();
     cleanup.defer(() => queue.stop());
-    cleanup.defer(() => validator.stop());
+    cleanup.defer(() => Promise.all([validator.stop(), auditor.stop()]));
 
     cleanup.defer(every(EXPIRY_CHECK_MS, 'expiry failed', () => closer.expire(), log));
     const collect = (): Promise<void> => garbage.images();
@@ -237,6 +241,7 @@ export class App implements AsyncDisposable {
         remove: (...args) => catalog.remove(...args),
         prefetch: (...args) => prefetch.prefetch(...args),
         validate: (...args) => validator.validate(...args),
+        audit: (...args) => auditor.audit(...args),
       },
       sessions: {
         create: (...args) => sessions.create(...args),

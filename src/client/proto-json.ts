@@ -11,6 +11,7 @@ import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { Exec, ExecResult } from '../../gen/codeset/v1/exec.js';
 import { Sample } from '../../gen/codeset/v1/sample.js';
 import {
+  AuditSampleResponse,
   GetSampleResponse,
   ListSamplesResponse,
   PrefetchSamplesResponse,
@@ -41,6 +42,7 @@ export type { JsonObject } from '@bufbuild/protobuf';
 
 const TYPES = {
   ApplyPatchResponse,
+  AuditSampleResponse,
   CloseSessionsResponse,
   CreateSessionResponse,
   EngineCapabilities,

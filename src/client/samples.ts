@@ -5,6 +5,7 @@ import { pages, present } from './present.js';
 import { prepared, registerSample } from './registration.js';
 import { sampleInfo, type SampleInfo } from './sample-info.js';
 import { sampleRef, type SampleName } from './sample-name.js';
+import { auditFinding, auditInfo, type AuditFinding, type AuditInfo } from './audit-info.js';
 import { validationInfo, validationRun, type ValidationInfo, type ValidationRun } from './validation-info.js';
 
 const PAGE = 200;
@@ -33,6 +34,11 @@ export interface ValidateOptions extends CallControl {
   readonly concurrency?: number | undefined;
   /** Sees each verification as it ends. */
   readonly onRun?: ((run: ValidationRun) => void) | undefined;
+}
+
+export interface AuditOptions extends CallControl {
+  /** Sees each finding, leaks first. */
+  readonly onFinding?: ((finding: AuditFinding) => void) | undefined;
 }
 
 /** The samples of a server: `client.samples`. */
@@ -137,6 +143,28 @@ export class Samples {
       else if (event?.$case === 'validation') found = validationInfo(event.value);
     }
     return present(found, 'validation');
+  }
+
+  /**
+   * Searches all that a session of a sample holds for pieces of its solution and hidden files. A call that is ended
+   * early leaves nothing. Only an admin may; it is not sent twice.
+   * @throws NotFoundError, FailedPreconditionError SAMPLE_NOT_READY
+   *
+   * @example
+   * const { clean, findings } = await client.samples.audit('median-of-even-lists');
+   * for (const { area, path, closedBy } of findings) console.log(area, path, closedBy);
+   */
+  async audit(sample: SampleName, options: AuditOptions = {}): Promise<AuditInfo> {
+    const { onFinding, ...control } = options;
+    let found: AuditInfo | undefined;
+    for await (const { event } of this.#connection.samples.auditSample(
+      { sample: sampleRef(sample) },
+      control,
+    )) {
+      if (event?.$case === 'finding') onFinding?.(auditFinding(event.value));
+      else if (event?.$case === 'audit') found = auditInfo(event.value);
+    }
+    return present(found, 'audit');
   }
 
   /**

@@ -8,7 +8,7 @@ export type {
   Validation,
   ValidationCount,
 } from '../../gen/codeset/v1/sample.js';
-export type { ValidationRun } from '../../gen/codeset/v1/sample_service.js';
+export type { Audit, AuditFinding, ValidationRun } from '../../gen/codeset/v1/sample_service.js';
 export type { EngineCapabilities, Session } from '../../gen/codeset/v1/session.js';
 export type { Snapshot } from '../../gen/codeset/v1/snapshot.js';
 export type {

@@ -11,7 +11,7 @@ import {
   ValidationVerdict,
   VerificationScope,
 } from '../../gen/codeset/v1/sample.js';
-import { PrefetchOutcome } from '../../gen/codeset/v1/sample_service.js';
+import { AuditArea, AuditVerdict, LeakKind, PrefetchOutcome } from '../../gen/codeset/v1/sample_service.js';
 import { LimitEnforcement, SessionState } from '../../gen/codeset/v1/session.js';
 import {
   Fault,
@@ -44,6 +44,9 @@ export const prefetchOutcome = wordOf(PrefetchOutcome);
 export const validationVerdict = wordOf(ValidationVerdict);
 export const validationSubject = wordOf(ValidationSubject);
 export const validationProblemKind = wordOf(ValidationProblemKind);
+export const auditVerdict = wordOf(AuditVerdict);
+export const auditArea = wordOf(AuditArea);
+export const leakKind = wordOf(LeakKind);
 export const limitEnforcement = wordOf(LimitEnforcement);
 
 /** Whether an output belongs to stderr. */

@@ -98,7 +98,9 @@ export class ReferenceSolution {
         CODESET_SOLUTION_DIR: SOLUTION_DIR,
       },
       timeoutMs: verification.timeoutMs,
-      onOutput: (data) => (told = (told + Buffer.from(data).toString()).slice(-MAX_TOLD)),
+      onOutput: (data) => {
+        told = (told + Buffer.from(data).toString()).slice(-MAX_TOLD);
+      },
       signal,
     });
     if (exit.code !== 0) {

@@ -1,11 +1,12 @@
-import { CodesetError, failedPrecondition } from './errors.js';
+import { CodesetError } from './errors.js';
 import { newId } from './ids.js';
 import type { Log } from './ports/log.js';
 import type { Storage } from './ports/storage.js';
-import { ProgressFeed } from './progress-feed.js';
+import type { ProgressFeed } from './progress-feed.js';
 import { ReferenceUnusable, type ReferenceSolution } from './reference-solution.js';
-import type { SampleCatalog, SampleName } from './sample-catalog.js';
+import type { SampleCatalog } from './sample-catalog.js';
 import type { SampleVersion } from './sample.js';
+import { readySample } from './ready-sample.js';
 import { findings } from './validation-findings.js';
 import {
   runRequestId,
@@ -16,7 +17,7 @@ import {
 import type { Validation, ValidationSubject } from './validation.js';
 import type { VerificationManager } from './verification-manager.js';
 import type { Verification } from './verification.js';
-import { whileWanted } from './while-wanted.js';
+import { ToldCalls } from './told-calls.js';
 
 /** One verification that is to be made. */
 interface Planned {
@@ -40,8 +41,7 @@ export class SampleValidator {
   readonly #maxConcurrency: number;
   readonly #log: Log;
   readonly #now: () => number;
-  readonly #stopping = new AbortController();
-  readonly #running = new Set<Promise<void>>();
+  readonly #calls = new ToldCalls();
 
   constructor(parts: {
     storage: Storage;
@@ -68,26 +68,12 @@ export class SampleValidator {
    * @throws SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY, VERIFICATION_LIMIT
    */
   async *validate(request: ValidationRequest, signal: AbortSignal): AsyncGenerator<ValidationEvent, void> {
-    const events = new ProgressFeed<ValidationEvent>();
-    const gone = new AbortController();
-    const end = AbortSignal.any([signal, gone.signal, this.#stopping.signal]);
-    const working = this.#validate(request, events, end).finally(() => events.end());
-    const settled = working.catch(() => undefined);
-    this.#running.add(settled);
-    try {
-      yield* events.read(signal);
-      await working;
-    } finally {
-      gone.abort();
-      await settled;
-      this.#running.delete(settled);
-    }
+    yield* this.#calls.call((events, end) => this.#validate(request, events, end), signal);
   }
 
   /** Ends every validation, for a stop of the service. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await Promise.all(this.#running);
+  stop(): Promise<void> {
+    return this.#calls.stop();
   }
 
   async #validate(
@@ -95,7 +81,7 @@ export class SampleValidator {
     events: ProgressFeed<ValidationEvent>,
     signal: AbortSignal,
   ): Promise<void> {
-    const sample = await this.#ready(request.sample, signal);
+    const sample = await readySample(this.#catalog, request.sample, signal);
     const name = { sampleId: sample.sampleId, version: sample.version };
     const asked = { runs: request.runs, concurrency: Math.min(request.concurrency, this.#maxConcurrency) };
     const { patch, unusable } = await this.#solution(sample, signal);
@@ -129,12 +115,6 @@ export class SampleValidator {
     const validation = findings({ sample, runs, unusable, asked, endTime });
     await this.#keep(name, validation);
     events.push({ ...name, type: 'validation', validation });
-  }
-
-  async #ready(name: SampleName, signal: AbortSignal): Promise<SampleVersion> {
-    const sample = await whileWanted(this.#catalog.settled(name), signal);
-    if (sample.state === 'READY') return sample;
-    throw failedPrecondition('SAMPLE_NOT_READY', `The sample could not be prepared: ${sample.error}`);
   }
 
   async #solution(sample: SampleVersion, signal: AbortSignal): Promise<Reference> {

@@ -30,8 +30,11 @@ export interface WorkCommand {
   readonly stdin?: Uint8Array;
   /** 0: none. */
   readonly timeoutMs: number;
-  /** Called with each piece of stdout as it comes; without it stdout is collected. */
-  readonly onOutput?: (data: Uint8Array) => void;
+  /**
+   * Called with each piece of stdout as it comes, the next once it is through; without it stdout is collected. The
+   * piece is the caller's until then.
+   */
+  readonly onOutput?: (data: Uint8Array) => void | Promise<void>;
   /** Bytes of stdout that may be collected before the command is killed with TOO_LARGE. Default 64 MiB. */
   readonly maxOutputBytes?: number;
   readonly signal?: AbortSignal;
@@ -167,7 +170,7 @@ export class WorkSandbox implements AsyncDisposable {
 
   async #collect(
     stdout: AsyncIterable<Uint8Array>,
-    onOutput: ((data: Uint8Array) => void) | undefined,
+    onOutput: WorkCommand['onOutput'],
     limit: number,
     kill: () => void,
   ): Promise<Buffer> {
@@ -175,7 +178,8 @@ export class WorkSandbox implements AsyncDisposable {
     let bytes = 0;
     for await (const data of stdout) {
       if (onOutput !== undefined) {
-        onOutput(data);
+        const through = onOutput(data);
+        if (through !== undefined) await through;
         continue;
       }
       bytes += data.length;

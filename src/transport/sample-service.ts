@@ -4,6 +4,7 @@ import type { SampleFilter } from '../core/ports/storage.js';
 import type { SampleVersion } from '../core/sample.js';
 import { mustBeAdmin, type Caller } from './call-context.js';
 import { Checker } from './checker.js';
+import { auditEventToProto } from './convert/audit-event.js';
 import { prefetchToProto } from './convert/prefetch.js';
 import {
   datasetToProto,
@@ -187,6 +188,11 @@ export function sampleService(samples: SampleUseCases): SampleService {
       };
       check.done();
       for await (const event of samples.validate(asked, context.signal)) yield validationEventToProto(event);
+    },
+
+    async *auditSample(request, context) {
+      const sample = named(request.sample);
+      for await (const event of samples.audit({ sample }, context.signal)) yield auditEventToProto(event);
     },
 
     async deleteSample(request) {

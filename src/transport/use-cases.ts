@@ -13,6 +13,7 @@ import type { SessionEvent } from '../core/open-sessions.js';
 import type { SessionRequest } from '../core/session-planner.js';
 import type { SnapshotRequest } from '../core/snapshot-taker.js';
 import type { Snapshot, SnapshotFilter } from '../core/snapshot.js';
+import type { AuditEvent, AuditRequest } from '../core/audit.js';
 import type { ValidationEvent, ValidationRequest } from '../core/validation-run.js';
 import type { SeenVerification, SeenVerificationEvent } from '../core/verification-access.js';
 import type { VerificationRequest } from '../core/verification-manager.js';
@@ -48,6 +49,8 @@ export interface SampleUseCases {
   prefetch(request: PrefetchRequest, signal: AbortSignal): AsyncIterable<PrefetchEvent>;
   /** Each verification as it ends, then what was found. */
   validate(request: ValidationRequest, signal: AbortSignal): AsyncIterable<ValidationEvent>;
+  /** Each place of a session that holds something hidden, then the audit. */
+  audit(request: AuditRequest, signal: AbortSignal): AsyncIterable<AuditEvent>;
 }
 
 export interface SessionUseCases {

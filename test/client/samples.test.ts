@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CodesetClient, InvalidArgumentError, type Session } from '../../src/client/index.js';
 import { addSample } from '../support/service.js';
+import { TEST_IMAGE } from '../support/test-image.js';
 import { startClient, thrown, type ClientUnderTest } from './client-under-test.js';
 
 let under: ClientUnderTest;
@@ -104,6 +105,25 @@ describe('samples and verdicts', () => {
       reason: 'SESSION_VERIFICATION_LIMIT',
     });
     await client.deleteSnapshot(snapshotId);
+  });
+
+  test('a sample is audited, each finding is told', async () => {
+    expect(await client.samples.audit('add')).toMatchObject({ verdict: 'CLEAN', clean: true, findings: [] });
+    const line = 'sys.path.insert(0, os.getcwd())';
+    const environment = `{host: {requires: [python3]}, image: ${TEST_IMAGE}, env: {HINT: "${line}"}}`;
+    await client.samples.register(addSample([], '', environment, 'hinting'));
+    const told: string[] = [];
+    const found = await client.samples.audit('hinting', {
+      onFinding: ({ kind, hint, area, path, excerpt }) =>
+        void told.push(`${kind} ${hint} ${area} ${path} ${excerpt}`),
+    });
+    expect(told).toEqual([`HIDDEN_FILE true ENVIRONMENT HINT ${line}`]);
+    expect(found).toMatchObject({
+      clean: true,
+      findingCount: 1,
+      findings: [{ source: 'verification/check.py' }],
+    });
+    expect(await thrown(client.samples.audit('nothing'))).toMatchObject({ reason: 'SAMPLE_NOT_FOUND' });
   });
 
   test('a session without a sample cannot be judged', async () => {

@@ -4,6 +4,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { CallContext, CallOptions } from "nice-grpc-common";
+import { Timestamp } from "../../google/protobuf/timestamp.js";
 import {
   Dataset,
   RepositoryRef,
@@ -76,6 +77,177 @@ export function prefetchOutcomeToJSON(object: PrefetchOutcome): string {
     case PrefetchOutcome.FAILED:
       return "PREFETCH_OUTCOME_FAILED";
     case PrefetchOutcome.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** Whether a session gives away what its sample hides. */
+export enum AuditVerdict {
+  /** UNSPECIFIED - Never sent by the service. */
+  UNSPECIFIED = 0,
+  /** CLEAN - Everything was searched, and no leak found; hints there may be. */
+  CLEAN = 1,
+  /** LEAKS - At least one finding is more than a hint. */
+  LEAKS = 2,
+  /** INCONCLUSIVE - No leak was found, but not everything could be searched. */
+  INCONCLUSIVE = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function auditVerdictFromJSON(object: any): AuditVerdict {
+  switch (object) {
+    case 0:
+    case "AUDIT_VERDICT_UNSPECIFIED":
+      return AuditVerdict.UNSPECIFIED;
+    case 1:
+    case "AUDIT_VERDICT_CLEAN":
+      return AuditVerdict.CLEAN;
+    case 2:
+    case "AUDIT_VERDICT_LEAKS":
+      return AuditVerdict.LEAKS;
+    case 3:
+    case "AUDIT_VERDICT_INCONCLUSIVE":
+      return AuditVerdict.INCONCLUSIVE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return AuditVerdict.UNRECOGNIZED;
+  }
+}
+
+export function auditVerdictToJSON(object: AuditVerdict): string {
+  switch (object) {
+    case AuditVerdict.UNSPECIFIED:
+      return "AUDIT_VERDICT_UNSPECIFIED";
+    case AuditVerdict.CLEAN:
+      return "AUDIT_VERDICT_CLEAN";
+    case AuditVerdict.LEAKS:
+      return "AUDIT_VERDICT_LEAKS";
+    case AuditVerdict.INCONCLUSIVE:
+      return "AUDIT_VERDICT_INCONCLUSIVE";
+    case AuditVerdict.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** What of a sample's hidden parts was found. */
+export enum LeakKind {
+  /** UNSPECIFIED - Never sent by the service. */
+  UNSPECIFIED = 0,
+  /** SOLUTION - Lines that the reference solution adds. */
+  SOLUTION = 1,
+  /** HIDDEN_FILE - Lines of the files in `verification/`. */
+  HIDDEN_FILE = 2,
+  /** EXPECTED_VALUE - Strings and numbers that the files in `verification/` have as literals. */
+  EXPECTED_VALUE = 3,
+  /** TEST_NAME - The name of a test in `fail_to_pass`. */
+  TEST_NAME = 4,
+  UNRECOGNIZED = -1,
+}
+
+export function leakKindFromJSON(object: any): LeakKind {
+  switch (object) {
+    case 0:
+    case "LEAK_KIND_UNSPECIFIED":
+      return LeakKind.UNSPECIFIED;
+    case 1:
+    case "LEAK_KIND_SOLUTION":
+      return LeakKind.SOLUTION;
+    case 2:
+    case "LEAK_KIND_HIDDEN_FILE":
+      return LeakKind.HIDDEN_FILE;
+    case 3:
+    case "LEAK_KIND_EXPECTED_VALUE":
+      return LeakKind.EXPECTED_VALUE;
+    case 4:
+    case "LEAK_KIND_TEST_NAME":
+      return LeakKind.TEST_NAME;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return LeakKind.UNRECOGNIZED;
+  }
+}
+
+export function leakKindToJSON(object: LeakKind): string {
+  switch (object) {
+    case LeakKind.UNSPECIFIED:
+      return "LEAK_KIND_UNSPECIFIED";
+    case LeakKind.SOLUTION:
+      return "LEAK_KIND_SOLUTION";
+    case LeakKind.HIDDEN_FILE:
+      return "LEAK_KIND_HIDDEN_FILE";
+    case LeakKind.EXPECTED_VALUE:
+      return "LEAK_KIND_EXPECTED_VALUE";
+    case LeakKind.TEST_NAME:
+      return "LEAK_KIND_TEST_NAME";
+    case LeakKind.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** Where a session holds something. */
+export enum AuditArea {
+  /** UNSPECIFIED - Never sent by the service. */
+  UNSPECIFIED = 0,
+  /** TASK - The task. Searched for the solution and hidden lines only. */
+  TASK = 1,
+  /** WORKSPACE - Files of the workspace. */
+  WORKSPACE = 2,
+  /** OUTSIDE - Files that set-up, prepare or the image left elsewhere. */
+  OUTSIDE = 3,
+  /** GIT - Objects and other files of the workspace's `.git`. */
+  GIT = 4,
+  /** ENVIRONMENT - Environment variables of commands. */
+  ENVIRONMENT = 5,
+  UNRECOGNIZED = -1,
+}
+
+export function auditAreaFromJSON(object: any): AuditArea {
+  switch (object) {
+    case 0:
+    case "AUDIT_AREA_UNSPECIFIED":
+      return AuditArea.UNSPECIFIED;
+    case 1:
+    case "AUDIT_AREA_TASK":
+      return AuditArea.TASK;
+    case 2:
+    case "AUDIT_AREA_WORKSPACE":
+      return AuditArea.WORKSPACE;
+    case 3:
+    case "AUDIT_AREA_OUTSIDE":
+      return AuditArea.OUTSIDE;
+    case 4:
+    case "AUDIT_AREA_GIT":
+      return AuditArea.GIT;
+    case 5:
+    case "AUDIT_AREA_ENVIRONMENT":
+      return AuditArea.ENVIRONMENT;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return AuditArea.UNRECOGNIZED;
+  }
+}
+
+export function auditAreaToJSON(object: AuditArea): string {
+  switch (object) {
+    case AuditArea.UNSPECIFIED:
+      return "AUDIT_AREA_UNSPECIFIED";
+    case AuditArea.TASK:
+      return "AUDIT_AREA_TASK";
+    case AuditArea.WORKSPACE:
+      return "AUDIT_AREA_WORKSPACE";
+    case AuditArea.OUTSIDE:
+      return "AUDIT_AREA_OUTSIDE";
+    case AuditArea.GIT:
+      return "AUDIT_AREA_GIT";
+    case AuditArea.ENVIRONMENT:
+      return "AUDIT_AREA_ENVIRONMENT";
+    case AuditArea.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
   }
@@ -352,6 +524,88 @@ export interface ValidationRun {
   asExpected: boolean;
   /** The verification, without its tests, which GetVerification shows. */
   verification: Verification | undefined;
+}
+
+/** The request of AuditSample. */
+export interface AuditSampleRequest {
+  /** Which one. REQUIRED. */
+  sample: SampleRef | undefined;
+}
+
+/** A message of an AuditSample stream. */
+export interface AuditSampleResponse {
+  /** The version that is audited. OUTPUT_ONLY. */
+  sample:
+    | SampleRef
+    | undefined;
+  /** What happened. */
+  event:
+    | //
+    /** Something hidden was found in a session. */
+    { $case: "finding"; value: AuditFinding }
+    | //
+    /** What was found in all; the last message. */
+    { $case: "audit"; value: Audit }
+    | undefined;
+}
+
+/** What AuditSample found of one version of a sample. All OUTPUT_ONLY. */
+export interface Audit {
+  /** Whether a session gives away what the sample hides. */
+  verdict: AuditVerdict;
+  /** The verdict in a sentence or two, without hidden content. */
+  summary: string;
+  /**
+   * How many distinct pieces were searched for. Lines, strings and numbers that
+   * are short or common are none: what consists of them only can't be found.
+   */
+  pieces: number;
+  /** How many places were searched: files, git objects, variables. */
+  places: bigint;
+  /**
+   * What was found, leaks first, then hints; at most 1000, and no more than fit
+   * into 512 KiB.
+   */
+  findings: AuditFinding[];
+  /** How many findings there are in all. */
+  findingCount: number;
+  /** What could not be searched, a sentence each. */
+  unsearched: string[];
+  /** When the search had ended. */
+  endTime: Date | undefined;
+}
+
+/** Hidden content in one place of a session. All OUTPUT_ONLY. */
+export interface AuditFinding {
+  /** What of the hidden parts was found. */
+  kind: LeakKind;
+  /**
+   * Whether it is too little to give the sample away, or may be chance. A leak
+   * is one kind of piece that is there at least three times over or as half of
+   * all pieces of one hidden file; a name of a test never is more than a hint.
+   * What the base commit has, too, counts only where one of its files holds
+   * half of the solution's pieces; what eight files outside of the workspace
+   * have counts nowhere.
+   */
+  hint: boolean;
+  /** Where in the session. */
+  area: AuditArea;
+  /**
+   * The place: the absolute path of a file, the type and id of a git object
+   * (`blob 1f0c…`), the name of a variable, `task.md`.
+   */
+  path: string;
+  /**
+   * Which hidden file most of the pieces are of: a file that the solution
+   * changes, `verification/…`, or `fail_to_pass`.
+   */
+  source: string;
+  /** How many distinct pieces of that kind were found there. */
+  pieces: number;
+  /** The longest of them, at most 200 characters. */
+  excerpt: string;
+  /** How to close it, a sentence. */
+  closedBy: string;
 }
 
 function createBaseListDatasetsRequest(): ListDatasetsRequest {
@@ -2626,6 +2880,584 @@ export const ValidationRun: MessageFns<ValidationRun> = {
   },
 };
 
+function createBaseAuditSampleRequest(): AuditSampleRequest {
+  return { sample: undefined };
+}
+
+export const AuditSampleRequest: MessageFns<AuditSampleRequest> = {
+  encode(message: AuditSampleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sample !== undefined) {
+      SampleRef.encode(message.sample, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditSampleRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditSampleRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sample = SampleRef.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AuditSampleRequest {
+    return { sample: isSet(object.sample) ? SampleRef.fromJSON(object.sample) : undefined };
+  },
+
+  toJSON(message: AuditSampleRequest): unknown {
+    const obj: any = {};
+    if (message.sample !== undefined) {
+      obj.sample = SampleRef.toJSON(message.sample);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AuditSampleRequest>): AuditSampleRequest {
+    return AuditSampleRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AuditSampleRequest>): AuditSampleRequest {
+    const message = createBaseAuditSampleRequest();
+    message.sample = (object.sample !== undefined && object.sample !== null)
+      ? SampleRef.fromPartial(object.sample)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseAuditSampleResponse(): AuditSampleResponse {
+  return { sample: undefined, event: undefined };
+}
+
+export const AuditSampleResponse: MessageFns<AuditSampleResponse> = {
+  encode(message: AuditSampleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sample !== undefined) {
+      SampleRef.encode(message.sample, writer.uint32(10).fork()).join();
+    }
+    switch (message.event?.$case) {
+      case "finding":
+        AuditFinding.encode(message.event.value, writer.uint32(18).fork()).join();
+        break;
+      case "audit":
+        Audit.encode(message.event.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditSampleResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditSampleResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sample = SampleRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "finding", value: AuditFinding.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.event = { $case: "audit", value: Audit.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AuditSampleResponse {
+    return {
+      sample: isSet(object.sample) ? SampleRef.fromJSON(object.sample) : undefined,
+      event: isSet(object.finding)
+        ? { $case: "finding", value: AuditFinding.fromJSON(object.finding) }
+        : isSet(object.audit)
+        ? { $case: "audit", value: Audit.fromJSON(object.audit) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: AuditSampleResponse): unknown {
+    const obj: any = {};
+    if (message.sample !== undefined) {
+      obj.sample = SampleRef.toJSON(message.sample);
+    }
+    if (message.event?.$case === "finding") {
+      obj.finding = AuditFinding.toJSON(message.event.value);
+    } else if (message.event?.$case === "audit") {
+      obj.audit = Audit.toJSON(message.event.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AuditSampleResponse>): AuditSampleResponse {
+    return AuditSampleResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AuditSampleResponse>): AuditSampleResponse {
+    const message = createBaseAuditSampleResponse();
+    message.sample = (object.sample !== undefined && object.sample !== null)
+      ? SampleRef.fromPartial(object.sample)
+      : undefined;
+    switch (object.event?.$case) {
+      case "finding": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "finding", value: AuditFinding.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "audit": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "audit", value: Audit.fromPartial(object.event.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseAudit(): Audit {
+  return {
+    verdict: 0,
+    summary: "",
+    pieces: 0,
+    places: 0n,
+    findings: [],
+    findingCount: 0,
+    unsearched: [],
+    endTime: undefined,
+  };
+}
+
+export const Audit: MessageFns<Audit> = {
+  encode(message: Audit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verdict !== 0) {
+      writer.uint32(8).int32(message.verdict);
+    }
+    if (message.summary !== "") {
+      writer.uint32(18).string(message.summary);
+    }
+    if (message.pieces !== 0) {
+      writer.uint32(24).int32(message.pieces);
+    }
+    if (message.places !== 0n) {
+      if (BigInt.asIntN(64, message.places) !== message.places) {
+        throw new globalThis.Error("value provided for field message.places of type int64 too large");
+      }
+      writer.uint32(32).int64(message.places);
+    }
+    for (const v of message.findings) {
+      AuditFinding.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.findingCount !== 0) {
+      writer.uint32(48).int32(message.findingCount);
+    }
+    for (const v of message.unsearched) {
+      writer.uint32(58).string(v!);
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(66).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Audit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAudit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.verdict = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.summary = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pieces = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.places = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.findings.push(AuditFinding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.findingCount = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.unsearched.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Audit {
+    return {
+      verdict: isSet(object.verdict) ? auditVerdictFromJSON(object.verdict) : 0,
+      summary: isSet(object.summary) ? globalThis.String(object.summary) : "",
+      pieces: isSet(object.pieces) ? globalThis.Number(object.pieces) : 0,
+      places: isSet(object.places) ? BigInt(object.places) : 0n,
+      findings: globalThis.Array.isArray(object?.findings)
+        ? object.findings.map((e: any) => AuditFinding.fromJSON(e))
+        : [],
+      findingCount: isSet(object.findingCount)
+        ? globalThis.Number(object.findingCount)
+        : isSet(object.finding_count)
+        ? globalThis.Number(object.finding_count)
+        : 0,
+      unsearched: globalThis.Array.isArray(object?.unsearched)
+        ? object.unsearched.map((e: any) => globalThis.String(e))
+        : [],
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Audit): unknown {
+    const obj: any = {};
+    if (message.verdict !== 0) {
+      obj.verdict = auditVerdictToJSON(message.verdict);
+    }
+    if (message.summary !== "") {
+      obj.summary = message.summary;
+    }
+    if (message.pieces !== 0) {
+      obj.pieces = Math.round(message.pieces);
+    }
+    if (message.places !== 0n) {
+      obj.places = message.places.toString();
+    }
+    if (message.findings?.length) {
+      obj.findings = message.findings.map((e) => AuditFinding.toJSON(e));
+    }
+    if (message.findingCount !== 0) {
+      obj.findingCount = Math.round(message.findingCount);
+    }
+    if (message.unsearched?.length) {
+      obj.unsearched = message.unsearched;
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Audit>): Audit {
+    return Audit.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Audit>): Audit {
+    const message = createBaseAudit();
+    message.verdict = object.verdict ?? 0;
+    message.summary = object.summary ?? "";
+    message.pieces = object.pieces ?? 0;
+    message.places = (object.places !== undefined && object.places !== null) ? BigInt(object.places) : 0n;
+    message.findings = object.findings?.map((e) => AuditFinding.fromPartial(e)) || [];
+    message.findingCount = object.findingCount ?? 0;
+    message.unsearched = object.unsearched?.map((e) => e) || [];
+    message.endTime = object.endTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseAuditFinding(): AuditFinding {
+  return { kind: 0, hint: false, area: 0, path: "", source: "", pieces: 0, excerpt: "", closedBy: "" };
+}
+
+export const AuditFinding: MessageFns<AuditFinding> = {
+  encode(message: AuditFinding, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.hint !== false) {
+      writer.uint32(16).bool(message.hint);
+    }
+    if (message.area !== 0) {
+      writer.uint32(24).int32(message.area);
+    }
+    if (message.path !== "") {
+      writer.uint32(34).string(message.path);
+    }
+    if (message.source !== "") {
+      writer.uint32(42).string(message.source);
+    }
+    if (message.pieces !== 0) {
+      writer.uint32(48).int32(message.pieces);
+    }
+    if (message.excerpt !== "") {
+      writer.uint32(58).string(message.excerpt);
+    }
+    if (message.closedBy !== "") {
+      writer.uint32(66).string(message.closedBy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditFinding {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditFinding();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.hint = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.area = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.pieces = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.excerpt = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.closedBy = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AuditFinding {
+    return {
+      kind: isSet(object.kind) ? leakKindFromJSON(object.kind) : 0,
+      hint: isSet(object.hint) ? globalThis.Boolean(object.hint) : false,
+      area: isSet(object.area) ? auditAreaFromJSON(object.area) : 0,
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      pieces: isSet(object.pieces) ? globalThis.Number(object.pieces) : 0,
+      excerpt: isSet(object.excerpt) ? globalThis.String(object.excerpt) : "",
+      closedBy: isSet(object.closedBy)
+        ? globalThis.String(object.closedBy)
+        : isSet(object.closed_by)
+        ? globalThis.String(object.closed_by)
+        : "",
+    };
+  },
+
+  toJSON(message: AuditFinding): unknown {
+    const obj: any = {};
+    if (message.kind !== 0) {
+      obj.kind = leakKindToJSON(message.kind);
+    }
+    if (message.hint !== false) {
+      obj.hint = message.hint;
+    }
+    if (message.area !== 0) {
+      obj.area = auditAreaToJSON(message.area);
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.pieces !== 0) {
+      obj.pieces = Math.round(message.pieces);
+    }
+    if (message.excerpt !== "") {
+      obj.excerpt = message.excerpt;
+    }
+    if (message.closedBy !== "") {
+      obj.closedBy = message.closedBy;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AuditFinding>): AuditFinding {
+    return AuditFinding.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AuditFinding>): AuditFinding {
+    const message = createBaseAuditFinding();
+    message.kind = object.kind ?? 0;
+    message.hint = object.hint ?? false;
+    message.area = object.area ?? 0;
+    message.path = object.path ?? "";
+    message.source = object.source ?? "";
+    message.pieces = object.pieces ?? 0;
+    message.excerpt = object.excerpt ?? "";
+    message.closedBy = object.closedBy ?? "";
+    return message;
+  },
+};
+
 /**
  * Samples: registering, preparing, finding and removing them.
  *
@@ -2788,6 +3620,29 @@ export const SampleServiceDefinition = {
       responseStream: true,
       options: {},
     },
+    /**
+     * Searches everything that a session of the sample holds when it begins for
+     * distinctive pieces of what the sample hides: lines that the reference
+     * solution adds, lines of the hidden files, strings and numbers that the
+     * hidden files expect, names of the tests in `fail_to_pass`. Searched are the
+     * task, the workspace, what set-up and prepare left outside of it (of an
+     * image: all of its files), every object of the workspace's git repository,
+     * unreachable ones too, and the environment variables. Not looked into are
+     * archives and compressed files, git repositories elsewhere, and what a
+     * host's own toolchain has. Waits for a version that is being prepared. Sends
+     * each place where something was found, leaks first, then the audit, which is
+     * not kept. When the call is cancelled, its client goes or the service stops,
+     * nothing of it goes on or is left. Role: ADMIN. Errors: SAMPLE_NOT_FOUND,
+     * SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY (its preparation failed).
+     */
+    auditSample: {
+      name: "AuditSample",
+      requestType: AuditSampleRequest as typeof AuditSampleRequest,
+      requestStream: false,
+      responseType: AuditSampleResponse as typeof AuditSampleResponse,
+      responseStream: true,
+      options: {},
+    },
   },
 } as const;
 
@@ -2898,6 +3753,25 @@ export interface SampleServiceImplementation<CallContextExt = {}> {
     request: ValidateSampleRequest,
     context: CallContext & CallContextExt,
   ): ServerStreamingMethodResult<DeepPartial<ValidateSampleResponse>>;
+  /**
+   * Searches everything that a session of the sample holds when it begins for
+   * distinctive pieces of what the sample hides: lines that the reference
+   * solution adds, lines of the hidden files, strings and numbers that the
+   * hidden files expect, names of the tests in `fail_to_pass`. Searched are the
+   * task, the workspace, what set-up and prepare left outside of it (of an
+   * image: all of its files), every object of the workspace's git repository,
+   * unreachable ones too, and the environment variables. Not looked into are
+   * archives and compressed files, git repositories elsewhere, and what a
+   * host's own toolchain has. Waits for a version that is being prepared. Sends
+   * each place where something was found, leaks first, then the audit, which is
+   * not kept. When the call is cancelled, its client goes or the service stops,
+   * nothing of it goes on or is left. Role: ADMIN. Errors: SAMPLE_NOT_FOUND,
+   * SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY (its preparation failed).
+   */
+  auditSample(
+    request: AuditSampleRequest,
+    context: CallContext & CallContextExt,
+  ): ServerStreamingMethodResult<DeepPartial<AuditSampleResponse>>;
 }
 
 export interface SampleServiceClient<CallOptionsExt = {}> {
@@ -3007,6 +3881,25 @@ export interface SampleServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<ValidateSampleRequest>,
     options?: CallOptions & CallOptionsExt,
   ): AsyncIterable<ValidateSampleResponse>;
+  /**
+   * Searches everything that a session of the sample holds when it begins for
+   * distinctive pieces of what the sample hides: lines that the reference
+   * solution adds, lines of the hidden files, strings and numbers that the
+   * hidden files expect, names of the tests in `fail_to_pass`. Searched are the
+   * task, the workspace, what set-up and prepare left outside of it (of an
+   * image: all of its files), every object of the workspace's git repository,
+   * unreachable ones too, and the environment variables. Not looked into are
+   * archives and compressed files, git repositories elsewhere, and what a
+   * host's own toolchain has. Waits for a version that is being prepared. Sends
+   * each place where something was found, leaks first, then the audit, which is
+   * not kept. When the call is cancelled, its client goes or the service stops,
+   * nothing of it goes on or is left. Role: ADMIN. Errors: SAMPLE_NOT_FOUND,
+   * SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY (its preparation failed).
+   */
+  auditSample(
+    request: DeepPartial<AuditSampleRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): AsyncIterable<AuditSampleResponse>;
 }
 
 function bytesFromBase64(b64: string): Uint8Array {
@@ -3025,6 +3918,28 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
+
+function fromJsonTimestamp(o: any): Date {
+  if (o instanceof globalThis.Date) {
+    return o;
+  } else if (typeof o === "string") {
+    return new globalThis.Date(o);
+  } else {
+    return fromTimestamp(Timestamp.fromJSON(o));
+  }
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { Cli } from '../context.js';
 import { sampleAddCommand } from './add.js';
+import { sampleAuditCommand } from './audit.js';
 import { sampleImportCommand } from './import.js';
 import { sampleListCommand } from './list.js';
 import { samplePrefetchCommand } from './prefetch.js';
@@ -17,5 +18,6 @@ export function sampleCommand(cli: Cli): Command {
     .addCommand(samplePrefetchCommand(cli))
     .addCommand(sampleShowCommand(cli))
     .addCommand(sampleValidateCommand(cli))
+    .addCommand(sampleAuditCommand(cli))
     .addCommand(sampleRemoveCommand(cli));
 }

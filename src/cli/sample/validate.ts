@@ -4,18 +4,17 @@ import { CodesetClientError } from '../../client/errors.js';
 import type { Validation, ValidationRun } from '../../client/types.js';
 import { validationSubject, validationVerdict, verificationState } from '../../client/words.js';
 import type { Cli, CommandContext } from '../context.js';
-import { DONE, FAILED, NEGATIVE, sentenceOf, statusOf, UsageError } from '../exit-status.js';
-import { refText, sampleRef, wholeNumber, withCommonOptions } from '../options.js';
+import { DONE, FAILED, NEGATIVE, sentenceOf, statusOf } from '../exit-status.js';
+import { refText, wholeNumber, withCommonOptions } from '../options.js';
 import { printable, type Output } from '../output.js';
 import { countText, problemLines } from '../validation.js';
+import { namedSamples, type Ref } from './named-samples.js';
 
 interface ValidateOptions {
   readonly dataset?: string;
   readonly runs?: number;
   readonly concurrency?: number;
 }
-
-type Ref = ReturnType<typeof sampleRef>;
 
 /** What became of one sample. */
 interface Row {
@@ -39,28 +38,14 @@ export function sampleValidateCommand(cli: Cli): Command {
     );
   return command.action((ids: string[], options: ValidateOptions) =>
     cli.run(command, async (context) => {
-      if (ids.length > 0 && options.dataset !== undefined)
-        throw new UsageError('Name samples, or a dataset with --dataset, and not both.');
-      const named = ids.map((id) => sampleRef(id));
+      const named = namedSamples(ids, options.dataset);
       const { samples } = await context.connect();
-      const refs = named.length > 0 ? named : await registered(samples, options.dataset);
       const rows: Row[] = [];
-      for (const ref of refs) rows.push(await validated(context, samples, ref, options));
+      for (const ref of await named(samples)) rows.push(await validated(context, samples, ref, options));
       if (!context.out.json) showRows(context.out, rows);
       return statusOfRows(rows);
     }),
   );
-}
-
-async function registered(samples: SampleClient, dataset = ''): Promise<readonly Ref[]> {
-  const found: Ref[] = [];
-  let pageToken = '';
-  do {
-    const page = await samples.listSamples({ dataset, pageSize: 200, pageToken });
-    found.push(...page.samples.map(({ sampleId, version }) => ({ sampleId, version })));
-    pageToken = page.nextPageToken;
-  } while (pageToken !== '');
-  return found;
 }
 
 /** One that can't be validated does not stop the rest; a server that is gone does. */

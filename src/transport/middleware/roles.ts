@@ -23,6 +23,8 @@ const SAMPLES: Record<keyof typeof SampleServiceDefinition.methods, Roles> = {
   prefetchSamples: ADMINS,
   // It runs the reference solution, and names hidden tests.
   validateSample: ADMINS,
+  // It shows hidden content.
+  auditSample: ADMINS,
 };
 const SESSIONS: Record<keyof typeof SessionServiceDefinition.methods, Roles> = {
   createSession: RUNNERS,
