@@ -8,6 +8,11 @@ import type { SandboxLink } from './sandbox-link.js';
 
 /** How long what was killed may take to be gone. */
 const KILL_WAIT_MS = 5000;
+/**
+ * When a hang-up is sent once more. A terminal that hung up stays so; a signal may come when a shell at its prompt has
+ * just looked for one and begins to read, and is then forgotten until the next key.
+ */
+const HANG_UP_AGAIN_MS = 1000;
 
 export interface ExecTerminationParts {
   readonly link: SandboxLink;
@@ -28,6 +33,7 @@ export class ExecTermination {
   #shellReset = false;
   #ending = false;
   #reason: StopReason | undefined;
+  #hangUpAgain: NodeJS.Timeout | undefined;
 
   constructor(parts: ExecTerminationParts) {
     this.#parts = parts;
@@ -52,7 +58,10 @@ export class ExecTermination {
       void this.#kill();
       return;
     }
-    link.signal(key, signalNumber(spec.stopSignal)).catch(() => undefined);
+    const signal = (): void => void link.signal(key, signalNumber(spec.stopSignal)).catch(() => undefined);
+    signal();
+    if (spec.tty !== undefined && spec.stopSignal === 'SIGHUP' && grace > HANG_UP_AGAIN_MS)
+      this.#hangUpAgain = setTimeout(signal, HANG_UP_AGAIN_MS).unref();
     limits.startGrace(grace, () => void this.#kill());
   }
 
@@ -63,6 +72,7 @@ export class ExecTermination {
 
   /** Init tells how it ended; `settle` follows. @param shellReset whether what its shell remembered is lost */
   reported(report: ExitReport, shellReset: boolean): void {
+    clearTimeout(this.#hangUpAgain);
     this.#report = report;
     this.#shellReset = shellReset;
   }
@@ -93,6 +103,7 @@ export class ExecTermination {
 
   /** The sandbox is gone, or the session has ended before the exit was told. */
   lost(message: string): void {
+    clearTimeout(this.#hangUpAgain);
     const { finish, spec } = this.#parts;
     const exit = exitOfLost(message, spec.shellName !== '');
     finish(this.#reason === 'SESSION_ENDED' ? { ...exit, reason: 'SESSION_ENDED', message: '' } : exit);
@@ -101,6 +112,7 @@ export class ExecTermination {
   /** SIGKILL for all of it, but not for ever. */
   async #kill(): Promise<void> {
     const { key, limits, link, spec } = this.#parts;
+    clearTimeout(this.#hangUpAgain);
     limits.stopGrace();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, KILL_WAIT_MS)));

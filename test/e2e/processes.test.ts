@@ -125,7 +125,7 @@ test('a command that the kernel killed for want of memory is told from one that 
 test('a signal reaches a Python program as KeyboardInterrupt', async () => {
   const execId = 'python';
   const program =
-    "import time\\ntry:\\n  print('up', flush=True)\\n  time.sleep(300)\\nexcept KeyboardInterrupt:\\n  print('interrupted'); raise SystemExit(3)";
+    "import time\\ntry:\\n  print('up', flush=True)\\n  while True: time.sleep(0.02)\\nexcept KeyboardInterrupt:\\n  print('interrupted'); raise SystemExit(3)";
   await running(sessionId, execId, `exec python3 -c "$(printf "${program}")"`);
   await admin.sessions.signalExec({ sessionId, execId, signal: 'SIGINT' });
   const { exec, stdout } = await admin.sessions.waitExec({ sessionId, execId });

@@ -102,9 +102,13 @@ test.each([['whole line\n'], ['half a line'], ['']])(
 );
 
 test('^C typed into a terminal is a SIGINT for what runs in its foreground', async () => {
-  const spec = tty(
-    'python3 -c "\nimport time\ntry:\n  print(1, flush=True); time.sleep(300)\nexcept KeyboardInterrupt: print(\'interrupted\')"',
-  );
+  // In short sleeps: Python may look for a signal just before one begins, and sees it when that is over.
+  const program = `import time
+try:
+  print(1, flush=True)
+  while True: time.sleep(0.02)
+except KeyboardInterrupt: print('interrupted')`;
+  const spec = tty(`python3 -c "${program}"`);
   await execs.start(spec);
   await shows(spec, '1\r\n');
   await execs.openStdin(spec.execId).write(0, Buffer.from('\x03'));
@@ -126,6 +130,15 @@ test('a signal reaches the job that an interactive shell runs, and an ending han
   // SIGTERM would be ignored by an interactive bash, and the whole grace would pass.
   await execs.cancel(spec.execId);
   expect(ended(execs.get(spec.execId))).toBe('EXITED CANCELLED SIGHUP');
+});
+
+test('a hang-up that a shell missed between looking for it and reading on comes once more', async () => {
+  const line = `trap 'n=$((n+1)); [ $n = 2 ] && exit 7' HUP; echo re''ady; while :; do sleep 0.02; done`;
+  const spec = tty(line, { killGraceMs: 20_000 });
+  await execs.start(spec);
+  await shows(spec, 'ready');
+  await execs.cancel(spec.execId);
+  expect(ended(execs.get(spec.execId))).toBe('EXITED CANCELLED 7');
 });
 
 test('much output on a terminal is complete, also without a newline at its end, and whatever the link does', async () => {
