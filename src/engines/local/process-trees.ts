@@ -57,8 +57,9 @@ export class ProcessTrees implements ProcessGroups {
     return undefined;
   }
 
+  /** As of now: who asks compares with what was before. */
   async usage(sandboxId: string): Promise<GroupUsage> {
-    const tree = await this.#recentTree(sandboxId);
+    const tree = await this.#tree(sandboxId, await look());
     const memoryBytes = tree.reduce((sum, entry) => sum + entry.residentPages, 0) * PAGE_BYTES;
     const memoryPeakBytes = Math.max(memoryBytes, this.#peaks.get(sandboxId) ?? 0);
     this.#peaks.set(sandboxId, memoryPeakBytes);
