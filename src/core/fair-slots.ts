@@ -37,6 +37,10 @@ export class FairSlots {
     this.#limit = limit;
   }
 
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   async run<T>(owner: string, work: () => Promise<T>, { signal, alone = false }: Turn = {}): Promise<T> {
     signal?.throwIfAborted();
     const placed = this.#place(owner, alone, signal);
@@ -51,7 +55,6 @@ export class FairSlots {
 
   /** Undefined when there is a place already. */
   #place(owner: string, alone: boolean, signal: AbortSignal | undefined): Promise<void> | undefined {
-    let entered = false;
     let resolve = (): void => undefined;
     let reject = (_reason: Error): void => undefined;
     const leave = (): void => {
@@ -62,15 +65,13 @@ export class FairSlots {
       this.#fill();
     };
     const enter = (): void => {
-      entered = true;
       signal?.removeEventListener('abort', leave);
       resolve();
     };
     const waiting: Waiting = { owner, alone, passed: 0, enter };
     this.#waiting.push(waiting);
     this.#fill();
-    // Set by #fill, which calls `enter`.
-    if (entered as boolean) return undefined;
+    if (!this.#waiting.includes(waiting)) return undefined;
     signal?.addEventListener('abort', leave, { once: true });
     return new Promise<void>((...both) => ([resolve, reject] = both));
   }

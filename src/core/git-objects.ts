@@ -35,3 +35,18 @@ export function readObjects(begin: (type: string, id: string) => Part): (data: U
     }
   };
 }
+
+/**
+ * The blobs in what `git cat-file --batch` printed, in order.
+ * @throws Error when there are fewer than were asked for
+ */
+export function blobsIn(printed: Uint8Array, count: number): readonly Buffer[] {
+  const blobs: Uint8Array[][] = [];
+  readObjects((type) => {
+    const parts: Uint8Array[] = [];
+    if (type === 'blob') blobs.push(parts);
+    return (part) => void parts.push(part);
+  })(printed);
+  if (blobs.length !== count) throw new Error('Git has not got what it told of.');
+  return blobs.map((parts) => Buffer.concat(parts));
+}

@@ -1,3 +1,5 @@
+import { FairSlots } from './fair-slots.js';
+
 interface Shared<T> {
   readonly done: Promise<T>;
   readonly abort: AbortController;
@@ -53,46 +55,19 @@ export class SharedWork<T> {
 
 /** At most `limit` pieces of work at a time, in the order of their asking. */
 export class Slots {
-  readonly #limit: number;
-  readonly #waiting: (() => void)[] = [];
-  #taken = 0;
+  readonly #slots: FairSlots;
 
   constructor(limit: number) {
-    this.#limit = limit;
+    this.#slots = new FairSlots(limit);
   }
 
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#slots.waiting;
   }
 
   /** @param signal aborted: who still waits for a place leaves the line. */
-  async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    signal?.throwIfAborted();
-    if (this.#taken >= this.#limit) await this.#place(signal);
-    else this.#taken++;
-    try {
-      return await work();
-    } finally {
-      // The place goes straight to the next in line, so the count only falls when nobody waits.
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#taken--;
-      else next();
-    }
-  }
-
-  #place(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise<void>((resolve, reject) => {
-      const leave = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(enter), 1);
-        reject(signal?.reason as Error);
-      };
-      const enter = (): void => {
-        signal?.removeEventListener('abort', leave);
-        resolve();
-      };
-      this.#waiting.push(enter);
-      signal?.addEventListener('abort', leave, { once: true });
-    });
+  run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#slots.run('everybody', work, signal === undefined ? {} : { signal });
   }
 }
 

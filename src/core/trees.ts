@@ -15,6 +15,7 @@ import {
   PUT_BACK_NAMED,
   REWRITE,
 } from './tree-scripts.js';
+import { blobsIn } from './git-objects.js';
 import { SandboxSpent, type WorkResult, type WorkSandbox, type Workshop } from './work-sandbox.js';
 
 /**
@@ -154,7 +155,7 @@ export class Trees {
     return {
       blobs: async (ids) => {
         const list = Buffer.from(ids.map((id) => `${id}\n`).join(''));
-        return objectsIn(await this.#step(side, 'exec git cat-file --batch', [], signal, list), ids.length);
+        return blobsIn(await this.#step(side, 'exec git cat-file --batch', [], signal, list), ids.length);
       },
       rewrite: async (path, mode, text) => {
         await this.#step(side, REWRITE, [utf8(path), mode], signal, Buffer.from(text));
@@ -258,20 +259,6 @@ ${INIT}git update-ref refs/heads/baseline "$(git commit-tree -m empty "$(git mkt
       signal,
     );
   }
-}
-
-/** What `git cat-file --batch` prints: a line that ends with the length, the content, a line end. */
-function objectsIn(printed: Buffer, count: number): Buffer[] {
-  const objects: Buffer[] = [];
-  let at = 0;
-  while (objects.length < count) {
-    const lineEnd = printed.indexOf('\n', at);
-    const length = Number(/ blob (\d+)$/.exec(printed.toString('latin1', at, Math.max(at, lineEnd)))?.[1]);
-    if (!Number.isSafeInteger(length)) throw new Error('Git has not got what it told of.');
-    objects.push(printed.subarray(lineEnd + 1, lineEnd + 1 + length));
-    at = lineEnd + 1 + length + 1;
-  }
-  return objects;
 }
 
 /** Turns a subject's fault into the error that a caller of diff or apply gets. */

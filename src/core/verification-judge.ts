@@ -169,7 +169,7 @@ export class VerificationJudge {
       ...(exit.code === undefined ? {} : { exitCode: exit.code }),
       ...(exit.signal === undefined ? {} : { exitSignal: exit.signal }),
     };
-    const ended = await this.#withoutVerdict(exit, sandbox, spec.timeoutMs);
+    const ended = this.#withoutVerdict(exit, pressure, spec.timeoutMs);
     if (ended !== undefined) return { ...base, ...ended };
     if (ending.exit.code !== 0) {
       const why = ending.stderr.trim() || ending.exit.message;
@@ -306,11 +306,11 @@ export class VerificationJudge {
     return result.exit;
   }
 
-  async #withoutVerdict(
+  #withoutVerdict(
     exit: ExecExit,
-    sandbox: WorkSandbox,
+    { outOfMemoryKills = 0 }: Pressure,
     timeoutMs: number,
-  ): Promise<Omit<Judgement, 'subjectDigest' | 'exitCode' | 'exitSignal'> | undefined> {
+  ): Omit<Judgement, 'subjectDigest' | 'exitCode' | 'exitSignal'> | undefined {
     if (exit.reason === 'TIMEOUT') {
       const message = `The verification took longer than its ${timeoutMs / 1000} seconds.`;
       return { state: 'TIMED_OUT', fault: 'SUBJECT', retryable: false, message };
@@ -323,7 +323,7 @@ export class VerificationJudge {
       return { state: 'FAILED', fault: 'SUBJECT', retryable: false, message };
     }
     if (exit.code === undefined) {
-      const starved = exit.reason === 'OUT_OF_MEMORY' || (await sandbox.outOfMemoryKills()) > 0;
+      const starved = exit.reason === 'OUT_OF_MEMORY' || outOfMemoryKills > 0;
       const message = starved
         ? 'The verification ran out of memory.'
         : `The verification script was ended by ${exit.signal ?? 'a signal'}.`;

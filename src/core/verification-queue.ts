@@ -59,7 +59,8 @@ export class VerificationQueue {
    * @throws VERIFICATION_LIMIT when there is no room for another, or the rest of it is for others.
    */
   reserve(owner: string): Disposable {
-    const [all, own] = [this.#held(), this.#held(owner)];
+    const all = this.#queued.size + this.#reserved.size;
+    const own = this.#heldBy(owner);
     const problem =
       all >= this.#most
         ? `${this.#most} verifications are waiting or running already; try again later.`
@@ -74,10 +75,10 @@ export class VerificationQueue {
     return { [Symbol.dispose]: () => void this.#reserved.delete(reservation) };
   }
 
-  #held(owner?: string): number {
+  #heldBy(owner: string): number {
     let count = 0;
-    for (const one of [...this.#queued.values(), ...this.#reserved])
-      if (owner === undefined || one.owner === owner) count++;
+    for (const one of this.#queued.values()) if (one.owner === owner) count++;
+    for (const one of this.#reserved) if (one.owner === owner) count++;
     return count;
   }
 
