@@ -250,18 +250,27 @@ bool turn_is_taken(const struct exec *exec);
 struct exec *next_in_turn(const char *turn);
 
 /* tree.c */
+#define MAX_TOLD 64
 struct shell_command {
   const char *id;     /* its mark */
   const char *shell;  /* the shell's mark */
   pid_t leader;       /* the shell */
   pid_t applet;       /* has the command's mark, and is not meant */
   uint64_t since;     /* when it began, as start_of tells it */
+  struct told_child { /* the shell's own children that the last signal went to */
+    pid_t pid;
+    uint64_t started;
+    bool program; /* not the shell's own image any more */
+  } told[MAX_TOLD];
+  int told_count;
 };
 int signal_group(pid_t leader, int signal_number);
 int kill_tree(const char *id, const char *turn, pid_t leader, int signal_number, uint32_t request_id);
 bool turn_is_held(const char *turn);
 uint64_t start_of(pid_t pid);
-int signal_command(const struct shell_command *command, int signal_number);
+int signal_command(struct shell_command *command, int signal_number);
+void signal_missed(struct shell_command *command, int signal_number);
+bool catches(pid_t pid, int signal_number);
 char *kill_tree_done(pid_t helper, int status, bool *was_helper);
 int signal_everything(int signal_number);
 void wait_until_stopped(void);

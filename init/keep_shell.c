@@ -29,7 +29,11 @@
 #include <unistd.h>
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-/* Has a trap in the shell that sends itself SIGINT: by then no child keeps it from giving up the command. */
+/*
+ * Has a trap in the shell that sends itself SIGINT: by then no child keeps it from giving up the command. bash must
+ * not do so while it reads its script: it would leave its reader with a buffer of -1 bytes (local_bufused in its
+ * getc_with_restart) and then read on beyond it. There, where BASH_SOURCE is empty, it says `n` instead.
+ */
 #define ABORT_SIGNAL 60
 #define ASK_AGAIN_MS 50
 #define ASK_AGAIN_MAX_MS 2000
@@ -112,23 +116,16 @@ static bool start_shell(void) {
   shell.script = script[1];
   fcntl(shell.script, F_SETFL, O_NONBLOCK);
   fcntl(shell.status[0], F_SETFL, O_NONBLOCK);
-  tell_shell("trap '%s kill -INT $$' %d\n", shell.builtin, ABORT_SIGNAL);
+  char reading[160] = "";
+  if (is_bash) {
+    snprintf(reading, sizeof reading, "\\builtin test -z \"${BASH_SOURCE-}\" && \\builtin echo n >|/proc/%d/fd/%d || ", (int)getpid(),
+             shell.status[1]);
+  }
+  tell_shell("trap '%s%s kill -INT $$' %d\n", reading, shell.builtin, ABORT_SIGNAL);
   if (!is_bash && variable != NULL && strlen(variable) < 1024 && strchr(variable, '\'') == NULL) {
     tell_shell("export ENV='%s'\n", variable);
   }
   return true;
-}
-
-static bool catches(int number) {
-  char path[64], text[4096];
-  snprintf(path, sizeof path, "/proc/%d/status", (int)shell.pid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-  if (fd >= 0) close(fd);
-  if (n < 0) return false;
-  text[n] = 0;
-  const char *line = strstr(text, "\nSigCgt:");
-  return line != NULL && (strtoull(line + 8, NULL, 16) >> (number - 1) & 1) != 0;
 }
 
 /* Of the shell and of the children that it has waited for, in µs as fine as the kernel tells them. */
@@ -209,7 +206,7 @@ static void pass_signal(int number) {
   bool ends = number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT || number == SIGABRT;
   if (number == SIGCONT || number == SIGSTOP) {
     kill(shell.pid, number);
-  } else if (number == SIGTERM && catches(SIGTERM)) {
+  } else if (number == SIGTERM && catches(shell.pid, SIGTERM)) {
     kill(shell.pid, SIGTERM); /* an interactive shell ignores it: this is a trap of the command's own */
   } else if (ends) {
     command.aborted_by = number;
@@ -229,6 +226,7 @@ static bool has_read_all(void) {
  * a child that goes on, to which SIGINT means nothing.
  */
 static void press_shell(void) {
+  if (command.stage == ASKED) signal_missed(&command.scope, command.aborted_by);
   if (has_read_all()) ask();
   else if (command.stage == ASKED) kill(shell.pid, SIGINT);
 }
@@ -264,7 +262,13 @@ static void hear_command(void) {
       return;
     }
     strcpy(command.id, message.request.id);
-    command.scope = (struct shell_command){command.id, shell.mark, shell.pid, command.pid, start_of(command.pid)};
+    command.scope = (struct shell_command){
+        .id = command.id,
+        .shell = shell.mark,
+        .leader = shell.pid,
+        .applet = command.pid,
+        .since = start_of(command.pid),
+    };
     struct shell_reply taken = {.kind = SHELL_TAKEN};
     if (send(command.fd, &taken, sizeof taken, MSG_NOSIGNAL) < 0) {
       close(command.fd);
@@ -278,7 +282,7 @@ static void hear_command(void) {
   else if (n <= 0) end_all(); /* it was killed, and its command goes with it */
 }
 
-/* Lines of the shell: `s`, or the number of a question and the status. */
+/* Lines of the shell: `s`, `n`, or the number of a question and the status. */
 static void hear_shell(void) {
   char text[4096];
   ssize_t n = read(shell.status[0], text, sizeof text - 1);
@@ -296,6 +300,9 @@ static void hear_shell(void) {
       ask();
       for (int i = 0; i < command.pending_count; i++) pass_signal(command.pending[i]);
       command.stage = ASKED;
+    } else if (strcmp(line, "n") == 0) {
+      /* It was about to begin the command, or has ended it, which its answer is going to say. */
+      if (command.stage == ASKED && command.aborted_by != 0) pass_signal(command.aborted_by);
     } else if (sscanf(line, "%u:%d", &question, &code) == 2 && question == command.question) {
       if (command.stage == ASKED) command.code = code;
       if (command.stage == ASKED && command.aborted_by != 0) {

@@ -255,8 +255,36 @@ static bool is_of_command(const struct process *list, int count, const struct pr
   return p->mark == 2;
 }
 
-/* To all that a command of a shell has started, but not to the shell and its keeper. Returns how many got it. */
-int signal_command(const struct shell_command *command, int signal_number) {
+bool catches(pid_t pid, int signal_number) {
+  char path[64], text[4096];
+  snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+  if (fd >= 0) close(fd);
+  if (n < 0) return false;
+  text[n] = 0;
+  const char *line = strstr(text, "\nSigCgt:");
+  return line != NULL && (strtoull(line + 8, NULL, 16) >> (signal_number - 1) & 1) != 0;
+}
+
+static struct told_child *find_told(struct shell_command *command, const struct process *p) {
+  for (int i = 0; i < command->told_count; i++) {
+    struct told_child *told = &command->told[i];
+    if (told->pid == p->pid && told->started == p->started) return told;
+  }
+  return NULL;
+}
+
+/* Only programs have the command's own mark; what is still the shell's image has the shell's. */
+static void note_told(struct shell_command *command, const struct process *p) {
+  struct told_child *told = find_told(command, p);
+  if (told == NULL && command->told_count < MAX_TOLD) told = &command->told[command->told_count++];
+  if (told != NULL) *told = (struct told_child){p->pid, p->started, p->mark == 1};
+}
+
+/* Calls `visit` with all that a command of a shell has started, but not with the shell and its keeper. */
+static int visit_command(struct shell_command *command, int signal_number,
+                         bool (*visit)(struct shell_command *, const struct process *, int)) {
   struct process *list = calloc(MAX_PROCESSES, sizeof *list);
   if (list == NULL) return 0;
   int count = list_processes(list, MAX_PROCESSES);
@@ -265,10 +293,37 @@ int signal_command(const struct shell_command *command, int signal_number) {
   for (int i = 0; i < count; i++) {
     if (list[i].pid == command->leader || list[i].pid == command->applet) continue;
     if (!is_of_command(list, count, &list[i], command)) continue;
-    reached += kill(list[i].pid, signal_number) == 0;
+    reached += visit(command, &list[i], signal_number);
   }
   free(list);
   return reached;
+}
+
+static bool signal_one(struct shell_command *command, const struct process *p, int signal_number) {
+  if (p->parent == command->leader) note_told(command, p);
+  return kill(p->pid, signal_number) == 0;
+}
+
+/* Returns how many got it. */
+int signal_command(struct shell_command *command, int signal_number) {
+  command->told_count = 0;
+  return visit_command(command, signal_number, signal_one);
+}
+
+static bool signal_if_missed(struct shell_command *command, const struct process *p, int signal_number) {
+  const struct told_child *told = find_told(command, p);
+  if (p->parent != command->leader || (told == NULL && command->told_count == MAX_TOLD)) return false;
+  /* A subshell that catches the signal has got it: its trap must not run twice. */
+  if (told != NULL && (told->program || (p->mark != 1 && catches(p->pid, signal_number)))) return false;
+  return signal_one(command, p, signal_number);
+}
+
+/*
+ * A child that the shell was making when a signal was sent may not have been there yet, or may still have had the
+ * shell's ways, to which the signal means nothing; and the shell waits for it.
+ */
+void signal_missed(struct shell_command *command, int signal_number) {
+  visit_command(command, signal_number, signal_if_missed);
 }
 
 /* Only PID 1 may: for anyone else `-1` means every process of the machine. */
