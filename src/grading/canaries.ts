@@ -45,23 +45,29 @@ export function withoutCanaries<T extends ReportedCase>(
 }
 
 /**
- * What canaries make of a verdict: one that did not fail says that the run was tampered with, and so does one that is
- * missing from a run which passed without it. A run that fails anyway may have broken off before its canary.
+ * What canaries make of a verdict. One that did not fail says that the run was tampered with; so does one that is
+ * missing from a run which reported every listed test, or passed. A run that broke off before its canary is judged by
+ * its rule; what it reported counts for nothing, since nobody knows who wrote it.
+ *
+ * @param complete whether every listed test was reported
  */
 export function withCanaries(
   grading: Grading,
   judgement: Judgement,
   canaries: Canaries | undefined,
+  complete: boolean,
 ): Judgement & { readonly reason: VerdictReason } {
   if (canaries === undefined) return { ...judgement, reason: 'RULE' };
   const { tampered, missing } = canaries;
   if (tampered !== undefined)
     return tamperedWith(`${grading}: the canary, which has to fail, did not (${tampered})`);
   if (missing === undefined) return { ...judgement, reason: 'RULE' };
-  if (judgement.passed) return tamperedWith(`${grading}: no report has the canary failed (${missing})`);
+  const without = `no report has the canary failed (${missing})`;
+  if (judgement.passed || complete) return tamperedWith(`${grading}: ${without}`);
   return {
     ...judgement,
-    rule: `${judgement.rule}; no report has the canary failed (${missing})`,
+    score: 0,
+    rule: `${judgement.rule}; ${without}, so the score is 0`,
     reason: 'RULE',
   };
 }

@@ -40,6 +40,7 @@ export class ReportGrader implements Grader {
                 unlisted,
               ),
               canaries,
+              listed.every(({ status }) => status !== 'MISSING'),
             ),
             scores: {},
           };

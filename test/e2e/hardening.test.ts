@@ -156,13 +156,12 @@ test('a canary that passed, or is missing, is FAILED with the reason TAMPERED', 
   }
 }, 90_000);
 
-test('a run that only failed is not called tampered with', async () => {
-  const { verification } = await judged(
-    'canaried',
-    `echo 'echo 1..1; echo "not ok 1 - answers"' > runner.sh`,
-  );
-  expect(VerificationState[verification.state]).toBe('FAILED');
-  expect(verification.result?.reason).toBe(VerdictReason.RULE);
+test('a run that only failed, or broke off, is not called tampered with', async () => {
+  for (const lines of [`echo 1..2; echo "not ok 1 - answers"; echo "not ok 2 - $(cat "$1")"`, 'exit 3']) {
+    const { verification } = await judged('canaried', `cat > runner.sh <<'END'\n${lines}\nEND`);
+    expect(VerificationState[verification.state]).toBe('FAILED');
+    expect(verification.result?.reason).toBe(VerdictReason.RULE);
+  }
 }, 90_000);
 
 test('what lies in the way of the canary is the subject’s doing', async () => {

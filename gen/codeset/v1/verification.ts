@@ -176,8 +176,9 @@ export enum VerdictReason {
   RULE = 1,
   /**
    * TAMPERED - The sample's canary, a test that has to fail, was reported otherwise, or
-   * was not reported in a run that would have passed: what ran the tests was
-   * tampered with. Always FAILED, with the score 0.
+   * was not reported by a run that reported every listed test: what ran the
+   * tests was tampered with. Always FAILED, with the score 0. A run that broke
+   * off before its canary is FAILED by its rule, also with the score 0.
    */
   TAMPERED = 2,
   UNRECOGNIZED = -1,

@@ -11,13 +11,21 @@ const CANARY: CanarySpec = {
 
 interface Run {
   readonly cases: string;
+  readonly passToPass?: readonly string[];
   readonly canary?: CanarySpec;
   readonly grading?: Grading;
   readonly exitCode?: number;
   readonly format?: ReportFormat;
 }
 
-function grade({ cases, canary = CANARY, grading = 'ALL_LISTED', exitCode = 1, format = 'junit' }: Run) {
+function grade({
+  cases,
+  canary = CANARY,
+  grading = 'ALL_LISTED',
+  exitCode = 1,
+  format = 'junit',
+  passToPass = [],
+}: Run) {
   const { verification } = aManifest();
   const spec = {
     ...verification,
@@ -25,7 +33,7 @@ function grade({ cases, canary = CANARY, grading = 'ALL_LISTED', exitCode = 1, f
     canary,
     report: { format, paths: ['report'] },
     failToPass: ['t'],
-    passToPass: [],
+    passToPass,
     failToFail: [],
   };
   const content = Buffer.from(format === 'junit' ? `<testsuite>${cases}</testsuite>` : cases);
@@ -74,11 +82,17 @@ test('a canary that is missing from a run which would have passed says the same'
   }
 });
 
-test('a run that fails anyway may have broken off before its canary', () => {
+test('a canary that is missing from a run which reported every listed test says the same, whatever failed', () => {
   const verdict = grade({ cases: failing('t') });
-  expect(verdict).toMatchObject({ passed: false, reason: 'RULE' });
-  expect(verdict.rule).toContain('1 of 1 listed tests did not pass (t FAILED)');
+  expect(verdict).toMatchObject({ passed: false, score: 0, reason: 'TAMPERED' });
   expect(verdict.rule).toContain('no report has the canary failed');
+});
+
+test('a run that breaks off before its canary fails by its rule, and what it reported counts for nothing', () => {
+  const verdict = grade({ cases: T, passToPass: ['late'] });
+  expect(verdict).toMatchObject({ passed: false, score: 0, reason: 'RULE' });
+  expect(verdict.rule).toContain('1 of 2 listed tests did not pass (late MISSING)');
+  expect(verdict.rule).toContain('no report has the canary failed (test_c01_a), so the score is 0');
 });
 
 test('an error of the canary is not its failure', () => {
@@ -94,7 +108,7 @@ test('a sample that does not name its canaries wants one at least', () => {
   const canary = { ...CANARY, tests: [] };
   expect(grade({ cases: T + failing('whatever c01'), canary }).passed).toBe(true);
   expect(grade({ cases: T, canary }).reason).toBe('TAMPERED');
-  expect(grade({ cases: T + failing('whatever c02'), canary }).reason).toBe('RULE');
+  expect(grade({ cases: T + failing('whatever c02'), canary }).reason).toBe('TAMPERED');
 });
 
 test('a package of Go fails with its canary and is no failure of its own', () => {
