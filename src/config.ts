@@ -30,11 +30,13 @@ export interface ClientConfig {
   readonly noColor: boolean;
   /** What kind of terminal this is, `xterm-256color`; undefined when nobody says. */
   readonly term: string | undefined;
+  /** What programs that this one starts inherit. */
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 // Variables that carry our prefix and are no settings: what sandboxes, agents under `eval` and our tests get.
 const OTHER_VARIABLES =
-  /^CODESET_(TEST_\w+|CONFIG|ADDRESS|API_KEY|SESSION_ID|SAMPLE_ID|TASK_FILE|VERIFICATION_DIR|REPORT_DIR)$/;
+  /^CODESET_(TEST_\w+|CONFIG|ADDRESS|API_KEY|SESSION_ID|SAMPLE_ID|ATTEMPT|TASK_FILE|VERIFICATION_DIR|REPORT_DIR)$/;
 
 export interface ConfigSources {
   /** By setting name, as the command line parser gives them; undefined counts as not given. `config` is the file. */
@@ -107,6 +109,7 @@ export function loadClientConfig(sources: ConfigSources = {}): ClientConfig {
     dataDir: resolve(sources.cwd ?? process.cwd(), folder),
     noColor: (env['NO_COLOR'] ?? '') !== '',
     term: env['TERM'] === '' ? undefined : env['TERM'],
+    env: { ...env },
   });
 }
 

@@ -32,7 +32,8 @@ export function duration(text: string): WireDuration {
   return wireDuration(milliseconds(text));
 }
 
-function milliseconds(text: string): number {
+/** As `duration`, in milliseconds. */
+export function milliseconds(text: string): number {
   const ms = parseDuration(/^\d+(\.\d+)?$/.test(text) ? `${text}s` : text);
   if (ms === undefined) throw new InvalidArgumentError('Expected a duration such as 90s, 5m or 1h30m.');
   return ms;

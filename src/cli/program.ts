@@ -5,6 +5,7 @@ import { Cli, type CliIo } from './context.js';
 import { cpCommand } from './cp.js';
 import { diffCommand } from './diff.js';
 import { doctorCommand } from './doctor.js';
+import { evalCommand } from './eval/eval.js';
 import { execCommand } from './exec.js';
 import { DONE, USAGE } from './exit-status.js';
 import { keyCommand } from './key/key.js';
@@ -50,6 +51,7 @@ export function programOf(cli: Cli): Command {
     attachCommand(cli),
     shellCommand(cli),
     verifyCommand(cli),
+    evalCommand(cli),
     cpCommand(cli),
     diffCommand(cli),
     applyCommand(cli),

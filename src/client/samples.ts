@@ -6,6 +6,7 @@ import { prepared, registerSample } from './registration.js';
 import { sampleInfo, type SampleInfo } from './sample-info.js';
 import { sampleRef, type SampleName } from './sample-name.js';
 import { auditFinding, auditInfo, type AuditFinding, type AuditInfo } from './audit-info.js';
+import { numberOf, VALIDATION_SUBJECTS } from './words.js';
 import { validationInfo, validationRun, type ValidationInfo, type ValidationRun } from './validation-info.js';
 
 const PAGE = 200;
@@ -32,6 +33,8 @@ export interface ValidateOptions extends CallControl {
   readonly runs?: number | undefined;
   /** How many verifications run side by side; more than one is how a sample is tried under load. Default 1. */
   readonly concurrency?: number | undefined;
+  /** Only this one, of which the outcome is not kept. Default: both. */
+  readonly subject?: keyof typeof VALIDATION_SUBJECTS | undefined;
   /** Sees each verification as it ends. */
   readonly onRun?: ((run: ValidationRun) => void) | undefined;
 }
@@ -135,8 +138,13 @@ export class Samples {
    * const { valid, summary } = await client.samples.validate('median-of-even-lists', { runs: 5 });
    */
   async validate(sample: SampleName, options: ValidateOptions = {}): Promise<ValidationInfo> {
-    const { runs = 0, concurrency = 0, onRun, ...control } = options;
-    const ask = { sample: sampleRef(sample), runs, concurrency };
+    const { runs = 0, concurrency = 0, subject, onRun, ...control } = options;
+    const ask = {
+      sample: sampleRef(sample),
+      runs,
+      concurrency,
+      ...(subject === undefined ? {} : { subject: numberOf(VALIDATION_SUBJECTS, subject, 'subject') }),
+    };
     let found: ValidationInfo | undefined;
     for await (const { event } of this.#connection.samples.validateSample(ask, control)) {
       if (event?.$case === 'run') onRun?.(validationRun(event.value));

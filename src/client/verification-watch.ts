@@ -35,6 +35,8 @@ export async function* watchVerification(
   const { signal, reconnectTimeoutMs = RETRY_MS } = control;
   for (;;) {
     try {
+      // Of one that has ended the log comes behind its first message, too.
+      let first = true;
       for await (const message of verifications.watchVerification(
         { verificationId, logOffset },
         { signal },
@@ -46,7 +48,8 @@ export async function* watchVerification(
         else if (event !== undefined) logOffset = event.value.offset + BigInt(event.value.data.length);
         yield message;
         // The log came before it; the stream's end waits for what is cleared away.
-        if (event?.$case === 'verification' && FINAL.has(event.value.state)) return event.value;
+        if (!first && event?.$case === 'verification' && FINAL.has(event.value.state)) return event.value;
+        first = false;
       }
       if (latest === undefined) throw new Error('The server answered without a verification.');
       return latest;

@@ -76,6 +76,11 @@ export const SCOPES = {
   workspace: VerificationScope.WORKSPACE,
   filesystem: VerificationScope.FILESYSTEM,
 } as const;
+/** What a validation judges. */
+export const VALIDATION_SUBJECTS = {
+  untouched: ValidationSubject.UNTOUCHED,
+  reference: ValidationSubject.REFERENCE,
+} as const;
 /** How much of verifications somebody is shown at most. */
 export const FEEDBACKS = { none: Feedback.NONE, verdict: Feedback.VERDICT, full: Feedback.FULL } as const;
 export const VIEWS = { basic: SampleView.BASIC, full: SampleView.FULL } as const;

@@ -84,10 +84,11 @@ export class SampleValidator {
     const sample = await readySample(this.#catalog, request.sample, signal);
     const name = { sampleId: sample.sampleId, version: sample.version };
     const asked = { runs: request.runs, concurrency: Math.min(request.concurrency, this.#maxConcurrency) };
-    const { patch, unusable } = await this.#solution(sample, signal);
+    const { only } = request;
+    const { patch, unusable } = only === 'UNTOUCHED' ? {} : await this.#solution(sample, signal);
     const left: Planned[] = [];
     for (let run = 1; run <= asked.runs; run++) {
-      left.push({ subject: 'UNTOUCHED', run, diff: new Uint8Array() });
+      if (only !== 'REFERENCE') left.push({ subject: 'UNTOUCHED', run, diff: new Uint8Array() });
       if (patch !== undefined) left.push({ subject: 'REFERENCE', run, diff: patch });
     }
     const runs: ValidationRun[] = [];
@@ -112,8 +113,8 @@ export class SampleValidator {
     await Promise.allSettled(workers);
     await Promise.all(workers);
     const endTime = new Date(this.#now());
-    const validation = findings({ sample, runs, unusable, asked, endTime });
-    await this.#keep(name, validation);
+    const validation = findings({ sample, runs, unusable, asked, only, endTime });
+    if (only === undefined) await this.#keep(name, validation);
     events.push({ ...name, type: 'validation', validation });
   }
 

@@ -20,11 +20,13 @@ export interface ValidatedRuns {
   /** Why the reference solution could not be had from the sample. */
   readonly unusable: string | undefined;
   readonly asked: { readonly runs: number; readonly concurrency: number };
+  /** The only subject that was judged; undefined: both were. */
+  readonly only?: ValidationSubject | undefined;
   readonly endTime: Date;
 }
 
 /** What verifications of the untouched codebase and of the reference solution say of their sample. Pure. */
-export function findings({ sample, runs, unusable, asked, endTime }: ValidatedRuns): Validation {
+export function findings({ sample, runs, unusable, asked, only, endTime }: ValidatedRuns): Validation {
   const of = (subject: ValidationSubject): ValidationRun[] => runs.filter((run) => run.subject === subject);
   const untouched = of('UNTOUCHED');
   const reference = sample.hasSolution ? of('REFERENCE') : undefined;
@@ -42,10 +44,10 @@ export function findings({ sample, runs, unusable, asked, endTime }: ValidatedRu
     reference: reference && countOf('REFERENCE', reference),
   };
   const errors = counts.untouched.errors + (counts.reference?.errors ?? 0);
-  const verdict = verdictOf(all.length, counts.reference !== undefined, errors);
+  const verdict = verdictOf(all.length, counts.reference !== undefined, errors, only !== undefined);
   return {
     verdict,
-    summary: summaryOf(verdict, counts, errors, all),
+    summary: summaryOf(verdict, counts, errors, all, only),
     ...asked,
     ...counts,
     problems: bounded(all),
@@ -60,9 +62,14 @@ function countOf(subject: ValidationSubject, runs: readonly ValidationRun[]): Va
   return { judged: judged.length, asExpected: asExpected.length, errors: runs.length - judged.length };
 }
 
-function verdictOf(problems: number, hasReference: boolean, errors: number): ValidationVerdict {
+function verdictOf(
+  problems: number,
+  hasReference: boolean,
+  errors: number,
+  partial: boolean,
+): ValidationVerdict {
   if (problems > 0) return 'INVALID';
-  if (errors > 0) return 'INCONCLUSIVE';
+  if (errors > 0 || partial) return 'INCONCLUSIVE';
   return hasReference ? 'VALID' : 'NO_REFERENCE';
 }
 
@@ -185,6 +192,7 @@ function summaryOf(
   counts: Pick<Validation, 'untouched' | 'reference'>,
   errors: number,
   problems: readonly ValidationProblem[],
+  only: ValidationSubject | undefined,
 ): string {
   const { untouched, reference } = counts;
   const of = ({ asExpected, judged }: ValidationCount): string => `${asExpected} of ${judged} times`;
@@ -194,7 +202,14 @@ function summaryOf(
       : problems.some(({ subject, test, seen }) => subject === 'REFERENCE' && test === '' && isEmpty(seen))
         ? 'The reference solution can not be applied'
         : `The reference solution PASSED ${of(reference)}`;
-  const parts = [`${solved}; the untouched codebase was FAILED ${of(untouched)}`];
+  const failed = `the untouched codebase was FAILED ${of(untouched)}`;
+  const parts = [
+    only === 'UNTOUCHED'
+      ? `Only this was judged: ${failed}`
+      : only === 'REFERENCE'
+        ? `Only the reference solution was judged: ${solved}`
+        : `${solved}; ${failed}`,
+  ];
   for (const [kind, one, more] of KINDS) {
     const count = new Set(problems.filter((problem) => problem.kind === kind).map(({ test }) => test)).size;
     if (count > 0) parts.push(`${count} ${count === 1 ? one : more}`);

@@ -14,6 +14,8 @@ export interface ValidationRequest {
   readonly runs: number;
   /** Side by side; more than the service runs at once means that. */
   readonly concurrency: number;
+  /** Only this one; undefined: both. */
+  readonly only: ValidationSubject | undefined;
 }
 
 /** One verification of a validation, ended. */

@@ -1,52 +1,46 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import SqliteConnection from 'better-sqlite3';
 import { CodesetError } from '../core/errors.js';
+import { holdExclusively, LockHeld } from './exclusive-lock.js';
 import { asStorageError } from './sqlite-errors.js';
 
 /**
  * Makes this process the one service of a data folder until the lock is disposed or the process ends, however
- * it ends. `codeset key` needs no lock.
- *
- * The lock is the kernel's, on `run/service.lock`, taken by way of SQLite because Node has no call for it. So a
- * killed owner leaves none behind, a recycled process id means nothing, and processes in different pid
- * namespaces exclude each other, too. `run/service.pid` only tells people who it is.
+ * it ends. `codeset key` needs no lock. `run/service.pid` only tells people who it is.
  * @throws CodesetError with a sentence for the operator.
  */
 export function acquireServiceLock(dataDir: string): Disposable {
   const folder = join(dataDir, 'run');
   const owner = join(folder, 'service.pid');
-  let lock: SqliteConnection.Database | undefined;
+  let lock: Disposable;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    lock = new SqliteConnection(join(folder, 'service.lock'), { timeout: 0 });
-    lock.exec('begin exclusive');
+    lock = holdExclusively(join(folder, 'service.lock'));
   } catch (error) {
-    lock?.close();
-    throw isHeld(error) ? inUse(dataDir, owner, error) : asStorageError(error, join(folder, 'service.lock'));
+    throw error instanceof LockHeld
+      ? inUse(dataDir, owner, error)
+      : asStorageError(error, join(folder, 'service.lock'));
   }
   writeFileSync(owner, `${process.pid}\n`, { mode: 0o600 });
   return new ServiceLock(lock, owner);
 }
 
 class ServiceLock implements Disposable {
-  readonly #lock: SqliteConnection.Database;
+  readonly #lock: Disposable;
   readonly #owner: string;
+  #released = false;
 
-  constructor(lock: SqliteConnection.Database, owner: string) {
+  constructor(lock: Disposable, owner: string) {
     this.#lock = lock;
     this.#owner = owner;
   }
 
   [Symbol.dispose](): void {
-    if (!this.#lock.open) return;
+    if (this.#released) return;
+    this.#released = true;
     rmSync(this.#owner, { force: true });
-    this.#lock.close();
+    this.#lock[Symbol.dispose]();
   }
-}
-
-function isHeld(error: unknown): boolean {
-  return error instanceof SqliteConnection.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }
 
 function inUse(dataDir: string, owner: string, cause: unknown): CodesetError {

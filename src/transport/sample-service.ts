@@ -1,5 +1,5 @@
 import { SampleServiceDefinition } from '../../gen/codeset/v1/sample_service.js';
-import { SampleView, type Sample } from '../../gen/codeset/v1/sample.js';
+import { SampleView, ValidationSubject, type Sample } from '../../gen/codeset/v1/sample.js';
 import type { SampleFilter } from '../core/ports/storage.js';
 import type { SampleVersion } from '../core/sample.js';
 import { mustBeAdmin, type Caller } from './call-context.js';
@@ -14,6 +14,7 @@ import {
   withoutVerdicts,
 } from './convert/sample.js';
 import { validationEventToProto } from './convert/validation-event.js';
+import { validationSubjects } from './convert/validation.js';
 import { decodePageToken, encodePageToken } from './page-token.js';
 import type { Service } from './service-types.js';
 import { inPieces, openUpload } from './upload.js';
@@ -185,7 +186,10 @@ export function sampleService(samples: SampleUseCases): SampleService {
         sample: sampleNameFromProto(check, 'sample', request.sample),
         runs: check.count('runs', request.runs, MAX_VALIDATION_RUNS) || DEFAULT_VALIDATION_RUNS,
         concurrency: check.count('concurrency', request.concurrency, MAX_INT32) || 1,
+        only: validationSubjects.fromProto(request.subject),
       };
+      if (request.subject !== ValidationSubject.UNSPECIFIED && asked.only === undefined)
+        check.fail('subject', 'is not a subject that this service knows');
       check.done();
       for await (const event of samples.validate(asked, context.signal)) yield validationEventToProto(event);
     },

@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { SampleView, ValidationProblemKind, ValidationVerdict } from '../../gen/codeset/v1/sample.js';
+import {
+  SampleView,
+  ValidationProblemKind,
+  ValidationSubject,
+  ValidationVerdict,
+} from '../../gen/codeset/v1/sample.js';
 import type { Validation } from '../../gen/codeset/v1/sample.js';
 import type { ValidateSampleResponse } from '../../gen/codeset/v1/sample_service.js';
 import { VerificationState } from '../../gen/codeset/v1/verification.js';
@@ -121,6 +126,32 @@ test('a good sample is VALID, each run is told, and the version keeps what was f
   expect([next?.version, next?.validation]).toEqual([2, undefined]);
   const first = await admin.samples.getSample({ sample: { sampleId: 'good', version: 1 } });
   expect(first.sample?.validation).toEqual(kept);
+});
+
+test('one subject alone is judged, says nothing of the other, and is not kept', async () => {
+  await register(admin, sample('half'));
+  for (const [subject, name] of [
+    [ValidationSubject.REFERENCE, 'The reference solution'],
+    [ValidationSubject.UNTOUCHED, 'the untouched codebase'],
+  ] as const) {
+    const told: ValidateSampleResponse[] = [];
+    const ask = { sample: { sampleId: 'half' }, runs: 1, subject };
+    for await (const message of admin.samples.validateSample(ask)) told.push(message);
+    expect(told.map(({ event }) => (event?.$case === 'run' ? event.value.subject : event?.$case))).toEqual([
+      subject,
+      'validation',
+    ]);
+    const last = told.at(-1)?.event;
+    expect(last?.value).toMatchObject({ verdict: ValidationVerdict.INCONCLUSIVE, problems: [] });
+    expect(last?.value).toMatchObject({ summary: expect.stringMatching(`^Only .*${name}`) as string });
+  }
+  const { sample: kept } = await admin.samples.getSample({ sample: { sampleId: 'half' } });
+  expect(kept?.validation).toBeUndefined();
+  const wrong = admin.samples.validateSample({
+    sample: { sampleId: 'half' },
+    subject: 9 as ValidationSubject,
+  });
+  await expect(wrong[Symbol.asyncIterator]().next()).rejects.toThrow('subject: is not a subject');
 });
 
 test('flaky tests are named, with how often; the sample says that verdicts disagreed', async () => {

@@ -23,10 +23,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   grading: ['core'],
   transport: ['core', 'gen'],
   client: ['gen'],
+  eval: ['client'],
   config: [],
   log: ['core', 'config'],
   app: ['core', 'engines', 'exec', 'storage', 'samples', 'grading', 'transport', 'config', 'log'],
-  cli: ['app', 'client', 'config', 'core', 'samples', 'storage', 'engines'],
+  cli: ['app', 'client', 'eval', 'config', 'core', 'samples', 'storage', 'engines'],
   demo: ['app', 'client', 'config', 'core', 'log', 'samples', 'cli'],
 };
 

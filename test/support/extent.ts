@@ -23,6 +23,7 @@ export const IN_CHECK_ONLY = [
   'test/faults/first-start-killed.test.ts',
   'test/faults/service-killed.test.ts',
   'test/faults/dockerd-killed.test.ts',
+  'test/faults/eval-killed.test.ts',
   'test/adversarial/disk-and-links.test.ts',
   'test/adversarial/forced-errors.test.ts',
   'test/adversarial/git.test.ts',

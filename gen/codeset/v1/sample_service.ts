@@ -492,6 +492,12 @@ export interface ValidateSampleRequest {
    * `max_verifications` means that.
    */
   concurrency: number;
+  /**
+   * Judge only this subject: the reference solution as an agent that can't
+   * fail, for instance. What was found then says nothing of the other one, is
+   * INCONCLUSIVE where nothing is wrong, and is not kept. UNSPECIFIED: both.
+   */
+  subject: ValidationSubject;
 }
 
 /** A message of a ValidateSample stream. */
@@ -2536,7 +2542,7 @@ export const PrefetchResult: MessageFns<PrefetchResult> = {
 };
 
 function createBaseValidateSampleRequest(): ValidateSampleRequest {
-  return { sample: undefined, runs: 0, concurrency: 0 };
+  return { sample: undefined, runs: 0, concurrency: 0, subject: 0 };
 }
 
 export const ValidateSampleRequest: MessageFns<ValidateSampleRequest> = {
@@ -2549,6 +2555,9 @@ export const ValidateSampleRequest: MessageFns<ValidateSampleRequest> = {
     }
     if (message.concurrency !== 0) {
       writer.uint32(24).int32(message.concurrency);
+    }
+    if (message.subject !== 0) {
+      writer.uint32(32).int32(message.subject);
     }
     return writer;
   },
@@ -2590,6 +2599,14 @@ export const ValidateSampleRequest: MessageFns<ValidateSampleRequest> = {
             message.concurrency = reader.int32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.subject = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2607,6 +2624,7 @@ export const ValidateSampleRequest: MessageFns<ValidateSampleRequest> = {
       sample: isSet(object.sample) ? SampleRef.fromJSON(object.sample) : undefined,
       runs: isSet(object.runs) ? globalThis.Number(object.runs) : 0,
       concurrency: isSet(object.concurrency) ? globalThis.Number(object.concurrency) : 0,
+      subject: isSet(object.subject) ? validationSubjectFromJSON(object.subject) : 0,
     };
   },
 
@@ -2621,6 +2639,9 @@ export const ValidateSampleRequest: MessageFns<ValidateSampleRequest> = {
     if (message.concurrency !== 0) {
       obj.concurrency = Math.round(message.concurrency);
     }
+    if (message.subject !== 0) {
+      obj.subject = validationSubjectToJSON(message.subject);
+    }
     return obj;
   },
 
@@ -2634,6 +2655,7 @@ export const ValidateSampleRequest: MessageFns<ValidateSampleRequest> = {
       : undefined;
     message.runs = object.runs ?? 0;
     message.concurrency = object.concurrency ?? 0;
+    message.subject = object.subject ?? 0;
     return message;
   },
 };
