@@ -15,7 +15,7 @@ export function extent<T>(short: T, long: T): T {
 export const kills = Number(process.env['CODESET_TEST_KILLS'] ?? extent(1, 3));
 
 /**
- * Tests that only kill, or try the cheats that few agents come upon, and take minutes: `npm run check` runs them, and
+ * Tests that only kill, need compiled programs, or try the cheats that few agents come upon, and take long: `npm run check` runs them, and
  * whoever names them; `npm test` alone, which sets CODESET_TEST_SHORT, does not.
  */
 export const IN_CHECK_ONLY = [
@@ -24,6 +24,7 @@ export const IN_CHECK_ONLY = [
   'test/faults/service-killed.test.ts',
   'test/faults/dockerd-killed.test.ts',
   'test/faults/eval-killed.test.ts',
+  'test/cli/example-agent.test.ts',
   'test/adversarial/disk-and-links.test.ts',
   'test/adversarial/forced-errors.test.ts',
   'test/adversarial/git.test.ts',
