@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { applyCommand } from './apply.js';
 import { attachCommand } from './attach.js';
+import { completeCommand, completionCommand } from './completion/completion.js';
 import { Cli, type CliIo } from './context.js';
 import { cpCommand } from './cp.js';
 import { diffCommand } from './diff.js';
@@ -56,8 +57,10 @@ export function programOf(cli: Cli): Command {
     diffCommand(cli),
     applyCommand(cli),
     keyCommand(cli),
+    completionCommand(cli),
   ])
     program.addCommand(command);
+  program.addCommand(completeCommand(cli), { hidden: true });
   const settle = (command: Command): void => {
     command.exitOverride().configureOutput({
       writeOut: (text) => cli.io.stdout.write(text),
