@@ -16,7 +16,7 @@ export const GIT_ENV: Readonly<Record<string, string>> = {
   GIT_AUTHOR_DATE: '2000-01-01T00:00:00Z',
   GIT_COMMITTER_DATE: '2000-01-01T00:00:00Z',
   // A quick child of a huge tree must not be held up by an automatic repack.
-  GIT_CONFIG_COUNT: '6',
+  GIT_CONFIG_COUNT: '7',
   GIT_CONFIG_KEY_0: 'gc.auto',
   GIT_CONFIG_VALUE_0: '0',
   GIT_CONFIG_KEY_1: 'core.excludesFile',
@@ -30,6 +30,9 @@ export const GIT_ENV: Readonly<Record<string, string>> = {
   GIT_CONFIG_VALUE_4: '0',
   GIT_CONFIG_KEY_5: 'pack.compression',
   GIT_CONFIG_VALUE_5: '0',
+  // Names that only Windows takes for .git (`git~1`) are files like any other.
+  GIT_CONFIG_KEY_6: 'core.protectNTFS',
+  GIT_CONFIG_VALUE_6: 'false',
 };
 
 // Repositories inside the workspace would be taken for submodules and hide their files; special files can't be

@@ -90,14 +90,37 @@ export class VerificationLog {
     this.#events.end();
   }
 
-  /** Items from the beginning; of the log only what lies behind `offset`. */
+  /**
+   * Items from the beginning; of each attempt's log only what lies behind `offset`, in order. Who comes late or is slow
+   * gets of the running attempt what is kept of it, where it can't be followed any more: offsets tell what is missing.
+   */
   async *read(offset: number, signal: AbortSignal): AsyncIterable<LogItem> {
+    let next = offset;
+    let attempt: number | undefined;
     for await (const item of this.#events.read(signal)) {
-      if (item.type === 'state' || item.offset >= offset) yield item;
-      else if (item.offset + item.data.length > offset) {
-        yield { ...item, offset, data: item.data.subarray(offset - item.offset) };
+      if (item.type === 'state') {
+        yield item;
+        continue;
       }
+      if (item.attempt !== attempt) next = offset;
+      ({ attempt } = item);
+      if (item.offset > next && attempt === this.#attempt) yield* this.#keptBetween(next, item.offset);
+      const behind = piecesBetween(item, next, Infinity);
+      next = Math.max(next, item.offset + item.data.length);
+      yield* behind;
     }
+  }
+
+  /** Taken at once: what is kept changes while somebody reads. */
+  #keptBetween(from: number, to: number): readonly LogPiece[] {
+    const attempt = this.#attempt;
+    const head = Buffer.concat(this.#head);
+    const tail = Buffer.concat(this.#tail);
+    const tailAt = this.#total - tail.length;
+    return [
+      ...piecesBetween({ type: 'log', attempt, offset: 0, data: head }, from, to),
+      ...piecesBetween({ type: 'log', attempt, offset: tailAt, data: tail }, from, to),
+    ];
   }
 
   kept(): KeptLog {
@@ -111,4 +134,12 @@ export class VerificationLog {
       digest: this.#hash.copy().digest('hex'),
     };
   }
+}
+
+/** What of a piece lies between two offsets: itself, a part of it, or nothing. */
+function piecesBetween(piece: LogPiece, from: number, to: number): readonly LogPiece[] {
+  const start = Math.max(from, piece.offset);
+  const end = Math.min(to, piece.offset + piece.data.length);
+  if (start >= end) return [];
+  return [{ ...piece, offset: start, data: piece.data.subarray(start - piece.offset, end - piece.offset) }];
 }

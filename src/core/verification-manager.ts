@@ -177,9 +177,12 @@ export class VerificationManager {
     logOffset: number | undefined,
     signal: AbortSignal,
   ): AsyncIterable<VerificationEvent> {
+    // Before the verification is read: what ends meanwhile, or while a slow client takes the first message, has its
+    // last state told after its log.
+    const before = this.#queue.log(verificationId);
     let verification = await this.get(verificationId);
+    const log = before ?? this.#queue.log(verificationId);
     yield { type: 'verification', verification };
-    const log = this.#queue.log(verificationId);
     if (log === undefined) {
       if (logOffset !== undefined) yield* readKeptLog(this.#blobs, verification, logOffset);
       return;

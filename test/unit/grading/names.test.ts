@@ -63,6 +63,42 @@ describe('an expected name', () => {
     expect(index.find('ab')).toEqual([]);
   });
 
+  test.each<[string, ReportedCase, ReportedCase]>([
+    ['adds two numbers', reported('', 'adds two numbers'), reported('adds', 'two numbers')],
+    ['adds two numbers', reported('adds two numbers', 'adds two numbers'), reported('adds two', 'numbers')],
+    [
+      'queue > keeps order',
+      reported('', 'keeps order', { suites: ['queue'] }),
+      reported('queue >', 'keeps order'),
+    ],
+    ['sums::adds', reported('', 'adds', { suites: ['sums'] }), reported('sums', 'adds')],
+    ['sums::adds', reported('sums', 'adds'), reported('', 'adds', { file: 'sums' })],
+    ['tests/test_x.py::test_b', reported('tests.test_x', 'test_b'), reported('', 'tests/test_x.py::test_b')],
+    [
+      'tests/test_x.py::test_b[p',
+      reported('tests.test_x', 'test_b[p q]'),
+      reported('tests.test_x', 'test_b[p'),
+    ],
+  ])(
+    '%s is also what another one takes for a name, so that neither hides the other',
+    (expected, one, other) => {
+      expect(new Set(new CaseIndex([one, other]).find(expected))).toEqual(new Set([one, other]));
+      expect(new Set(new CaseIndex([other, one]).find(expected))).toEqual(new Set([one, other]));
+    },
+  );
+
+  test('in a module that pytest could not collect is the module’s error too, whoever else reports it', () => {
+    const expected = 'tests/test_x.py::TestA::test_b';
+    const alike = reported('tests.test_x.TestA', 'test_b');
+    for (const status of ['error', 'skipped'] as const) {
+      const module = reported('', 'tests.test_x', { status });
+      expect(new CaseIndex([alike, module]).find(expected)).toEqual([alike, module]);
+      expect(new CaseIndex([module]).find(expected)).toEqual([]);
+    }
+    const other = reported('', 'tests.test_y', { status: 'error' });
+    expect(new CaseIndex([alike, other]).find(expected)).toEqual([alike]);
+  });
+
   test('that several cases share finds all of them', () => {
     const cases = [reported('a', 'same'), reported('b', 'same'), reported('a', 'same')];
     expect(new CaseIndex(cases).find('same')).toEqual(cases);
