@@ -74,6 +74,12 @@ const SHADOWS = ON_PATH.flatMap((folder) =>
   RUNNER_MODULES.flatMap((name) => [`${folder}${name}.py`, `${folder}${name}/__init__.py`]),
 );
 
+/** What Python loads in the place of `x.py` beside it: a package, or a compiled module of that name. */
+const BEFORE_SOURCE = /^(.*)\/__init__\.[^/]+$|^((?:.*\/)?[^/.]+)(?:\.[^/]*)?\.(?:so|pyd|pyc|pyo)$/;
+
+/** Names in a folder by which it would be picked up: a link to a folder with another name shows as the link alone. */
+const WITHIN = ['__init__.py', 'config.toml', 'x.pth', 'org.junit.x', 'services/org.junit.x'];
+
 /** Folders of tests, from whose name on a planted package is on nobody's way but that of the tests. */
 const TEST_FOLDER = /^tests?$|^testing$/i;
 
@@ -100,10 +106,16 @@ function anyOf(globs: readonly string[]): RegExp {
 export class PlantedFiles {
   readonly #keep: readonly ((path: string) => boolean)[];
   readonly #packages: ReadonlySet<string>;
+  readonly #folders: ReadonlySet<string>;
+  /** Without `.py`. */
+  readonly #modules: ReadonlySet<string>;
 
   constructor(keep: readonly string[], owned: readonly string[]) {
     this.#keep = keep.map(globMatcher);
-    this.#packages = new Set(owned.flatMap(packagesAbove));
+    const folders = owned.flatMap(testFoldersAbove);
+    this.#packages = new Set(folders.map((folder) => `${folder}/__init__.py`));
+    this.#folders = new Set(folders);
+    this.#modules = new Set(owned.filter((path) => path.endsWith('.py')).map((path) => path.slice(0, -3)));
   }
 
   /** Whether the sample says that it is its agents' to change. */
@@ -111,11 +123,24 @@ export class PlantedFiles {
     return this.#keep.some((matches) => matches(path));
   }
 
-  /** @param planted the sample has no such file. */
-  isPickedUp(path: string, planted: boolean): boolean {
-    const found =
-      pickedUp.test(path) || this.#packages.has(path) || (planted ? shadows.has(path) : installed.test(path));
-    return found && !this.kept(path);
+  /** @param planted the sample has no such file. @param link it is a symbolic link, to a folder perhaps */
+  isPickedUp(path: string, planted: boolean, link = false): boolean {
+    const names = link ? [path, ...WITHIN.map((name) => `${path}/${name}`)] : [path];
+    return names.some((name) => this.#isPickedUp(name, planted)) && !this.kept(path);
+  }
+
+  #isPickedUp(path: string, planted: boolean): boolean {
+    if (pickedUp.test(path) || this.#packages.has(path)) return true;
+    return planted ? shadows.has(path) || this.#standsBefore(path) : installed.test(path);
+  }
+
+  /** Whether Python would take it for a module of the sample's tests, or for a folder of them. */
+  #standsBefore(path: string): boolean {
+    const [, folder, file] = BEFORE_SOURCE.exec(path) ?? [];
+    const module = folder ?? file;
+    if (module !== undefined && this.#modules.has(module)) return true;
+    // Of two that are there a package goes before a file, but a folder without `__init__.py` is none.
+    return this.#folders.has(file ?? (path.endsWith('.py') ? path.slice(0, -3) : ''));
   }
 }
 
@@ -128,14 +153,12 @@ export function ownTests(spec: VerificationSpec): readonly string[] {
   return [...new Set([...spec.protectedPaths, ...named])];
 }
 
-/** What pytest would load before a test, in the folders that hold nothing but tests. */
-function packagesAbove(test: string): string[] {
+/** The folders above a test that hold nothing but tests, whose `__init__.py` Python would load before it. */
+function testFoldersAbove(test: string): string[] {
   const folders = test.replace(/\/+$/, '').split('/');
   // A test's own name ends with its file's; that of a protected folder with the folder.
   if (!test.endsWith('/')) folders.pop();
   const from = folders.findIndex((name) => TEST_FOLDER.test(name));
   if (from < 0) return [];
-  return folders.flatMap((_, place) =>
-    place < from ? [] : [`${folders.slice(0, place + 1).join('/')}/__init__.py`],
-  );
+  return folders.flatMap((_, place) => (place < from ? [] : [folders.slice(0, place + 1).join('/')]));
 }

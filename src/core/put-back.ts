@@ -5,6 +5,8 @@ import { holdsSettings, settle } from './runner-settings.js';
 const MAX_SETTINGS_BYTES = 1024 * 1024;
 /** Files of settings that are looked into; more are put back whole. */
 const MAX_SETTINGS_FILES = 100;
+/** How git writes the mode of a symbolic link. */
+const LINK = '120000';
 /** Files that a sentence names before it only counts them. */
 const NAMED = 5;
 
@@ -53,7 +55,7 @@ export async function putBack(raw: Buffer, files: PlantedFiles, hands: TreeHands
   const toSettle: Change[] = [];
   for (const change of changesIn(raw)) {
     const name = asText(change.path);
-    if (files.isPickedUp(name, change.planted)) whole(change);
+    if (files.isPickedUp(name, change.planted, change.mode === LINK)) whole(change);
     else if (holdsSettings(name) && !files.kept(name)) toSettle.push(change);
   }
   const [readable, others] = parted(toSettle.slice(0, MAX_SETTINGS_FILES), isReadable);

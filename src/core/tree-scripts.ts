@@ -131,8 +131,9 @@ const GIVE_BACK = `
 find "$GIT_WORK_TREE" -xdev ! -uid "$uid" -exec chown -h "$uid:$uid" {} +
 `;
 
+// A patch may bring such files, too: in text it would be seen what they do.
 const DERIVED = `set -eu
-find "$GIT_WORK_TREE" -xdev '(' -name __pycache__ -prune -o -name '*.pyc' ')' -exec rm -rf {} +
+find "$GIT_WORK_TREE" -xdev '(' -name __pycache__ -prune -o -name '*.py[co]' ')' -exec rm -rf {} +
 `;
 
 // The agent's own .git may hold hooks and settings that run when the script calls git: it is replaced where it
@@ -147,11 +148,18 @@ if [ -L "$GIT_WORK_TREE/.git" ] || ! cmp -s /tmp/git-before /tmp/git-after; then
 fi
 `;
 
+// Build tools take what is newer for made from what is older: nothing of the subject's may be newer than what the
+// verification brings.
+const NOT_AHEAD = `set -eu
+find "$GIT_WORK_TREE" -xdev -newermt now -exec touch -h {} +
+`;
+
 /** Prints what differs. Its arguments: who owns the tree, then what is put back. */
 export function judge(kind: 'session' | 'patch', restores: boolean): string {
   const steps = [
     'uid=$1\nshift\n',
-    ...(kind === 'session' ? [DERIVED, OWN_GIT] : []),
+    DERIVED,
+    ...(kind === 'session' ? [OWN_GIT, NOT_AHEAD] : []),
     restores ? RESTORE : TAKE,
     TELL,
     GIVE_BACK,

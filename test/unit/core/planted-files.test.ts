@@ -70,6 +70,59 @@ test('packages are the sample’s on the way to its tests, below a folder of tes
     expect([path, files.isPickedUp(path, true)]).toEqual([path, false]);
 });
 
+test('what Python would load in the place of the sample’s tests is removed, and what only looks like it stays', () => {
+  const files = new PlantedFiles([], ['tests/unit/test_a.py', 'check.py', 'src/pkg/tests/']);
+  for (const path of [
+    'tests/unit/test_a/__init__.py',
+    'tests/unit/test_a/__init__.cpython-312-x86_64-linux-gnu.so',
+    'tests/unit/test_a.so',
+    'tests/unit/test_a.cpython-312-x86_64-linux-gnu.so',
+    'tests/unit/test_a.pyc',
+    'check/__init__.py',
+    'check.abi3.so',
+    'tests.py',
+    'tests.abi3.so',
+    'tests/unit.py',
+    'src/pkg/tests.py',
+  ])
+    expect([path, files.isPickedUp(path, true), files.isPickedUp(path, false)]).toEqual([path, true, false]);
+  for (const path of [
+    'tests/unit/test_a/data.json',
+    'tests/unit/test_a.json',
+    'tests/unit/test_ab.py',
+    'tests/test_a/__init__.py',
+    'test_a.so',
+    'check/one.py',
+    'pkg.py',
+    'src/pkg.py',
+    'my/tests.py',
+    '.py',
+  ])
+    expect([path, files.isPickedUp(path, true)]).toEqual([path, false]);
+  expect(new PlantedFiles(['tests.py'], ['tests/test_a.py']).isPickedUp('tests.py', true)).toBe(false);
+});
+
+test('a link is what the folder that it may lead to would be', () => {
+  const files = new PlantedFiles([], ['tests/unit/test_a.py']);
+  for (const path of [
+    'sitecustomize',
+    '.cargo',
+    'a/.cargo',
+    'META-INF',
+    'META-INF/services',
+    '.venv/lib/python3.12/site-packages',
+    'unittest',
+    'src/pytest',
+    'tests',
+    'tests/unit',
+    'tests/unit/test_a',
+    '.mvn',
+  ])
+    expect([path, files.isPickedUp(path, true, true)]).toEqual([path, true]);
+  for (const path of ['src', 'a/unittest', 'vendor', 'tests/unit/test_b', 'node_modules/left-pad'])
+    expect([path, files.isPickedUp(path, true, true)]).toEqual([path, false]);
+});
+
 test('the sample may keep what its agents are meant to change', () => {
   const files = new PlantedFiles(['conftest.py', '**/jest.config.*'], []);
   expect(files.isPickedUp('conftest.py', false)).toBe(false);
