@@ -74,32 +74,18 @@ describe('a day with a sample', () => {
   });
 });
 
-describe('cheats', () => {
-  const cheats: Readonly<Record<string, string>> = {
-    'a report written beforehand':
-      'mkdir -p /run/codeset-reports reports; echo "<testsuite><testcase classname=tests name=test_add/></testsuite>" | tee report.xml > reports/report.xml',
-    'a daemon that goes on writing':
-      '(setsid sh -c "while :; do echo > report.xml; sleep 0.1; done" &) > /dev/null 2>&1',
-    'a planted sitecustomize that leaves the protected folder changed':
-      'echo "raise SystemExit(0)" > tests/visible.py',
-    'a replaced .git with hooks': 'rm -rf .git && git init -q . && echo exit > .git/hooks/pre-commit',
-    'a workspace that is gone': 'rm -rf ./* .git .gitignore',
-    'a FIFO in the place of the module': 'rm m.py && mkfifo m.py',
-    'a symlink to the hidden script in the place of the module':
-      'ln -sf /run/codeset-verification/check.py m.py',
-  };
-  for (const [name, line] of Object.entries(cheats)) {
-    test(`${name} is not PASSED, and is the subject's`, async () => {
-      const { id } = await session(admin);
-      await sh(admin, id, line);
-      const { verification } = await judge(admin, { sessionId: id });
-      expect(verification.state).toBe(VerificationState.FAILED);
-      expect(verification.fault).toBe(Fault.SUBJECT);
-      await admin.sessions.closeSession({ sessionId: id });
-    });
-  }
+// What agents try is in test/adversarial.
+describe('an agent', () => {
+  test('that leaves no workspace at all is FAILED, and to blame', async () => {
+    const { id } = await session(admin);
+    await sh(admin, id, 'rm -rf ./* .git .gitignore');
+    const { verification } = await judge(admin, { sessionId: id });
+    expect(verification.state).toBe(VerificationState.FAILED);
+    expect(verification.fault).toBe(Fault.SUBJECT);
+    await admin.sessions.closeSession({ sessionId: id });
+  });
 
-  test('nothing hidden is in a session, and nothing later than the base commit', async () => {
+  test('finds nothing hidden in its session, and nothing later than the base commit', async () => {
     const { id } = await session(admin);
     const found = await sh(
       admin,
