@@ -17,10 +17,15 @@ const PICKED_UP = [
   '**/.pytest.ini',
   '**/pytest.toml',
   '**/.pytest.toml',
+  '**/.coveragerc',
+  '**/nose2.cfg',
+  '**/unittest.cfg',
   '**/site-packages/*.pth',
   '**/dist-packages/*.pth',
   // Node: what is loaded first, and the settings of its runners.
   '**/.npmrc',
+  '**/.yarnrc',
+  '**/.yarnrc.yml',
   '**/node.config.json',
   '**/bunfig.toml',
   '**/jest.config.*',
@@ -28,6 +33,12 @@ const PICKED_UP = [
   '**/vitest.workspace.*',
   '**/.mocharc',
   '**/.mocharc.*',
+  '**/mocha.opts',
+  '**/.nycrc',
+  '**/.nycrc.*',
+  '**/.c8rc',
+  '**/.c8rc.*',
+  '**/jasmine.json',
   '**/ava.config.*',
   '**/.taprc',
   '**/karma.conf.*',
@@ -40,20 +51,27 @@ const PICKED_UP = [
   '**/.cargo/config.toml',
   '**/rust-toolchain',
   '**/rust-toolchain.toml',
-  // Others: extensions that JUnit and Maven load, and runners' files of options.
+  // Others: extensions that JUnit and Maven load, scripts that fetch a build tool and start it, options of runners.
   '**/.mvn/**',
+  '**/mvnw',
+  '**/gradlew',
+  '**/gradle/wrapper/**',
   '**/junit-platform.properties',
   '**/META-INF/services/org.junit.*',
   '**/CTestCustom.cmake',
   '**/.rspec',
+  '**/.rspec-local',
+  '**/.bundle/config',
   '**/phpunit.xml',
   '**/phpunit.xml.dist',
+  '**/phpunit.dist.xml',
   // GNU make takes it before Makefile.
   '**/GNUmakefile',
 ];
 
 /** Runners that lie in the workspace: put back where the sample has them, an agent may install others. */
 const INSTALLED = [
+  ...['.venv', 'venv'].flatMap((name) => [`**/${name}/bin/**`, `**/${name}/pyvenv.cfg`]),
   ...['pytest', '_pytest', 'pluggy', 'pytest.py'].map((name) => `**/site-packages/${name}/**`),
   ...[
     ...['jest', 'jest-*', '@jest', 'vitest', '@vitest', 'mocha', 'chai', 'ava', '@ava', 'tap', '@tapjs'],
@@ -78,7 +96,17 @@ const SHADOWS = ON_PATH.flatMap((folder) =>
 const BEFORE_SOURCE = /^(.*)\/__init__\.[^/]+$|^((?:.*\/)?[^/.]+)(?:\.[^/]*)?\.(?:so|pyd|pyc|pyo)$/;
 
 /** Names in a folder by which it would be picked up: a link to a folder with another name shows as the link alone. */
-const WITHIN = ['__init__.py', 'config.toml', 'x.pth', 'org.junit.x', 'services/org.junit.x'];
+const WITHIN = [
+  '__init__.py',
+  'config',
+  'config.toml',
+  'x.pth',
+  'org.junit.x',
+  'services/org.junit.x',
+  'wrapper/x',
+];
+/** Of a package that is installed; Python takes their names in small and large letters. */
+const METADATA = /\.(?:dist|egg)-info$|(?:^|\/)EGG-INFO$/i;
 
 /** Folders of tests, from whose name on a planted package is on nobody's way but that of the tests. */
 const TEST_FOLDER = /^tests?$|^testing$/i;
@@ -126,7 +154,8 @@ export class PlantedFiles {
   /** @param planted the sample has no such file. @param link it is a symbolic link, to a folder perhaps */
   isPickedUp(path: string, planted: boolean, link = false): boolean {
     const names = link ? [path, ...WITHIN.map((name) => `${path}/${name}`)] : [path];
-    return names.some((name) => this.#isPickedUp(name, planted)) && !this.kept(path);
+    const found = names.some((name) => this.#isPickedUp(name, planted)) || (link && METADATA.test(path));
+    return found && !this.kept(path);
   }
 
   #isPickedUp(path: string, planted: boolean): boolean {

@@ -33,7 +33,8 @@ const SETTLERS: ReadonlyMap<string, Settle> = new Map<string, Settle>([
 export function holdsSettings(path: string): boolean {
   const name = path.slice(path.lastIndexOf('/') + 1);
   if (!SETTLERS.has(name) || path.includes('node_modules/')) return false;
-  return name !== 'entry_points.txt' || /\.(?:dist|egg)-info\/[^/]*$|(?:^|\/)EGG-INFO\/[^/]*$/.test(path);
+  // Python takes the folder's name in small and large letters.
+  return name !== 'entry_points.txt' || /\.(?:dist|egg)-info\/[^/]*$|(?:^|\/)EGG-INFO\/[^/]*$/i.test(path);
 }
 
 /**

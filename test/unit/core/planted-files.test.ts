@@ -19,6 +19,12 @@ test('what a runner picks up is the sample’s, wherever it lies, planted or cha
     '.mvn/jvm.config',
     'src/test/resources/META-INF/services/org.junit.platform.launcher.TestExecutionListener',
     'GNUmakefile',
+    '.yarnrc.yml',
+    'app/.nycrc.json',
+    'gradlew',
+    'gradle/wrapper/gradle-wrapper.jar',
+    '.bundle/config',
+    '.coveragerc',
   ])
     expect([path, NONE.isPickedUp(path, true), NONE.isPickedUp(path, false)]).toEqual([path, true, true]);
 });
@@ -38,6 +44,9 @@ test('what agents write for good reasons is theirs', () => {
     'conftest.py.md',
     'node_modules/left-pad/index.js',
     'docs/jest.config.js/README',
+    'gradle.properties',
+    'bin/tool',
+    'config',
   ])
     expect([path, NONE.isPickedUp(path, true)]).toEqual([path, false]);
 });
@@ -52,6 +61,8 @@ test('a runner that lies in the workspace is put back, and one that an agent ins
     'node_modules/mocha/lib/runner.js',
     'a/node_modules/@jest/core/index.js',
     'node_modules/.bin/jest',
+    '.venv/bin/python3',
+    'venv/pyvenv.cfg',
     '.venv/lib/python3.12/site-packages/_pytest/runner.py',
   ])
     expect([path, NONE.isPickedUp(path, false), NONE.isPickedUp(path, true)]).toEqual([path, true, false]);
@@ -117,6 +128,12 @@ test('a link is what the folder that it may lead to would be', () => {
     'tests/unit',
     'tests/unit/test_a',
     '.mvn',
+    'gradle/wrapper',
+    'gradle',
+    '.bundle',
+    'own.dist-info',
+    'a/own.EGG-info',
+    'EGG-INFO',
   ])
     expect([path, files.isPickedUp(path, true, true)]).toEqual([path, true]);
   for (const path of ['src', 'a/unittest', 'vendor', 'tests/unit/test_b', 'node_modules/left-pad'])

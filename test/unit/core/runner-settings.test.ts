@@ -131,7 +131,13 @@ test('Cargo.toml keeps its dependencies, and what replaces them and runs as a te
 });
 
 test('only files that runners take settings from are looked into', () => {
-  for (const path of ['pyproject.toml', 'a/b/setup.cfg', 'a/package.json', 'a.egg-info/entry_points.txt'])
+  for (const path of [
+    'pyproject.toml',
+    'a/b/setup.cfg',
+    'a/package.json',
+    'a.egg-info/entry_points.txt',
+    'a.Dist-INFO/entry_points.txt',
+  ])
     expect(holdsSettings(path)).toBe(true);
   for (const path of ['a.toml', 'node_modules/a/package.json', 'entry_points.txt', 'src/entry_points.txt'])
     expect(holdsSettings(path)).toBe(false);
