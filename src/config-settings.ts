@@ -241,7 +241,7 @@ export const SERVER_SETTINGS: readonly ServerSetting[] = [
     'IMAGE|none',
     'none',
     () => textOrNone,
-    "The image that the service handles trees in on Docker, with git, sh, find, sort, cp, sed and xargs. `none` makes one of about 10 MB of this machine's own programs.",
+    "The image that the service handles trees in on Docker, with git, sh, sort, cp, xargs and GNU’s find and sed. `none` makes one of about 10 MB of this machine's own programs.",
   ),
   setting(
     'imageDisk',

@@ -87,7 +87,8 @@ git -c core.looseCompression=-1 diff-index --cached --no-renames --no-ext-diff -
 /** Takes away what /tmp/planted names, and puts back what /tmp/changed names, with fresh times. */
 const PUT_BACK = `if [ -s /tmp/planted ]; then
   # Just taken from the tree, so none of them lies behind a symlink.
-  sed -z 's|^|./|' /tmp/planted | xargs -0 rm -f --
+  sed -z 's|^|./|' /tmp/planted > /tmp/planted-paths
+  xargs -0 rm -f -- < /tmp/planted-paths
   git update-index -z --force-remove --stdin < /tmp/planted
 fi
 if [ -s /tmp/changed ]; then
@@ -139,9 +140,10 @@ find "$GIT_WORK_TREE" -xdev '(' -name __pycache__ -prune -o -name '*.py[co]' ')'
 // The agent's own .git may hold hooks and settings that run when the script calls git: it is replaced where it
 // differs. A change time can't be set by hand, so an untouched one shows the lower's.
 const OWN_GIT = `set -eu
-listing() { (cd "$1" && find . -printf '%P %y %s %m %C@ %l\\n' 2>/dev/null | LC_ALL=C sort); }
-listing /run/codeset-base/.git > /tmp/git-before || true
-listing "$GIT_WORK_TREE/.git" > /tmp/git-after || true
+# What can't be listed is no equal of anything.
+listing() { (cd "$1" && find . -printf '%P %y %s %m %C@ %l\\n' || echo "$2") 2>/dev/null | LC_ALL=C sort; }
+listing /run/codeset-base/.git before > /tmp/git-before
+listing "$GIT_WORK_TREE/.git" after > /tmp/git-after
 if [ -L "$GIT_WORK_TREE/.git" ] || ! cmp -s /tmp/git-before /tmp/git-after; then
   rm -rf "$GIT_WORK_TREE/.git"
   if [ -d /run/codeset-base/.git ]; then cp -a /run/codeset-base/.git "$GIT_WORK_TREE/.git"; fi
@@ -151,7 +153,8 @@ fi
 // Build tools take what is newer for made from what is older: nothing of the subject's may be newer than what the
 // verification brings.
 const NOT_AHEAD = `set -eu
-find "$GIT_WORK_TREE" -xdev -newermt now -exec touch -h {} +
+touch /tmp/now
+find "$GIT_WORK_TREE" -xdev -newer /tmp/now -exec touch -h {} +
 `;
 
 /** Prints what differs. Its arguments: who owns the tree, then what is put back. */
