@@ -144,7 +144,7 @@ export class VerificationJudge {
     };
     const command = spec.command[0] ?? '';
     const sandbox = closings.take(await this.#sandbox(work, tree.root, signal));
-    const unfit = await this.#unfit(sandbox, command, signal);
+    const unfit = await this.#unfit(sandbox, command, tree.root === undefined, signal);
     if (unfit !== undefined) {
       // Over the sample's own files it tells whose fault it is.
       if (tree.root !== undefined && (await this.#unfitFor(work, command, signal)) === undefined) {
@@ -198,7 +198,7 @@ export class VerificationJudge {
   /** As `#unfit`, over what the sample has. */
   async #unfitFor(work: WorkSpec, command: string, signal: AbortSignal): Promise<string | undefined> {
     await using control = await this.#workshop.open(work, signal);
-    return await this.#unfit(control, command, signal);
+    return await this.#unfit(control, command, true, signal);
   }
 
   async #tree(
@@ -250,8 +250,17 @@ export class VerificationJudge {
     };
   }
 
-  /** Says why the sample's own script can't be executed; asked before anything of the subject has run. */
-  async #unfit(sandbox: WorkSandbox, command: string, signal: AbortSignal): Promise<string | undefined> {
+  /**
+   * Says why the sample's own script can't be executed; asked before anything of the subject has run.
+   * @param ours whether the sandbox's root holds nothing of the subject's: then a look that takes too long is the
+   *   machine's doing.
+   */
+  async #unfit(
+    sandbox: WorkSandbox,
+    command: string,
+    ours: boolean,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
     // A program in the workspace is the subject's to keep.
     if (!command.startsWith('verification/')) return undefined;
     const program = command.replace(HIDDEN_WORD, `${VERIFICATION_DIR}/`);
@@ -262,6 +271,8 @@ export class VerificationJudge {
       signal,
     });
     if (looked.exit.code === 0) return undefined;
+    if (ours && looked.exit.reason === 'TIMEOUT')
+      throw new Error('Looking at the verification script took too long.');
     return `${command}: ${looked.stdout.toString().trim() || looked.stderr || looked.exit.message}`;
   }
 
