@@ -12,11 +12,11 @@ async function followed(log: VerificationLog, offset: number): Promise<readonly 
 
 const textOf = (pieces: readonly [number, string][]): string => pieces.map(([, text]) => text).join('');
 
-test.each([0, 1, 7, 4095, 39_999, 40_000, 1_000_000])(
+test.each([0, 7, 30_000, 1_000_000])(
   'a reader that comes after very many lines gets all of them from offset %i on',
   async (offset) => {
     const log = new VerificationLog(1);
-    const lines = Array.from({ length: 40_000 }, (_, i) => `${i}\n`);
+    const lines = Array.from({ length: 12_000 }, (_, i) => `${i}\n`);
     for (const line of lines) log.add(Buffer.from(line));
     log.end();
     const pieces = await followed(log, offset);
@@ -34,7 +34,7 @@ test('a slow reader misses no line that is kept, and one of another attempt begi
   const reader = log.read(0, new AbortController().signal)[Symbol.asyncIterator]();
   log.add(Buffer.from('first\n'));
   expect((await reader.next()).value).toMatchObject({ offset: 0 });
-  const lines = Array.from({ length: 9000 }, (_, i) => `${i}\n`);
+  const lines = Array.from({ length: 6000 }, (_, i) => `${i}\n`);
   for (const line of lines) log.add(Buffer.from(line));
   let text = '';
   while (text.length < lines.join('').length) {
