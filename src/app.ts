@@ -5,11 +5,13 @@ import type { ServerConfig } from './config-settings.js';
 import { EngineReturns } from './core/engine-returns.js';
 import { EnvironmentBuilder } from './core/environment-builder.js';
 import { Garbage } from './core/garbage.js';
+import { KeptBlobs } from './core/kept-blobs.js';
 import { KeyRing } from './core/key-ring.js';
 import { LayerKeeper } from './core/layer-keeper.js';
 import { LeakScan } from './core/leak-scan.js';
 import type { EngineCapabilities } from './core/ports/engine.js';
 import type { Log } from './core/ports/log.js';
+import type { Provenance } from './core/provenance.js';
 import { SampleCatalog } from './core/sample-catalog.js';
 import { ReferenceSolution } from './core/reference-solution.js';
 import { SamplePrefetch } from './core/sample-prefetch.js';
@@ -32,6 +34,7 @@ import { Trees } from './core/trees.js';
 import { VerdictAgreement } from './core/verdict-agreement.js';
 import { VerificationAccess } from './core/verification-access.js';
 import { VerificationJudge } from './core/verification-judge.js';
+import { VerificationKeeping } from './core/verification-keeping.js';
 import { VerificationManager } from './core/verification-manager.js';
 import { VerificationQueue } from './core/verification-queue.js';
 import { VerificationRecords } from './core/verification-records.js';
@@ -43,6 +46,7 @@ import { LinkedExecHost } from './exec/exec-host.js';
 import { ReportGrader } from './grading/verdict.js';
 import { openEngines, type EngineOpeners } from './open-engines.js';
 import { FileSampleReader } from './samples/sample-reader.js';
+import { serviceVersion } from './service-version.js';
 import { ensureAdminKey } from './storage/admin-key.js';
 import { openBlobStore } from './storage/blob-store.js';
 import { openSecretStore } from './storage/secret-store.js';
@@ -52,6 +56,7 @@ import { startGrpcServer, type GrpcServer } from './transport/server.js';
 import type { UseCases } from './transport/use-cases.js';
 
 const EXPIRY_CHECK_MS = 1000;
+const KEEPING_CHECK_MS = 5000;
 const IMAGE_CHECK_MS = 10 * 60_000;
 const MAX_QUEUED_VERIFICATIONS = 10_000;
 
@@ -166,9 +171,15 @@ export class App implements AsyncDisposable {
     const recovery = new SessionRecovery({ storage, open, provisioner, sandboxes, log });
     const judge = new VerificationJudge({ engine, blobs, trees, workshop, grader: new ReportGrader() });
     const records = new VerificationRecords({ storage, log });
+    const keptBlobs = new KeptBlobs({ blobs, kept: storage.keptVerifications });
+    const version = serviceVersion();
+    const provenance: Provenance = (name, runtime = '') => ({
+      runtime: engine.capabilitiesOf(name)?.runtime ?? runtime,
+      serviceVersion: version,
+    });
     const subjects = new SubjectKeeper({
       storage,
-      blobs,
+      blobs: keptBlobs,
       engine,
       catalog,
       sessions,
@@ -180,17 +191,36 @@ export class App implements AsyncDisposable {
     const agreement = new VerdictAgreement({ storage, log, now });
     const runner = new VerificationRunner({
       records,
-      blobs,
+      blobs: keptBlobs,
       catalog,
       judge,
       subjects,
       agreement,
+      provenance,
       log,
       now,
     });
     const limits = { concurrent: config.maxVerifications, queued: MAX_QUEUED_VERIFICATIONS };
     const queue = new VerificationQueue({ records, runner, engine, limits, log });
-    const verifications = new VerificationManager({ storage, blobs, engine, records, subjects, queue, now });
+    const verifications = new VerificationManager({
+      storage,
+      blobs,
+      keptBlobs,
+      provenance,
+      records,
+      subjects,
+      queue,
+      now,
+    });
+    const keeping = new VerificationKeeping({
+      kept: storage.keptVerifications,
+      blobs,
+      keptBlobs,
+      limits: { retentionMs: config.verificationRetention, diskBytes: config.verificationDisk },
+      isBusy: (verificationId) => queue.has(verificationId),
+      log,
+      now,
+    });
     const reference = new ReferenceSolution({ blobs, engine, reader, catalog, workshop, trees });
     const validator = new SampleValidator({
       storage,
@@ -222,9 +252,12 @@ export class App implements AsyncDisposable {
     for (const sample of await storage.samples.inState('PREPARING')) preparer.begin(sample);
     await verifications.recover();
     cleanup.defer(() => queue.stop());
+    await keeping.recover();
     cleanup.defer(() => Promise.all([validator.stop(), auditor.stop()]));
 
     cleanup.defer(every(EXPIRY_CHECK_MS, 'expiry failed', () => closer.expire(), log));
+    const keep = (): Promise<void> => keeping.apply();
+    cleanup.defer(every(KEEPING_CHECK_MS, 'kept verifications could not be looked at', keep, log));
     const collect = (): Promise<void> => garbage.images();
     cleanup.defer(every(IMAGE_CHECK_MS, 'images could not be looked at', collect, log));
     const useCases: UseCases = {

@@ -36,6 +36,9 @@ export interface ServerConfig {
   /** 0: none. */
   readonly defaultIdleTimeout: number;
   readonly maxVerifications: number;
+  /** 0: for ever. */
+  readonly verificationRetention: number;
+  readonly verificationDisk: number;
   readonly diskReserve: number;
   readonly sessionOutput: number;
   readonly runtimes: readonly string[];
@@ -165,6 +168,20 @@ export const SERVER_SETTINGS: readonly ServerSetting[] = [
     '4',
     () => count(1, 1000),
     'Verifications that run at once; more wait in line.',
+  ),
+  setting(
+    'verificationRetention',
+    'DURATION|none',
+    '30d',
+    () => durationOrNone,
+    'How long a verification that has ended is kept, with its verdict, log and patch; `none`: for ever. It goes on counting against the limit of its session.',
+  ),
+  setting(
+    'verificationDisk',
+    'SIZE',
+    '10GiB',
+    () => size,
+    'What the logs and patches of all verifications may take together. When it is more, patches go, then logs, each time of the verifications that ended longest ago; records and verdicts stay, and tell what was given up. With 0 both go as soon as a verification has ended.',
   ),
   setting(
     'diskReserve',

@@ -15,6 +15,7 @@ import { sampleCommand } from './sample/sample.js';
 import { serveCommand } from './serve.js';
 import { sessionCommand } from './session/session.js';
 import { shellCommand } from './shell.js';
+import { verificationCommand } from './verification/verification.js';
 import { verifyCommand } from './verify.js';
 
 const EXIT_STATUSES = `
@@ -53,6 +54,7 @@ export function programOf(cli: Cli): Command {
     shellCommand(cli),
     verifyCommand(cli),
     evalCommand(cli),
+    verificationCommand(cli),
     cpCommand(cli),
     diffCommand(cli),
     applyCommand(cli),

@@ -17,7 +17,7 @@ import { Session, sessionOf } from './session.js';
 import { snapshotInfo, type SnapshotInfo } from './snapshot-info.js';
 import { verdict, type Verdict } from './verdict.js';
 import { verify, type VerifyOptions } from './verify.js';
-import { numberOf, SESSION_STATE_WORDS } from './words.js';
+import { numberOf, SESSION_STATE_WORDS, VERIFICATION_STATE_WORDS } from './words.js';
 
 const DEFAULT_ADDRESS = '127.0.0.1:50051';
 const CONNECT_MS = 10_000;
@@ -38,6 +38,15 @@ export interface SessionFilter extends CallControl {
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Only those of this sample. */
   readonly sampleId?: string | undefined;
+}
+
+/** Which verifications a list shows. */
+export interface VerificationFilter extends CallControl {
+  /** Only those of this session and of its snapshots. */
+  readonly sessionId?: string | undefined;
+  /** Only those by this sample. */
+  readonly sampleId?: string | undefined;
+  readonly states?: readonly (keyof typeof VERIFICATION_STATE_WORDS)[] | undefined;
 }
 
 /**
@@ -271,6 +280,39 @@ export class CodesetClient implements AsyncDisposable {
   async getVerification(verificationId: string, control: CallControl = {}): Promise<Verdict> {
     const answer = await this.#connection.verifications.getVerification({ verificationId }, control);
     return verdict(present(answer.verification, 'verification'));
+  }
+
+  /**
+   * Verifications, newest first, page after page as they are read; without their tests.
+   *
+   * @example
+   * for await (const { verificationId, state } of client.listVerifications({ sampleId: 'median-of-even-lists' }))
+   *   console.log(verificationId, state);
+   */
+  listVerifications(filter: VerificationFilter = {}): AsyncIterableIterator<Verdict> {
+    const { sessionId = '', sampleId = '', states = [], ...control } = filter;
+    return pages(async (pageToken) => {
+      const ask = {
+        sessionId,
+        sampleId,
+        states: states.map((state) => numberOf(VERIFICATION_STATE_WORDS, state, 'states')),
+        pageSize: PAGE,
+        pageToken,
+      };
+      const answer = await this.#connection.verifications.listVerifications(ask, control);
+      return { items: answer.verifications.map(verdict), nextPageToken: answer.nextPageToken };
+    });
+  }
+
+  /**
+   * Removes a verification that has ended: its record, its log, and the patch that it judged. It is not sent twice.
+   * @throws NotFoundError VERIFICATION_NOT_FOUND, FailedPreconditionError VERIFICATION_NOT_ENDED
+   *
+   * @example
+   * await client.deleteVerification('ver_…');
+   */
+  async deleteVerification(verificationId: string, control: CallControl = {}): Promise<void> {
+    await this.#connection.verifications.deleteVerification({ verificationId }, control);
   }
 
   /**

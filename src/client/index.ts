@@ -1,5 +1,5 @@
 // What the package exports. Inside the project files are imported where they are.
-export { CodesetClient, type ConnectOptions, type SessionFilter } from './client.js';
+export { CodesetClient, type ConnectOptions, type SessionFilter, type VerificationFilter } from './client.js';
 export type { ExitReason, CommandExit } from './command-exit.js';
 export type { CommandLine, CommandOptions, Pace } from './command.js';
 export type { CreateSessionOptions, EnvironmentOptions } from './create-session.js';

@@ -100,6 +100,13 @@ export interface Verdict {
   /** The engine that ran it, and its runtime with the version. */
   readonly engine: string;
   readonly runtime: string;
+  /** The version of the service that judged it. */
+  readonly serviceVersion: string;
+  /** What is stored of it beside its record, in bytes: its log, and the patch where one was judged. */
+  readonly storedBytes: { readonly log: number; readonly subject: number };
+  /** Whether its log, or the patch that was judged, was given up to make room. */
+  readonly logExpired: boolean;
+  readonly subjectExpired: boolean;
   /** What its latest run got of the machine; undefined until the script ran. */
   readonly pressure: Pressure | undefined;
   /** How the sample's script ended; both undefined when it never did. */
@@ -149,6 +156,13 @@ export function verdict(verification: WireVerification): Verdict {
     logDigest: verification.logDigest,
     engine: verification.engine,
     runtime: verification.runtime,
+    serviceVersion: verification.serviceVersion,
+    storedBytes: {
+      log: Number(verification.storedBytes?.log ?? 0),
+      subject: Number(verification.storedBytes?.subject ?? 0),
+    },
+    logExpired: verification.logExpired,
+    subjectExpired: verification.subjectExpired,
     pressure: verification.pressure && pressure(verification.pressure),
     exitCode: status?.$case === 'exitCode' ? status.value : undefined,
     signal: status?.$case === 'signal' ? status.value : undefined,

@@ -71,6 +71,28 @@ export const SESSION_STATE_WORDS = {
   CLOSED: SessionState.CLOSED,
   EXPIRED: SessionState.EXPIRED,
 } as const;
+/** As the command line has them. */
+export const VERIFICATION_STATES = {
+  pending: VerificationState.PENDING,
+  running: VerificationState.RUNNING,
+  passed: VerificationState.PASSED,
+  failed: VerificationState.FAILED,
+  error: VerificationState.ERROR,
+  timed_out: VerificationState.TIMED_OUT,
+  cancelled: VerificationState.CANCELLED,
+  ended: VerificationState.ENDED,
+} as const;
+/** As Verdict.state has them. */
+export const VERIFICATION_STATE_WORDS = {
+  PENDING: VerificationState.PENDING,
+  RUNNING: VerificationState.RUNNING,
+  PASSED: VerificationState.PASSED,
+  FAILED: VerificationState.FAILED,
+  ERROR: VerificationState.ERROR,
+  TIMED_OUT: VerificationState.TIMED_OUT,
+  CANCELLED: VerificationState.CANCELLED,
+  ENDED: VerificationState.ENDED,
+} as const;
 export const SCOPES = {
   patch: VerificationScope.PATCH,
   workspace: VerificationScope.WORKSPACE,

@@ -1,4 +1,5 @@
-import { Readable } from 'node:stream';
+import { failedPrecondition, type CodesetError } from './errors.js';
+import type { KeptBlobs } from './kept-blobs.js';
 import type { BlobStore } from './ports/blobs.js';
 import type { LogPiece, VerificationLog } from './verification-log.js';
 import type { Verification } from './verification.js';
@@ -6,36 +7,56 @@ import type { Verification } from './verification.js';
 /** What a verification's record says of its log. */
 export type LogRecord = Pick<Verification, 'logBlob' | 'logBytes' | 'logDigest' | 'logCutBytes'>;
 
+/** What is to be put on record of a log; disposed when it is there, since its blob may go after that. */
+export interface HeldLog extends Disposable {
+  readonly record: LogRecord;
+}
+
 /**
  * Puts head and tail of a log among the blobs. A verdict without its log is better than none, since the disk may be
  * full: where that fails there is no blob, and all else is told.
  */
 export async function keepLog(
-  blobs: BlobStore,
+  blobs: KeptBlobs,
   log: VerificationLog,
   onError: (error: unknown) => void,
-): Promise<LogRecord> {
+): Promise<HeldLog> {
   const kept = log.kept();
-  const blob = await blobs
-    .put(Readable.from([kept.content], { objectMode: false }), { maxBytes: kept.content.length })
-    .catch((error: unknown) => {
-      onError(error);
-      return undefined;
-    });
+  const blob = await blobs.put(kept.content, kept.content.length).catch((error: unknown) => {
+    onError(error);
+    return undefined;
+  });
   return {
-    logBlob: blob?.digest,
-    logBytes: kept.totalBytes,
-    logDigest: kept.digest,
-    logCutBytes: kept.cutBytes,
+    record: {
+      logBlob: blob?.digest,
+      logBytes: kept.totalBytes,
+      logDigest: kept.digest,
+      logCutBytes: kept.cutBytes,
+    },
+    [Symbol.dispose]: () => blob?.[Symbol.dispose](),
   };
 }
 
-/** What is kept of an ended verification's log behind `from`, at the offsets of the whole log. */
+/** Of a log that was given up. */
+export function logExpired({ verificationId, logBytes }: Verification): CodesetError {
+  return failedPrecondition(
+    'VERIFICATION_LOG_EXPIRED',
+    `The log of this verification (${logBytes} bytes) was given up to make room: its record has the digest, and verification_disk says how much the server keeps.`,
+    { metadata: { verification_id: verificationId, log_bytes: String(logBytes) } },
+  );
+}
+
+/**
+ * What is kept of an ended verification's log behind `from`, at the offsets of the whole log.
+ * @throws VERIFICATION_LOG_EXPIRED where something was there and was given up
+ */
 export async function* readKeptLog(
   blobs: BlobStore,
   verification: Verification,
   from: number,
 ): AsyncIterable<LogPiece> {
+  if (verification.logExpireTime !== undefined && from < verification.logBytes)
+    throw logExpired(verification);
   if (verification.logBlob === undefined) return;
   const { attempt, logBytes, logCutBytes } = verification;
   const pieces: Buffer[] = [];

@@ -1,8 +1,7 @@
-import { Readable } from 'node:stream';
 import { idAt } from './engine-ids.js';
 import { CodesetError, failedPrecondition } from './errors.js';
+import type { KeptBlobs } from './kept-blobs.js';
 import { KEPT_LAYER, type LayerKeeper } from './layer-keeper.js';
-import type { BlobStore } from './ports/blobs.js';
 import type { Engine } from './ports/engine.js';
 import type { Log } from './ports/log.js';
 import type { Storage } from './ports/storage.js';
@@ -28,6 +27,8 @@ export interface HeldSubject extends Disposable {
   readonly sample: SampleVersion;
   readonly subject: Subject;
   readonly kept: KeptSubject;
+  /** Of a patch; 0 for any other subject. */
+  readonly patchBytes: number;
 }
 
 /**
@@ -36,7 +37,7 @@ export interface HeldSubject extends Disposable {
  */
 export class SubjectKeeper {
   readonly #storage: Storage;
-  readonly #blobs: BlobStore;
+  readonly #blobs: KeptBlobs;
   readonly #engine: Engine;
   readonly #catalog: SampleCatalog;
   readonly #sessions: SessionManager;
@@ -47,7 +48,7 @@ export class SubjectKeeper {
 
   constructor(parts: {
     storage: Storage;
-    blobs: BlobStore;
+    blobs: KeptBlobs;
     engine: Engine;
     catalog: SampleCatalog;
     sessions: SessionManager;
@@ -98,13 +99,13 @@ export class SubjectKeeper {
     if (sample.state !== 'READY') {
       throw failedPrecondition('SAMPLE_NOT_READY', `The sample could not be prepared: ${sample.error}`);
     }
-    const content = Readable.from([Buffer.from(diff)], { objectMode: false });
-    const { digest } = await this.#blobs.put(content, { maxBytes: MAX_PATCH_BYTES });
+    const held = await this.#blobs.put(diff, MAX_PATCH_BYTES);
     return {
       sample,
-      subject: { kind: 'patch', patchBlob: digest },
-      kept: { kind: 'patch', blob: digest },
-      [Symbol.dispose]: () => undefined,
+      subject: { kind: 'patch', patchBlob: held.digest },
+      kept: { kind: 'patch', blob: held.digest },
+      patchBytes: held.bytes,
+      [Symbol.dispose]: () => held[Symbol.dispose](),
     };
   }
 
@@ -126,7 +127,7 @@ export class SubjectKeeper {
       const kept = isWhole(sample, scope)
         ? await this.#unlessUnusable(() => this.#commitAll(session, layer))
         : await this.#unlessUnusable(() => this.#commit(session, layer));
-      return { sample, subject, kept, [Symbol.dispose]: () => hold[Symbol.dispose]() };
+      return { sample, subject, kept, patchBytes: 0, [Symbol.dispose]: () => hold[Symbol.dispose]() };
     } catch (error) {
       hold[Symbol.dispose]();
       throw error;
@@ -148,6 +149,7 @@ export class SubjectKeeper {
           root: isWhole(sample, scope) ? layers.root : undefined,
           own: [],
         },
+        patchBytes: 0,
         [Symbol.dispose]: () => held[Symbol.dispose](),
       };
     } catch (error) {
@@ -194,7 +196,7 @@ export class SubjectKeeper {
     for (const layer of ownLayers(kept)) await this.#engine.deleteLayer(layer);
   }
 
-  /** The layers that only the run needed; a patch is small and stays for regrading. Idempotent. */
+  /** The layers that only the run needed; a patch stays as long as the policy lets it. Idempotent. */
   async letGo(verification: Verification): Promise<void> {
     const { kept } = verification;
     for (const layer of [judgedLayer(verification), ...ownLayers(kept)]) {
@@ -203,9 +205,13 @@ export class SubjectKeeper {
       });
     }
     if (kept?.kind === 'layer' || kept?.kind === 'layers') {
-      await this.#storage.verifications.update(verification.verificationId, {
-        kept: undefined,
-      } as Partial<Verification>);
+      const change = { kept: undefined } as Partial<Verification>;
+      await this.#storage.verifications
+        .update(verification.verificationId, change)
+        .catch((error: unknown) => {
+          // It was removed meanwhile, and refers to nothing.
+          if (!(error instanceof CodesetError) || error.reason !== 'VERIFICATION_NOT_FOUND') throw error;
+        });
       this.#keeper.release(
         kept.kind === 'layer' ? (kept.below ?? []) : [...(kept.root ?? []), ...kept.workspace],
       );

@@ -58,20 +58,26 @@ export class VerificationAccess {
     filter: VerificationFilter,
     page: PageRequest,
   ): Promise<Page<SeenVerification>> {
+    const found = await this.#verifications.list(await this.#narrowed(caller, filter), page);
+    return { ...found, items: found.items.map((verification) => seenBy(caller, verification)) };
+  }
+
+  async #narrowed(caller: Principal, filter: VerificationFilter): Promise<VerificationFilter> {
     const own = await this.#ownSession(caller);
     const { sessionId } = filter;
     if (own !== undefined && sessionId !== undefined && sessionId !== own) {
       throw notFound('SESSION_NOT_FOUND', 'session', sessionId);
     }
-    const found = await this.#verifications.list(
-      {
-        ...filter,
-        ...(own === undefined ? {} : { sessionId: own }),
-        ...(caller.role === 'ADMIN' ? {} : { viewer: caller.role, withoutValidations: true }),
-      },
-      page,
-    );
-    return { ...found, items: found.items.map((verification) => seenBy(caller, verification)) };
+    return {
+      ...filter,
+      ...(own === undefined ? {} : { sessionId: own }),
+      ...(caller.role === 'ADMIN' ? {} : { viewer: caller.role, withoutValidations: true }),
+    };
+  }
+
+  /** How many a list of `filter` has in all. */
+  async count(caller: Principal, filter: VerificationFilter): Promise<number> {
+    return this.#verifications.count(await this.#narrowed(caller, filter));
   }
 
   /** As VerificationManager.watch; the log comes only to who is shown everything. */
@@ -93,6 +99,13 @@ export class VerificationAccess {
     if (caller.role === 'AGENT') throw beyondAgent('An agent may cancel no verification.');
     await this.get(caller, verificationId);
     return seenBy(caller, await this.#verifications.cancel(verificationId));
+  }
+
+  /** @throws ROLE_INSUFFICIENT to every agent; and as VerificationManager.remove */
+  async remove(caller: Principal, verificationId: string): Promise<void> {
+    if (caller.role === 'AGENT') throw beyondAgent('An agent may remove no verification.');
+    await this.get(caller, verificationId);
+    await this.#verifications.remove(verificationId);
   }
 
   /** The session of an agent that may verify; undefined for who is no agent. */

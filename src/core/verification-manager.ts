@@ -1,12 +1,13 @@
 import { digestOf } from './digest.js';
-import type { EngineRouter } from './engine-router.js';
-import { CodesetError, failedPrecondition } from './errors.js';
+import { CodesetError, failedPrecondition, notFound } from './errors.js';
 import { narrowest, NO_RULES, type Feedback, type VerifyingRules } from './feedback.js';
 import { newId } from './ids.js';
-import { readKeptLog } from './kept-log.js';
+import type { KeptBlobs } from './kept-blobs.js';
+import { logExpired, readKeptLog } from './kept-log.js';
 import { Turns } from './keyed.js';
 import type { BlobStore } from './ports/blobs.js';
 import type { Page, PageRequest, Storage } from './ports/storage.js';
+import type { Provenance } from './provenance.js';
 import { checkSameRequest } from './request-id.js';
 import type { VerificationScope } from './sample.js';
 import type { Session } from './session.js';
@@ -16,7 +17,7 @@ import type { LogPiece } from './verification-log.js';
 import { judgedEnvironment } from './verification-judge.js';
 import type { VerificationQueue } from './verification-queue.js';
 import type { VerificationRecords } from './verification-records.js';
-import type { Verification, VerificationFilter } from './verification.js';
+import { verificationEnded, type Verification, type VerificationFilter } from './verification.js';
 import { whileWanted } from './while-wanted.js';
 
 export interface VerificationRequest {
@@ -31,11 +32,12 @@ export interface VerificationRequest {
 export type VerificationEvent =
   { readonly type: 'verification'; readonly verification: Verification } | LogPiece;
 
-/** Verifications as callers see them: started, read, watched and cancelled. */
+/** Verifications as callers see them: started, read, watched, cancelled and removed. */
 export class VerificationManager {
   readonly #storage: Storage;
   readonly #blobs: BlobStore;
-  readonly #engine: EngineRouter;
+  readonly #keptBlobs: KeptBlobs;
+  readonly #provenance: Provenance;
   readonly #records: VerificationRecords;
   readonly #subjects: SubjectKeeper;
   readonly #queue: VerificationQueue;
@@ -46,7 +48,8 @@ export class VerificationManager {
   constructor(parts: {
     storage: Storage;
     blobs: BlobStore;
-    engine: EngineRouter;
+    keptBlobs: KeptBlobs;
+    provenance: Provenance;
     records: VerificationRecords;
     subjects: SubjectKeeper;
     queue: VerificationQueue;
@@ -54,7 +57,8 @@ export class VerificationManager {
   }) {
     this.#storage = parts.storage;
     this.#blobs = parts.blobs;
-    this.#engine = parts.engine;
+    this.#keptBlobs = parts.keptBlobs;
+    this.#provenance = parts.provenance;
     this.#records = parts.records;
     this.#subjects = parts.subjects;
     this.#queue = parts.queue;
@@ -121,7 +125,7 @@ export class VerificationManager {
     verificationId: string,
     { requestId, scope, ...asked }: VerificationRequest,
     requestDigest: string,
-    { sample, subject, kept }: HeldSubject,
+    { sample, subject, kept, patchBytes }: HeldSubject,
     rules: VerifyingRules = NO_RULES,
   ): Verification {
     const engine = sample.ground?.engine ?? '';
@@ -136,6 +140,8 @@ export class VerificationManager {
       subject,
       scope: subject.kind === 'patch' ? 'PATCH' : (scope ?? spec.scope),
       kept,
+      patchBytes,
+      subjectExpireTime: undefined,
       feedback,
       agentFeedback: rules.agentFeedback && narrowest(rules.agentFeedback, feedback),
       state: 'PENDING',
@@ -153,8 +159,9 @@ export class VerificationManager {
       logBytes: 0,
       logBlob: undefined,
       logCutBytes: 0,
+      logExpireTime: undefined,
       engine,
-      runtime: this.#engine.capabilitiesOf(engine)?.runtime ?? '',
+      ...this.#provenance(engine),
       resources: sample.manifest.resources,
       pressure: undefined,
       createTime: new Date(this.#now()),
@@ -171,7 +178,14 @@ export class VerificationManager {
     return this.#storage.verifications.list(filter, page);
   }
 
-  /** First the verification, then log and changes; ends after its final state. @param logOffset undefined: no log */
+  count(filter: VerificationFilter): Promise<number> {
+    return this.#storage.verifications.count(filter);
+  }
+
+  /**
+   * First the verification, then log and changes; ends after its final state. @param logOffset undefined: no log
+   * @throws VERIFICATION_LOG_EXPIRED after the verification, where its log was given up and there was some behind the offset
+   */
   async *watch(
     verificationId: string,
     logOffset: number | undefined,
@@ -184,7 +198,7 @@ export class VerificationManager {
     const log = before ?? this.#queue.log(verificationId);
     yield { type: 'verification', verification };
     if (log === undefined) {
-      if (logOffset !== undefined) yield* readKeptLog(this.#blobs, verification, logOffset);
+      if (logOffset !== undefined) yield* this.#keptLog(verification, logOffset);
       return;
     }
     for await (const item of log.read(logOffset ?? 0, signal)) {
@@ -195,9 +209,20 @@ export class VerificationManager {
         yield { type: 'verification', verification };
       }
     }
-    if (signal.aborted) return;
+    // Nothing comes after a final state; the verification may be gone by now.
+    if (signal.aborted || verificationEnded(verification.state)) return;
     const last = await this.get(verificationId);
     if (last.state !== verification.state) yield { type: 'verification', verification: last };
+  }
+
+  async *#keptLog(verification: Verification, from: number): AsyncIterable<LogPiece> {
+    try {
+      yield* readKeptLog(this.#blobs, verification, from);
+    } catch (error) {
+      // It may have gone between the look at the record and the look at the blob.
+      const now = await this.get(verification.verificationId);
+      throw now.logExpireTime === undefined ? error : logExpired(now);
+    }
   }
 
   /** Resolves when it neither waits nor runs. @throws the signal's reason once aborted; the run goes on then */
@@ -221,6 +246,27 @@ export class VerificationManager {
     await this.#queue.cancel(verificationId);
     await this.#subjects.letGo(verification);
     return this.get(verificationId);
+  }
+
+  /**
+   * Removes an ended verification with what is kept of it. It goes on counting against its session's limit.
+   * @throws VERIFICATION_NOT_ENDED while it is PENDING or RUNNING
+   */
+  async remove(verificationId: string): Promise<void> {
+    const { state } = await this.get(verificationId);
+    if (!verificationEnded(state)) {
+      throw failedPrecondition(
+        'VERIFICATION_NOT_ENDED',
+        `The verification is ${state}: cancel it, or wait for its end, before it is removed.`,
+        { metadata: { verification_id: verificationId, state } },
+      );
+    }
+    // What clears up after its verdict still needs it.
+    await this.#queue.over(verificationId);
+    if (!(await this.#storage.keptVerifications.remove(verificationId))) {
+      throw notFound('VERIFICATION_NOT_FOUND', 'verification', verificationId);
+    }
+    await this.#keptBlobs.sweep();
   }
 
   /**

@@ -132,6 +132,11 @@ export class VerificationQueue {
     return this.#queued.get(verificationId)?.log;
   }
 
+  /** Whether it waits or runs, or its run is being cleared up. */
+  has(verificationId: string): boolean {
+    return this.#queued.has(verificationId);
+  }
+
   /** Resolves when it neither waits nor runs (any more). */
   async over(verificationId: string): Promise<void> {
     await this.#queued.get(verificationId)?.done;

@@ -1,9 +1,9 @@
 import { Closings } from './closings.js';
 import { isUnavailable } from './engine-slot.js';
 import { CodesetError } from './errors.js';
+import type { KeptBlobs } from './kept-blobs.js';
 import { keepLog } from './kept-log.js';
 import { starved } from './pressure.js';
-import type { BlobStore } from './ports/blobs.js';
 import type { Log } from './ports/log.js';
 import type { SampleCatalog } from './sample-catalog.js';
 import type { SampleVersion } from './sample.js';
@@ -12,6 +12,7 @@ import { TreeUnusable } from './trees.js';
 import type { VerdictAgreement } from './verdict-agreement.js';
 import type { Judgement, VerificationJudge } from './verification-judge.js';
 import type { VerificationLog } from './verification-log.js';
+import type { Provenance } from './provenance.js';
 import type { VerificationRecords } from './verification-records.js';
 import { verificationEnded, type Verification } from './verification.js';
 import { SandboxSpent } from './work-sandbox.js';
@@ -25,21 +26,23 @@ export type RunEnd = 'over' | 'starved' | { readonly away: string };
 /** Takes a verification whose turn has come to its verdict: runs it, again where the service was at fault, and records. */
 export class VerificationRunner {
   readonly #records: VerificationRecords;
-  readonly #blobs: BlobStore;
+  readonly #blobs: KeptBlobs;
   readonly #catalog: SampleCatalog;
   readonly #judge: VerificationJudge;
   readonly #subjects: SubjectKeeper;
   readonly #agreement: VerdictAgreement;
+  readonly #provenance: Provenance;
   readonly #log: Log;
   readonly #now: () => number;
 
   constructor(parts: {
     records: VerificationRecords;
-    blobs: BlobStore;
+    blobs: KeptBlobs;
     catalog: SampleCatalog;
     judge: VerificationJudge;
     subjects: SubjectKeeper;
     agreement: VerdictAgreement;
+    provenance: Provenance;
     log: Log;
     now: () => number;
   }) {
@@ -49,6 +52,7 @@ export class VerificationRunner {
     this.#judge = parts.judge;
     this.#subjects = parts.subjects;
     this.#agreement = parts.agreement;
+    this.#provenance = parts.provenance;
     this.#log = parts.log;
     this.#now = parts.now;
   }
@@ -142,13 +146,18 @@ export class VerificationRunner {
     log: VerificationLog,
     closings: Closings,
   ): Promise<void> {
-    const kept = await keepLog(this.#blobs, log, (error) =>
+    using kept = await keepLog(this.#blobs, log, (error) =>
       this.#log.error('the log of a verification could not be kept', { verificationId, error }),
     );
     const { state, ...rest } = judgement;
     const before = await this.#records.get(verificationId);
-    const endTime = new Date(this.#now());
-    const ended = await this.#records.move(verificationId, state, { ...rest, ...kept, endTime });
+    const ended = await this.#records.move(verificationId, state, {
+      ...rest,
+      ...kept.record,
+      // It may have waited for another service than the one that took it on.
+      ...this.#provenance(before.engine, before.runtime),
+      endTime: new Date(this.#now()),
+    });
     // Whoever waits for the verdict does not wait for what follows it.
     log.state();
     if (ended !== undefined) await this.#agreement.look(ended);

@@ -63,6 +63,20 @@ export function sessionOfSubject(subject: Subject): string | undefined {
   return subject.kind === 'patch' ? undefined : subject.sessionId;
 }
 
+/** What is kept beside a verification's record, in bytes. */
+export interface StoredBytes {
+  readonly log: number;
+  readonly subject: number;
+}
+
+export function storedBytes(verification: Verification): StoredBytes {
+  const { kept, patchBytes, logBlob, logBytes, logCutBytes } = verification;
+  return {
+    log: logBlob === undefined ? 0 : logBytes - logCutBytes,
+    subject: kept?.kind === 'patch' ? patchBytes : 0,
+  };
+}
+
 /** One run of a sample's verification script. */
 export interface Verification {
   readonly verificationId: string;
@@ -74,6 +88,10 @@ export interface Verification {
   readonly scope: VerificationScope;
   /** The kept subject: a blob of a patch, or a layer of the engine. */
   readonly kept: KeptSubject | undefined;
+  /** Of the patch that is judged; 0 for any other subject. */
+  readonly patchBytes: number;
+  /** When the patch was given up to make room; undefined: it was not. */
+  readonly subjectExpireTime: Date | undefined;
   /** What a RUNNER is shown of it. */
   readonly feedback: Feedback;
   /** What the session's agent is shown of it; undefined: nothing, not even that it is there. */
@@ -101,8 +119,12 @@ export interface Verification {
   readonly logBlob: string | undefined;
   /** Bytes cut from the middle of the kept log; 0 when it is whole. */
   readonly logCutBytes: number;
+  /** When the kept log was given up to make room; undefined: it was not. */
+  readonly logExpireTime: Date | undefined;
   readonly engine: string;
   readonly runtime: string;
+  /** Of the service that judged it, or took it on; '' of one that an earlier version of the service made. */
+  readonly serviceVersion: string;
   readonly resources: Resources;
   /** What its last run got of the machine; undefined until the script ran. */
   readonly pressure: Pressure | undefined;

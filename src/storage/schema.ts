@@ -12,6 +12,10 @@ export interface Schema {
   readonly snapshot_labels: SnapshotLabelRow;
   readonly execs: ExecRow;
   readonly verifications: VerificationRow;
+  /** How many verifications of a session were removed of those that count against its limit. */
+  readonly removed_verifications: { readonly session_id: string; readonly total: number };
+  /** Digests of blobs that may be without use. */
+  readonly released_blobs: { readonly blob: string };
   readonly api_keys: KeyRow;
 }
 
@@ -187,8 +191,13 @@ export interface VerificationRow {
   readonly log_bytes: number;
   readonly log_blob: string | null;
   readonly log_cut_bytes: number;
+  readonly log_expire_time: number | null;
+  /** Null: an earlier version did not say, or it is no patch. */
+  readonly patch_bytes: number | null;
+  readonly subject_expire_time: number | null;
   readonly engine: string;
   readonly runtime: string;
+  readonly service_version: string;
   /** JSON */
   readonly resources: string;
   /** JSON */

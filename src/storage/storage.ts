@@ -4,6 +4,7 @@ import { invalidFields } from '../core/errors.js';
 import type { Storage } from '../core/ports/storage.js';
 import { openSqlite } from './database.js';
 import { SqlExecRepository } from './exec-repository.js';
+import { SqlKeptVerificationRepository } from './kept-verification-repository.js';
 import { SqlKeyRepository } from './key-repository.js';
 import { MIGRATIONS } from './migrations/migrations.js';
 import { SqlSampleRepository } from './sample-repository.js';
@@ -32,6 +33,7 @@ class SqlStorage implements Storage, AsyncDisposable {
   readonly snapshots: SqlSnapshotRepository;
   readonly execs: SqlExecRepository;
   readonly verifications: SqlVerificationRepository;
+  readonly keptVerifications: SqlKeptVerificationRepository;
   readonly keys: SqlKeyRepository;
 
   constructor(db: Kysely<Schema>) {
@@ -41,6 +43,7 @@ class SqlStorage implements Storage, AsyncDisposable {
     this.snapshots = new SqlSnapshotRepository(db);
     this.execs = new SqlExecRepository(db);
     this.verifications = new SqlVerificationRepository(db);
+    this.keptVerifications = new SqlKeptVerificationRepository(db);
     this.keys = new SqlKeyRepository(db);
   }
 

@@ -19,7 +19,8 @@ const STATES: readonly VerificationState[] = [
   'TIMED_OUT',
   'CANCELLED',
 ];
-const OPEN = STATES.filter((state) => !verificationEnded(state));
+/** Neither is final. */
+export const OPEN = STATES.filter((state) => !verificationEnded(state));
 const NEVER_HIDDEN = STATES.filter((state) => !verificationHides(state));
 
 export class SqlVerificationRepository implements VerificationRepository {
@@ -103,6 +104,15 @@ export class SqlVerificationRepository implements VerificationRepository {
     );
   }
 
+  async count(filter: VerificationFilter): Promise<number> {
+    const row = await this.#db
+      .selectFrom('verifications')
+      .select((eb) => eb.fn.countAll<number>().as('total'))
+      .where(matching(filter))
+      .executeTakeFirstOrThrow();
+    return Number(row.total);
+  }
+
   async open(): Promise<readonly Verification[]> {
     const rows = await this.#db
       .selectFrom('verifications')
@@ -145,12 +155,11 @@ export class SqlVerificationRepository implements VerificationRepository {
   async references(): Promise<{ readonly blobs: ReadonlySet<string>; readonly layers: ReadonlySet<string> }> {
     const rows = await this.#db
       .selectFrom('verifications')
-      .select(['subject_kind', 'subject_ref', 'kept_kind', 'kept_ref', 'kept_below', 'log_blob'])
+      .select(['kept_kind', 'kept_ref', 'kept_below', 'log_blob'])
       .execute();
     const blobs = new Set<string>();
     const layers = new Set<string>();
     for (const row of rows) {
-      if (row.subject_kind === 'patch') blobs.add(row.subject_ref);
       if (row.kept_kind === 'patch' && row.kept_ref !== null) blobs.add(row.kept_ref);
       for (const layer of keptLayers(row)) layers.add(layer);
       if (row.log_blob !== null) blobs.add(row.log_blob);
@@ -194,10 +203,22 @@ async function countFor(db: Kysely<Schema>, sessionId: string): Promise<number> 
     .selectFrom('verifications')
     .select((eb) => eb.fn.countAll<number>().as('total'))
     .where('session_id', '=', sessionId)
-    .where('state', '!=', 'CANCELLED')
-    .where((eb) => eb.not(eb.and([eb('state', '=', 'ERROR'), eb('fault', '=', 'SERVICE')])))
+    .where(counts)
     .executeTakeFirstOrThrow();
-  return Number(row.total);
+  const removed = await db
+    .selectFrom('removed_verifications')
+    .select('total')
+    .where('session_id', '=', sessionId)
+    .executeTakeFirst();
+  return Number(row.total) + (removed?.total ?? 0);
+}
+
+/** Whether a verification counts against its session's limit. */
+export function counts(eb: ExpressionBuilder<Schema, 'verifications'>): Expression<SqlBool> {
+  return eb.and([
+    eb('state', '!=', 'CANCELLED'),
+    eb.not(eb.and([eb('state', '=', 'ERROR'), eb('fault', '=', 'SERVICE')])),
+  ]);
 }
 
 async function refusal(tx: Transaction<Schema>, verificationId: string): Promise<CodesetError> {

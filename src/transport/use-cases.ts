@@ -115,6 +115,7 @@ export interface VerificationUseCases {
   start(caller: Principal, request: VerificationRequest): Promise<SeenVerification>;
   get(caller: Principal, verificationId: string): Promise<SeenVerification>;
   list(caller: Principal, filter: VerificationFilter, page: PageRequest): Promise<Page<SeenVerification>>;
+  count(caller: Principal, filter: VerificationFilter): Promise<number>;
   /** First the verification, then log and changes; ends after its final state. */
   watch(
     caller: Principal,
@@ -123,6 +124,7 @@ export interface VerificationUseCases {
     signal: AbortSignal,
   ): AsyncIterable<SeenVerificationEvent>;
   cancel(caller: Principal, verificationId: string): Promise<SeenVerification>;
+  remove(caller: Principal, verificationId: string): Promise<void>;
 }
 
 export interface KeyUseCases {

@@ -54,6 +54,7 @@ export function verificationService(
       return {
         verifications: page.items.map((item) => seenToProto(item, 'summary')),
         nextPageToken: encodePageToken('verifications', filter, page.next),
+        totalSize: await verifications.count(principal, filter),
       };
     },
 
@@ -84,6 +85,11 @@ export function verificationService(
 
     async cancelVerification(request, { principal }) {
       return { verification: seenToProto(await verifications.cancel(principal, idOf(request)), 'full') };
+    },
+
+    async deleteVerification(request, { principal }) {
+      await verifications.remove(principal, idOf(request));
+      return {};
     },
   };
 }

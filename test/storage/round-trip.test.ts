@@ -268,6 +268,10 @@ const pressure: fc.Arbitrary<Pressure> = record({
 });
 
 const verification: fc.Arbitrary<Verification> = record({
+  patchBytes: count,
+  subjectExpireTime: maybeTime,
+  logExpireTime: maybeTime,
+  serviceVersion: text,
   pressure: fc.option(pressure, { nil: undefined }),
   sampleDigest: text,
   environmentDigest: text,

@@ -183,6 +183,16 @@ export enum ErrorReason {
    * sample has its own.
    */
   SESSION_VERIFICATION_LIMIT = 60,
+  /**
+   * VERIFICATION_NOT_ENDED - FAILED_PRECONDITION: the verification is PENDING or RUNNING; cancel it, or
+   * wait for its end.
+   */
+  VERIFICATION_NOT_ENDED = 61,
+  /**
+   * VERIFICATION_LOG_EXPIRED - FAILED_PRECONDITION: the log of the verification was given up to make room;
+   * its record has the digest and the length that it had.
+   */
+  VERIFICATION_LOG_EXPIRED = 62,
   UNRECOGNIZED = -1,
 }
 
@@ -365,6 +375,12 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 60:
     case "ERROR_REASON_SESSION_VERIFICATION_LIMIT":
       return ErrorReason.SESSION_VERIFICATION_LIMIT;
+    case 61:
+    case "ERROR_REASON_VERIFICATION_NOT_ENDED":
+      return ErrorReason.VERIFICATION_NOT_ENDED;
+    case 62:
+    case "ERROR_REASON_VERIFICATION_LOG_EXPIRED":
+      return ErrorReason.VERIFICATION_LOG_EXPIRED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -492,6 +508,10 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_ENGINE_UNAVAILABLE";
     case ErrorReason.SESSION_VERIFICATION_LIMIT:
       return "ERROR_REASON_SESSION_VERIFICATION_LIMIT";
+    case ErrorReason.VERIFICATION_NOT_ENDED:
+      return "ERROR_REASON_VERIFICATION_NOT_ENDED";
+    case ErrorReason.VERIFICATION_LOG_EXPIRED:
+      return "ERROR_REASON_VERIFICATION_LOG_EXPIRED";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

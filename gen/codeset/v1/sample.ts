@@ -1133,7 +1133,8 @@ export interface ValidationProblem_SeenEntry {
 /**
  * Two verifications that judged one and the same subject by one version of a
  * sample, of which one PASSED and the other did not: the sample is flaky, or
- * what was judged is. Errors don't count. All OUTPUT_ONLY.
+ * what was judged is. Errors don't count. It stays when they have been removed.
+ * All OUTPUT_ONLY.
  */
 export interface Disagreement {
   /** The `subject_digest` of both. */

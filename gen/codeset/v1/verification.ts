@@ -412,11 +412,17 @@ export interface Verification {
     | undefined;
   /** The runtime that it ran on, with its version: `runc 1.1.5`. OUTPUT_ONLY. */
   runtime: string;
+  /**
+   * The version of the service that judged it, `0.1.0`; before a verdict, of the
+   * one that took it on. Empty for a verification of an earlier release.
+   * OUTPUT_ONLY.
+   */
+  serviceVersion: string;
   /** How many bytes the script's log has in all. OUTPUT_ONLY. */
   logBytes: bigint;
   /**
    * How many bytes are missing from the middle of the kept log; 0 when it is
-   * whole. OUTPUT_ONLY.
+   * whole. It stays as it was when the log has been given up. OUTPUT_ONLY.
    */
   logCutBytes: bigint;
   /**
@@ -481,6 +487,40 @@ export interface Verification {
    * OUTPUT_ONLY.
    */
   feedback: Feedback;
+  /** What is stored for it beside its record. OUTPUT_ONLY. */
+  storedBytes:
+    | StoredBytes
+    | undefined;
+  /**
+   * Whether its log was given up to make room (`verification_disk` of the
+   * server): its digest and lengths are here, its bytes are nowhere.
+   * OUTPUT_ONLY.
+   */
+  logExpired: boolean;
+  /**
+   * Whether the patch that was judged was given up to make room, likewise.
+   * OUTPUT_ONLY.
+   */
+  subjectExpired: boolean;
+}
+
+/**
+ * What is stored for a verification beside its record, in bytes. Content that
+ * several verifications share is told with each of them, and is on the disk
+ * once.
+ */
+export interface StoredBytes {
+  /**
+   * Its log: the whole of it, or head and tail where it was cut. 0 until the
+   * end, and when it was given up. OUTPUT_ONLY.
+   */
+  log: bigint;
+  /**
+   * The patch that is judged. Of a session or snapshot nothing is stored beyond
+   * the end, and the layers that are until then do not count here: 0.
+   * OUTPUT_ONLY.
+   */
+  subject: bigint;
 }
 
 /** What one run of a script, with all that it started, got of the machine. */
@@ -604,6 +644,7 @@ function createBaseVerification(): Verification {
     engine: "",
     resources: undefined,
     runtime: "",
+    serviceVersion: "",
     logBytes: 0n,
     logCutBytes: 0n,
     logDigest: "",
@@ -616,6 +657,9 @@ function createBaseVerification(): Verification {
     environmentDigest: "",
     snapshotId: "",
     feedback: 0,
+    storedBytes: undefined,
+    logExpired: false,
+    subjectExpired: false,
   };
 }
 
@@ -663,6 +707,9 @@ export const Verification: MessageFns<Verification> = {
     if (message.runtime !== "") {
       writer.uint32(114).string(message.runtime);
     }
+    if (message.serviceVersion !== "") {
+      writer.uint32(258).string(message.serviceVersion);
+    }
     if (message.logBytes !== 0n) {
       if (BigInt.asIntN(64, message.logBytes) !== message.logBytes) {
         throw new globalThis.Error("value provided for field message.logBytes of type int64 too large");
@@ -709,6 +756,15 @@ export const Verification: MessageFns<Verification> = {
     }
     if (message.feedback !== 0) {
       writer.uint32(248).int32(message.feedback);
+    }
+    if (message.storedBytes !== undefined) {
+      StoredBytes.encode(message.storedBytes, writer.uint32(266).fork()).join();
+    }
+    if (message.logExpired !== false) {
+      writer.uint32(272).bool(message.logExpired);
+    }
+    if (message.subjectExpired !== false) {
+      writer.uint32(280).bool(message.subjectExpired);
     }
     return writer;
   },
@@ -838,6 +894,14 @@ export const Verification: MessageFns<Verification> = {
             message.runtime = reader.string();
             continue;
           }
+          case 32: {
+            if (tag !== 258) {
+              break;
+            }
+
+            message.serviceVersion = reader.string();
+            continue;
+          }
           case 15: {
             if (tag !== 120) {
               break;
@@ -942,6 +1006,30 @@ export const Verification: MessageFns<Verification> = {
             message.feedback = reader.int32() as any;
             continue;
           }
+          case 33: {
+            if (tag !== 266) {
+              break;
+            }
+
+            message.storedBytes = StoredBytes.decode(reader, reader.uint32());
+            continue;
+          }
+          case 34: {
+            if (tag !== 272) {
+              break;
+            }
+
+            message.logExpired = reader.bool();
+            continue;
+          }
+          case 35: {
+            if (tag !== 280) {
+              break;
+            }
+
+            message.subjectExpired = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -982,6 +1070,11 @@ export const Verification: MessageFns<Verification> = {
       engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
       resources: isSet(object.resources) ? Resources.fromJSON(object.resources) : undefined,
       runtime: isSet(object.runtime) ? globalThis.String(object.runtime) : "",
+      serviceVersion: isSet(object.serviceVersion)
+        ? globalThis.String(object.serviceVersion)
+        : isSet(object.service_version)
+        ? globalThis.String(object.service_version)
+        : "",
       logBytes: isSet(object.logBytes)
         ? BigInt(object.logBytes)
         : isSet(object.log_bytes)
@@ -1036,6 +1129,21 @@ export const Verification: MessageFns<Verification> = {
         ? globalThis.String(object.snapshot_id)
         : "",
       feedback: isSet(object.feedback) ? feedbackFromJSON(object.feedback) : 0,
+      storedBytes: isSet(object.storedBytes)
+        ? StoredBytes.fromJSON(object.storedBytes)
+        : isSet(object.stored_bytes)
+        ? StoredBytes.fromJSON(object.stored_bytes)
+        : undefined,
+      logExpired: isSet(object.logExpired)
+        ? globalThis.Boolean(object.logExpired)
+        : isSet(object.log_expired)
+        ? globalThis.Boolean(object.log_expired)
+        : false,
+      subjectExpired: isSet(object.subjectExpired)
+        ? globalThis.Boolean(object.subjectExpired)
+        : isSet(object.subject_expired)
+        ? globalThis.Boolean(object.subject_expired)
+        : false,
     };
   },
 
@@ -1083,6 +1191,9 @@ export const Verification: MessageFns<Verification> = {
     if (message.runtime !== "") {
       obj.runtime = message.runtime;
     }
+    if (message.serviceVersion !== "") {
+      obj.serviceVersion = message.serviceVersion;
+    }
     if (message.logBytes !== 0n) {
       obj.logBytes = message.logBytes.toString();
     }
@@ -1121,6 +1232,15 @@ export const Verification: MessageFns<Verification> = {
     if (message.feedback !== 0) {
       obj.feedback = feedbackToJSON(message.feedback);
     }
+    if (message.storedBytes !== undefined) {
+      obj.storedBytes = StoredBytes.toJSON(message.storedBytes);
+    }
+    if (message.logExpired !== false) {
+      obj.logExpired = message.logExpired;
+    }
+    if (message.subjectExpired !== false) {
+      obj.subjectExpired = message.subjectExpired;
+    }
     return obj;
   },
 
@@ -1149,6 +1269,7 @@ export const Verification: MessageFns<Verification> = {
       ? Resources.fromPartial(object.resources)
       : undefined;
     message.runtime = object.runtime ?? "";
+    message.serviceVersion = object.serviceVersion ?? "";
     message.logBytes = (object.logBytes !== undefined && object.logBytes !== null) ? BigInt(object.logBytes) : 0n;
     message.logCutBytes = (object.logCutBytes !== undefined && object.logCutBytes !== null)
       ? BigInt(object.logCutBytes)
@@ -1178,6 +1299,102 @@ export const Verification: MessageFns<Verification> = {
     message.environmentDigest = object.environmentDigest ?? "";
     message.snapshotId = object.snapshotId ?? "";
     message.feedback = object.feedback ?? 0;
+    message.storedBytes = (object.storedBytes !== undefined && object.storedBytes !== null)
+      ? StoredBytes.fromPartial(object.storedBytes)
+      : undefined;
+    message.logExpired = object.logExpired ?? false;
+    message.subjectExpired = object.subjectExpired ?? false;
+    return message;
+  },
+};
+
+function createBaseStoredBytes(): StoredBytes {
+  return { log: 0n, subject: 0n };
+}
+
+export const StoredBytes: MessageFns<StoredBytes> = {
+  encode(message: StoredBytes, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.log !== 0n) {
+      if (BigInt.asIntN(64, message.log) !== message.log) {
+        throw new globalThis.Error("value provided for field message.log of type int64 too large");
+      }
+      writer.uint32(8).int64(message.log);
+    }
+    if (message.subject !== 0n) {
+      if (BigInt.asIntN(64, message.subject) !== message.subject) {
+        throw new globalThis.Error("value provided for field message.subject of type int64 too large");
+      }
+      writer.uint32(16).int64(message.subject);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StoredBytes {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStoredBytes();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.log = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.subject = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StoredBytes {
+    return {
+      log: isSet(object.log) ? BigInt(object.log) : 0n,
+      subject: isSet(object.subject) ? BigInt(object.subject) : 0n,
+    };
+  },
+
+  toJSON(message: StoredBytes): unknown {
+    const obj: any = {};
+    if (message.log !== 0n) {
+      obj.log = message.log.toString();
+    }
+    if (message.subject !== 0n) {
+      obj.subject = message.subject.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StoredBytes>): StoredBytes {
+    return StoredBytes.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StoredBytes>): StoredBytes {
+    const message = createBaseStoredBytes();
+    message.log = (object.log !== undefined && object.log !== null) ? BigInt(object.log) : 0n;
+    message.subject = (object.subject !== undefined && object.subject !== null) ? BigInt(object.subject) : 0n;
     return message;
   },
 };

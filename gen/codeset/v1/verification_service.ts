@@ -120,6 +120,8 @@ export interface ListVerificationsResponse {
   verifications: Verification[];
   /** The token of the next page; empty on the last. */
   nextPageToken: string;
+  /** How many verifications fit the filter in all. */
+  totalSize: number;
 }
 
 /** The request of WatchVerification. */
@@ -170,6 +172,16 @@ export interface CancelVerificationRequest {
 export interface CancelVerificationResponse {
   /** The verification, CANCELLED. */
   verification: Verification | undefined;
+}
+
+/** The request of DeleteVerification. */
+export interface DeleteVerificationRequest {
+  /** Which one. REQUIRED. */
+  verificationId: string;
+}
+
+/** The answer of DeleteVerification. */
+export interface DeleteVerificationResponse {
 }
 
 function createBasePatchSubject(): PatchSubject {
@@ -814,7 +826,7 @@ export const ListVerificationsRequest: MessageFns<ListVerificationsRequest> = {
 };
 
 function createBaseListVerificationsResponse(): ListVerificationsResponse {
-  return { verifications: [], nextPageToken: "" };
+  return { verifications: [], nextPageToken: "", totalSize: 0 };
 }
 
 export const ListVerificationsResponse: MessageFns<ListVerificationsResponse> = {
@@ -824,6 +836,9 @@ export const ListVerificationsResponse: MessageFns<ListVerificationsResponse> = 
     }
     if (message.nextPageToken !== "") {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.totalSize !== 0) {
+      writer.uint32(24).int32(message.totalSize);
     }
     return writer;
   },
@@ -857,6 +872,14 @@ export const ListVerificationsResponse: MessageFns<ListVerificationsResponse> = 
             message.nextPageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.totalSize = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -879,6 +902,11 @@ export const ListVerificationsResponse: MessageFns<ListVerificationsResponse> = 
         : isSet(object.next_page_token)
         ? globalThis.String(object.next_page_token)
         : "",
+      totalSize: isSet(object.totalSize)
+        ? globalThis.Number(object.totalSize)
+        : isSet(object.total_size)
+        ? globalThis.Number(object.total_size)
+        : 0,
     };
   },
 
@@ -890,6 +918,9 @@ export const ListVerificationsResponse: MessageFns<ListVerificationsResponse> = 
     if (message.nextPageToken !== "") {
       obj.nextPageToken = message.nextPageToken;
     }
+    if (message.totalSize !== 0) {
+      obj.totalSize = Math.round(message.totalSize);
+    }
     return obj;
   },
 
@@ -900,6 +931,7 @@ export const ListVerificationsResponse: MessageFns<ListVerificationsResponse> = 
     const message = createBaseListVerificationsResponse();
     message.verifications = object.verifications?.map((e) => Verification.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
+    message.totalSize = object.totalSize ?? 0;
     return message;
   },
 };
@@ -1347,6 +1379,131 @@ export const CancelVerificationResponse: MessageFns<CancelVerificationResponse> 
   },
 };
 
+function createBaseDeleteVerificationRequest(): DeleteVerificationRequest {
+  return { verificationId: "" };
+}
+
+export const DeleteVerificationRequest: MessageFns<DeleteVerificationRequest> = {
+  encode(message: DeleteVerificationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verificationId !== "") {
+      writer.uint32(10).string(message.verificationId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteVerificationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteVerificationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.verificationId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteVerificationRequest {
+    return {
+      verificationId: isSet(object.verificationId)
+        ? globalThis.String(object.verificationId)
+        : isSet(object.verification_id)
+        ? globalThis.String(object.verification_id)
+        : "",
+    };
+  },
+
+  toJSON(message: DeleteVerificationRequest): unknown {
+    const obj: any = {};
+    if (message.verificationId !== "") {
+      obj.verificationId = message.verificationId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteVerificationRequest>): DeleteVerificationRequest {
+    return DeleteVerificationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteVerificationRequest>): DeleteVerificationRequest {
+    const message = createBaseDeleteVerificationRequest();
+    message.verificationId = object.verificationId ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteVerificationResponse(): DeleteVerificationResponse {
+  return {};
+}
+
+export const DeleteVerificationResponse: MessageFns<DeleteVerificationResponse> = {
+  encode(_: DeleteVerificationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteVerificationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteVerificationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): DeleteVerificationResponse {
+    return {};
+  },
+
+  toJSON(_: DeleteVerificationResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteVerificationResponse>): DeleteVerificationResponse {
+    return DeleteVerificationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DeleteVerificationResponse>): DeleteVerificationResponse {
+    const message = createBaseDeleteVerificationResponse();
+    return message;
+  },
+};
+
 /**
  * Verifications: judging what a session or a snapshot holds, or a patch.
  *
@@ -1413,8 +1570,10 @@ export const VerificationServiceDefinition = {
      * its log before its last state. The stream ends when, after that, nothing
      * is left of the sandbox that judged: who only wants the verdict need not
      * wait for the end. A stream that broke is taken up again with log_offset. Who
-     * is not shown all of it (`feedback`) gets no log, whatever the offset. Errors:
-     * VERIFICATION_NOT_FOUND.
+     * is not shown all of it (`feedback`) gets no log, whatever the offset. Of one
+     * whose log was given up (`log_expired`) the verification comes, and then
+     * VERIFICATION_LOG_EXPIRED where there were bytes behind log_offset. Errors:
+     * VERIFICATION_NOT_FOUND, VERIFICATION_LOG_EXPIRED.
      */
     watchVerification: {
       name: "WatchVerification",
@@ -1434,6 +1593,23 @@ export const VerificationServiceDefinition = {
       requestType: CancelVerificationRequest as typeof CancelVerificationRequest,
       requestStream: false,
       responseType: CancelVerificationResponse as typeof CancelVerificationResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Removes an ended verification: its record, its log and the patch that it
+     * judged. It goes on counting against max_verifications of its session, and
+     * what names it (a sample's validation or disagreement) keeps its id. Its
+     * request_id is free again. No agent may. The service does the same with
+     * those that ended longer ago than `verification_retention`. Errors:
+     * VERIFICATION_NOT_FOUND; VERIFICATION_NOT_ENDED while it is PENDING or
+     * RUNNING: cancel it first.
+     */
+    deleteVerification: {
+      name: "DeleteVerification",
+      requestType: DeleteVerificationRequest as typeof DeleteVerificationRequest,
+      requestStream: false,
+      responseType: DeleteVerificationResponse as typeof DeleteVerificationResponse,
       responseStream: false,
       options: {},
     },
@@ -1474,8 +1650,10 @@ export interface VerificationServiceImplementation<CallContextExt = {}> {
    * its log before its last state. The stream ends when, after that, nothing
    * is left of the sandbox that judged: who only wants the verdict need not
    * wait for the end. A stream that broke is taken up again with log_offset. Who
-   * is not shown all of it (`feedback`) gets no log, whatever the offset. Errors:
-   * VERIFICATION_NOT_FOUND.
+   * is not shown all of it (`feedback`) gets no log, whatever the offset. Of one
+   * whose log was given up (`log_expired`) the verification comes, and then
+   * VERIFICATION_LOG_EXPIRED where there were bytes behind log_offset. Errors:
+   * VERIFICATION_NOT_FOUND, VERIFICATION_LOG_EXPIRED.
    */
   watchVerification(
     request: WatchVerificationRequest,
@@ -1490,6 +1668,19 @@ export interface VerificationServiceImplementation<CallContextExt = {}> {
     request: CancelVerificationRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<CancelVerificationResponse>>;
+  /**
+   * Removes an ended verification: its record, its log and the patch that it
+   * judged. It goes on counting against max_verifications of its session, and
+   * what names it (a sample's validation or disagreement) keeps its id. Its
+   * request_id is free again. No agent may. The service does the same with
+   * those that ended longer ago than `verification_retention`. Errors:
+   * VERIFICATION_NOT_FOUND; VERIFICATION_NOT_ENDED while it is PENDING or
+   * RUNNING: cancel it first.
+   */
+  deleteVerification(
+    request: DeleteVerificationRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<DeleteVerificationResponse>>;
 }
 
 export interface VerificationServiceClient<CallOptionsExt = {}> {
@@ -1526,8 +1717,10 @@ export interface VerificationServiceClient<CallOptionsExt = {}> {
    * its log before its last state. The stream ends when, after that, nothing
    * is left of the sandbox that judged: who only wants the verdict need not
    * wait for the end. A stream that broke is taken up again with log_offset. Who
-   * is not shown all of it (`feedback`) gets no log, whatever the offset. Errors:
-   * VERIFICATION_NOT_FOUND.
+   * is not shown all of it (`feedback`) gets no log, whatever the offset. Of one
+   * whose log was given up (`log_expired`) the verification comes, and then
+   * VERIFICATION_LOG_EXPIRED where there were bytes behind log_offset. Errors:
+   * VERIFICATION_NOT_FOUND, VERIFICATION_LOG_EXPIRED.
    */
   watchVerification(
     request: DeepPartial<WatchVerificationRequest>,
@@ -1542,6 +1735,19 @@ export interface VerificationServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<CancelVerificationRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<CancelVerificationResponse>;
+  /**
+   * Removes an ended verification: its record, its log and the patch that it
+   * judged. It goes on counting against max_verifications of its session, and
+   * what names it (a sample's validation or disagreement) keeps its id. Its
+   * request_id is free again. No agent may. The service does the same with
+   * those that ended longer ago than `verification_retention`. Errors:
+   * VERIFICATION_NOT_FOUND; VERIFICATION_NOT_ENDED while it is PENDING or
+   * RUNNING: cancel it first.
+   */
+  deleteVerification(
+    request: DeepPartial<DeleteVerificationRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<DeleteVerificationResponse>;
 }
 
 function bytesFromBase64(b64: string): Uint8Array {

@@ -108,13 +108,17 @@ export interface VerificationRepository {
    * @returns false, and nothing is stored, where there are as many already.
    */
   insert(verification: Verification, most?: number): Promise<boolean>;
-  /** How many count for a session: all but those CANCELLED and those in ERROR by the service's own fault. */
+  /**
+   * How many count for a session: all but those CANCELLED and those in ERROR by the service's own fault; those that
+   * were removed, too.
+   */
   countFor(sessionId: string): Promise<number>;
   update(verificationId: string, change: Partial<Verification>): Promise<void>;
   find(verificationId: string): Promise<Verification | undefined>;
   findByRequestId(requestId: string): Promise<Verification | undefined>;
   /** Newest first. */
   list(filter: VerificationFilter, page: PageRequest): Promise<Page<Verification>>;
+  count(filter: VerificationFilter): Promise<number>;
   /** PENDING or RUNNING. */
   open(): Promise<readonly Verification[]>;
   /** One of the same subject digest, judged by the same version in the same scope, that ended in one of these states. */
@@ -126,6 +130,38 @@ export interface VerificationRepository {
   endedWithLayer(): Promise<readonly Verification[]>;
   /** Blobs and layers kept for verifications. */
   references(): Promise<{ readonly blobs: ReadonlySet<string>; readonly layers: ReadonlySet<string> }>;
+}
+
+/** What of an ended verification can go before its record does. */
+export type KeptPart = 'subject' | 'log';
+
+/** What verifications keep beside their records, and how it goes. */
+export interface KeptVerificationRepository {
+  /** Bytes of all blobs that verifications refer to, each counted once. */
+  bytes(): Promise<number>;
+  /** Ids of ended verifications that have such a part, the longest ended first. */
+  endedWith(part: KeptPart, most: number): Promise<readonly string[]>;
+  /** Ids of those that ended at this time or before it, the longest ended first. */
+  endedBy(time: Date, most: number): Promise<readonly string[]>;
+  /**
+   * An ended verification refers to that part no more, and its blob is released, in one step.
+   * @returns the bytes that nothing refers to any more: 0 where others share them, or it has no such part.
+   */
+  giveUp(verificationId: string, part: KeptPart, time: Date): Promise<number>;
+  /**
+   * An ended verification is gone, what it referred to is released, and its session's count stays as it is, in one
+   * step. False when there is none that has ended.
+   */
+  remove(verificationId: string): Promise<boolean>;
+  /** Digests of blobs that were released and have not been looked at since. */
+  released(): Promise<readonly string[]>;
+  /** Whether a verification or a sample refers to this blob. */
+  refersTo(blob: string): Promise<boolean>;
+  /** A released blob was looked at. */
+  settle(blob: string): Promise<void>;
+  /** Patches that an earlier version of the service kept without writing down their size. */
+  unsized(): Promise<readonly string[]>;
+  size(patchBlob: string, bytes: number): Promise<void>;
 }
 
 export interface KeyRepository {
@@ -161,6 +197,7 @@ export interface Storage {
   readonly snapshots: SnapshotRepository;
   readonly execs: ExecRepository;
   readonly verifications: VerificationRepository;
+  readonly keptVerifications: KeptVerificationRepository;
   readonly keys: KeyRepository;
   close(): Promise<void>;
 }

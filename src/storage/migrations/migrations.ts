@@ -6,6 +6,7 @@ import { grounds } from './0004-grounds.js';
 import { validations } from './0005-validations.js';
 import { verifying } from './0006-verifying.js';
 import { provenance } from './0007-provenance.js';
+import { keptVerifications } from './0008-kept-verifications.js';
 
 /** All steps that this program knows. One that was released is never edited: the next one mends it. */
 export const MIGRATIONS: Migrations = {
@@ -16,4 +17,5 @@ export const MIGRATIONS: Migrations = {
   '0005-validations': validations,
   '0006-verifying': verifying,
   '0007-provenance': provenance,
+  '0008-kept-verifications': keptVerifications,
 };

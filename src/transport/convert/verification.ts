@@ -2,6 +2,7 @@ import type { Pressure } from '../../core/pressure.js';
 import type { SeenVerification } from '../../core/verification-access.js';
 import {
   sessionOfSubject,
+  storedBytes,
   verificationHides,
   type TestResult,
   type Verdict,
@@ -99,6 +100,10 @@ function verificationToProto(verification: Verification, depth: 'summary' | 'ful
     resources: resourcesToProto(verification.resources),
     pressure: verification.pressure === undefined ? undefined : pressureToProto(verification.pressure),
     runtime: verification.runtime,
+    serviceVersion: verification.serviceVersion,
+    storedBytes: storedToProto(verification),
+    logExpired: verification.logExpireTime !== undefined,
+    subjectExpired: verification.subjectExpireTime !== undefined,
     logBytes: BigInt(verification.logBytes),
     logCutBytes: BigInt(verification.logCutBytes),
     logDigest: verification.logDigest,
@@ -112,6 +117,11 @@ function verificationToProto(verification: Verification, depth: 'summary' | 'ful
           ? { $case: 'signal', value: verification.exitSignal }
           : undefined,
   };
+}
+
+function storedToProto(verification: Verification): pb.StoredBytes {
+  const { log, subject } = storedBytes(verification);
+  return { log: BigInt(log), subject: BigInt(subject) };
 }
 
 function pressureToProto(pressure: Pressure): pb.Pressure {

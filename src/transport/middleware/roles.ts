@@ -64,6 +64,7 @@ const VERIFICATIONS: Record<keyof typeof VerificationServiceDefinition.methods, 
   listVerifications: AGENTS,
   watchVerification: AGENTS,
   cancelVerification: RUNNERS,
+  deleteVerification: RUNNERS,
 };
 
 const BY_PATH = new Map<string, Roles>([
