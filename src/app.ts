@@ -258,6 +258,7 @@ export class App implements AsyncDisposable {
     cleanup.defer(every(EXPIRY_CHECK_MS, 'expiry failed', () => closer.expire(), log));
     const keep = (): Promise<void> => keeping.apply();
     cleanup.defer(every(KEEPING_CHECK_MS, 'kept verifications could not be looked at', keep, log));
+    cleanup.defer(() => keeping.stop());
     const collect = (): Promise<void> => garbage.images();
     cleanup.defer(every(IMAGE_CHECK_MS, 'images could not be looked at', collect, log));
     const useCases: UseCases = {

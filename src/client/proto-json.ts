@@ -34,7 +34,10 @@ import {
 } from '../../gen/codeset/v1/session_service.js';
 import { Snapshot } from '../../gen/codeset/v1/snapshot.js';
 import { Verification } from '../../gen/codeset/v1/verification.js';
-import { ListVerificationsResponse, WatchVerificationResponse } from '../../gen/codeset/v1/verification_service.js';
+import {
+  ListVerificationsResponse,
+  WatchVerificationResponse,
+} from '../../gen/codeset/v1/verification_service.js';
 
 export type { JsonObject } from '@bufbuild/protobuf';
 

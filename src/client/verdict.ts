@@ -3,6 +3,7 @@ import type {
   TestCounts,
   Verification as WireVerification,
 } from '../../gen/codeset/v1/verification.js';
+import { limitsOf, type Limits } from './session-info.js';
 import { msOf } from './wire-duration.js';
 import { fault, feedback, testList, testStatus, verdictReason, verificationState } from './words.js';
 
@@ -100,6 +101,10 @@ export interface Verdict {
   /** The engine that ran it, and its runtime with the version. */
   readonly engine: string;
   readonly runtime: string;
+  /** The limits that it ran under; undefined where this key is not shown them. */
+  readonly limits: Limits | undefined;
+  /** How long its script may take, in milliseconds; undefined where it is not known or not shown. */
+  readonly timeoutMs: number | undefined;
   /** The version of the service that judged it. */
   readonly serviceVersion: string;
   /** What is stored of it beside its record, in bytes: its log, and the patch where one was judged. */
@@ -156,6 +161,8 @@ export function verdict(verification: WireVerification): Verdict {
     logDigest: verification.logDigest,
     engine: verification.engine,
     runtime: verification.runtime,
+    limits: verification.resources && limitsOf(verification.resources),
+    timeoutMs: verification.timeout && msOf(verification.timeout),
     serviceVersion: verification.serviceVersion,
     storedBytes: {
       log: Number(verification.storedBytes?.log ?? 0),

@@ -29,6 +29,7 @@ export class VerificationKeeping {
   readonly #now: () => number;
   /** Of the blobs' writings, when all was within the limit. */
   #withinAt = -1;
+  #stopped = false;
 
   constructor(parts: {
     kept: KeptVerificationRepository;
@@ -49,12 +50,16 @@ export class VerificationKeeping {
     this.#now = parts.now;
   }
 
-  /** At the start: finishes what an earlier life began, and learns the sizes that an earlier version did not note. */
+  /** At the start: learns the sizes of patches that an earlier version of the service did not note. */
   async recover(): Promise<void> {
     for (const blob of await this.#kept.unsized()) {
       await this.#kept.size(blob, (await this.#blobs.has(blob))?.bytes ?? 0);
     }
-    await this.apply();
+  }
+
+  /** What is begun is ended at its next step, for a stop of the service: the next life goes on with it. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   async apply(): Promise<void> {
@@ -74,6 +79,7 @@ export class VerificationKeeping {
       for (const verificationId of ids) {
         // The database answers at once: without a pause nobody else would get a turn.
         await setImmediate();
+        if (this.#stopped) return;
         if (this.#isBusy(verificationId) || !(await this.#kept.remove(verificationId))) continue;
         some = true;
         removed++;
@@ -96,6 +102,7 @@ export class VerificationKeeping {
         for (const verificationId of ids) {
           if (bytes <= diskBytes) break;
           await setImmediate();
+          if (this.#stopped) return;
           bytes -= await this.#kept.giveUp(verificationId, part, new Date(this.#now()));
           given[part]++;
         }

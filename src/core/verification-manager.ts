@@ -163,6 +163,7 @@ export class VerificationManager {
       engine,
       ...this.#provenance(engine),
       resources: sample.manifest.resources,
+      timeoutMs: spec.timeoutMs,
       pressure: undefined,
       createTime: new Date(this.#now()),
       startTime: undefined,

@@ -126,6 +126,8 @@ export interface Verification {
   /** Of the service that judged it, or took it on; '' of one that an earlier version of the service made. */
   readonly serviceVersion: string;
   readonly resources: Resources;
+  /** Of its script; undefined of one that an earlier version of the service made. */
+  readonly timeoutMs: number | undefined;
   /** What its last run got of the machine; undefined until the script ran. */
   readonly pressure: Pressure | undefined;
   readonly createTime: Date;

@@ -3,6 +3,9 @@ import type { KeptPart, KeptVerificationRepository } from '../core/ports/storage
 import type { Schema } from './schema.js';
 import { counts, OPEN } from './verification-repository.js';
 
+/** Written out, as the indices have it. */
+const PATCH = sql.lit('patch');
+
 export class SqlKeptVerificationRepository implements KeptVerificationRepository {
   readonly #db: Kysely<Schema>;
 
@@ -30,9 +33,8 @@ export class SqlKeptVerificationRepository implements KeptVerificationRepository
       .where('state', 'not in', OPEN);
     const having =
       part === 'log'
-        ? ended.where('log_blob', 'is not', null)
-        : // Written out, as the index has it.
-          ended.where('kept_kind', '=', sql.lit('patch'));
+        ? ended.where('log_blob', 'is not', null).where('log_bytes', '>', 0)
+        : ended.where('kept_kind', '=', PATCH).where('patch_bytes', '>', 0);
     const rows = await having.orderBy('end_time').orderBy('verification_id').limit(most).execute();
     return rows.map((row) => row.verification_id);
   }
@@ -131,7 +133,7 @@ export class SqlKeptVerificationRepository implements KeptVerificationRepository
       .selectFrom('verifications')
       .select('kept_ref')
       .distinct()
-      .where('kept_kind', '=', 'patch')
+      .where('kept_kind', '=', PATCH)
       .where('patch_bytes', 'is', null)
       .execute();
     return rows.flatMap(({ kept_ref }) => (kept_ref === null ? [] : [kept_ref]));
@@ -141,7 +143,7 @@ export class SqlKeptVerificationRepository implements KeptVerificationRepository
     await this.#db
       .updateTable('verifications')
       .set({ patch_bytes: bytes })
-      .where('kept_kind', '=', 'patch')
+      .where('kept_kind', '=', PATCH)
       .where('kept_ref', '=', patchBlob)
       .execute();
   }
@@ -168,7 +170,7 @@ async function isKept(db: Kysely<Schema>, blob: string): Promise<boolean> {
   const asPatch = await db
     .selectFrom('verifications')
     .select('verification_id')
-    .where('kept_kind', '=', 'patch')
+    .where('kept_kind', '=', PATCH)
     .where('kept_ref', '=', blob)
     .limit(1)
     .executeTakeFirst();

@@ -198,6 +198,8 @@ export interface VerificationRow {
   readonly engine: string;
   readonly runtime: string;
   readonly service_version: string;
+  /** Null: an earlier version did not say. */
+  readonly timeout_ms: number | null;
   /** JSON */
   readonly resources: string;
   /** JSON */

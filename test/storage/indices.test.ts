@@ -27,6 +27,22 @@ test.each([
   ["select count(*) from verifications where session_id = 'a' and state != 'CANCELLED'"],
   ["select * from verifications where request_id = 'a'"],
   ["select * from verifications where subject_digest = 'a' and sample_id = 'a' and sample_version = 1"],
+  [
+    "select * from verifications where end_time <= 1 and state not in ('RUNNING') order by end_time, verification_id limit 3",
+  ],
+  [
+    'select * from verifications where end_time is not null and log_blob is not null order by end_time, verification_id',
+  ],
+  [
+    "select * from verifications where end_time is not null and kept_kind = 'patch' order by end_time, verification_id",
+  ],
+  ["select * from verifications where log_blob = 'a'"],
+  ["select * from verifications where kept_kind = 'patch' and kept_ref = 'a'"],
+  ["select kept_ref, coalesce(patch_bytes, 0) from verifications where kept_kind = 'patch'"],
+  ['select log_blob, log_bytes - log_cut_bytes from verifications where log_blob is not null'],
+  ["select total from removed_verifications where session_id = 'a'"],
+  ["select * from sample_versions where archive_blob = 'a'"],
+  ["select * from sample_versions where repository_blob = 'a'"],
   ["select * from sample_versions where dataset = 'a' order by sample_id limit 3"],
   ["select * from sample_versions where language = 'a' order by sample_id limit 3"],
   ["select * from sample_versions where state = 'PREPARING'"],

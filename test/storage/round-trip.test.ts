@@ -272,6 +272,7 @@ const verification: fc.Arbitrary<Verification> = record({
   subjectExpireTime: maybeTime,
   logExpireTime: maybeTime,
   serviceVersion: text,
+  timeoutMs: fc.option(count, { nil: undefined }),
   pressure: fc.option(pressure, { nil: undefined }),
   sampleDigest: text,
   environmentDigest: text,

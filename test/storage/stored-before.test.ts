@@ -83,5 +83,8 @@ test('verifications of before are found by their sessions, are counted, and are 
     { verificationId: 'ver_session', feedback: 'FULL', agentFeedback: undefined },
   ]);
   expect(await verifications.countFor('ses_1')).toBe(1);
+  expect(items).toMatchObject([
+    { serviceVersion: '', timeoutMs: undefined, patchBytes: 0, logExpireTime: undefined },
+  ]);
   await db.destroy();
 });

@@ -190,11 +190,13 @@ describe('verifications', () => {
     );
     await verifications.insert(aVerification({ kept: { kind: 'layer', layer: 'l3', below: undefined } }));
     await verifications.insert(
-      aVerification({ subject: { kind: 'patch', patchBlob: 'b1' }, kept: { kind: 'patch', blob: 'b2' } }),
+      aVerification({ subject: { kind: 'patch', patchBlob: 'b2' }, kept: { kind: 'patch', blob: 'b2' } }),
     );
+    // Its patch was given up.
+    await verifications.insert(aVerification({ subject: { kind: 'patch', patchBlob: 'b1' } }));
     await verifications.insert(aVerification({ kept: { kind: 'unusable', why: 'gone' } }));
     const { blobs, layers } = await verifications.references();
-    expect([...blobs].sort()).toEqual(['b1', 'b2', 'log']);
+    expect([...blobs].sort()).toEqual(['b2', 'log']);
     expect([...layers].sort()).toEqual(['l0', 'l1', 'l2', 'l3']);
   });
 

@@ -218,6 +218,7 @@ export function aVerification(change: Partial<Verification> = {}): Verification 
     engine: 'local',
     runtime: 'runc 1.1.5',
     serviceVersion: '0.1.0',
+    timeoutMs: 300_000,
     resources: DEFAULT_RESOURCES,
     pressure: undefined,
     createTime: NOON,

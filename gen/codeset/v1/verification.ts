@@ -410,7 +410,18 @@ export interface Verification {
   resources:
     | Resources
     | undefined;
-  /** The runtime that it ran on, with its version: `runc 1.1.5`. OUTPUT_ONLY. */
+  /**
+   * How long its script may take. Absent for a verification of an earlier
+   * release. OUTPUT_ONLY, IMMUTABLE.
+   */
+  timeout:
+    | Duration
+    | undefined;
+  /**
+   * The runtime that it ran on, with its version, `runc 1.1.5`, and that of an
+   * engine which is a program of its own: `runc of Docker 24.0.5`. Else the
+   * engine is part of the service, and has its version. OUTPUT_ONLY.
+   */
   runtime: string;
   /**
    * The version of the service that judged it, `0.1.0`; before a verdict, of the
@@ -643,6 +654,7 @@ function createBaseVerification(): Verification {
     retryable: false,
     engine: "",
     resources: undefined,
+    timeout: undefined,
     runtime: "",
     serviceVersion: "",
     logBytes: 0n,
@@ -703,6 +715,9 @@ export const Verification: MessageFns<Verification> = {
     }
     if (message.resources !== undefined) {
       Resources.encode(message.resources, writer.uint32(106).fork()).join();
+    }
+    if (message.timeout !== undefined) {
+      Duration.encode(message.timeout, writer.uint32(290).fork()).join();
     }
     if (message.runtime !== "") {
       writer.uint32(114).string(message.runtime);
@@ -884,6 +899,14 @@ export const Verification: MessageFns<Verification> = {
             }
 
             message.resources = Resources.decode(reader, reader.uint32());
+            continue;
+          }
+          case 36: {
+            if (tag !== 290) {
+              break;
+            }
+
+            message.timeout = Duration.decode(reader, reader.uint32());
             continue;
           }
           case 14: {
@@ -1069,6 +1092,7 @@ export const Verification: MessageFns<Verification> = {
       retryable: isSet(object.retryable) ? globalThis.Boolean(object.retryable) : false,
       engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
       resources: isSet(object.resources) ? Resources.fromJSON(object.resources) : undefined,
+      timeout: isSet(object.timeout) ? Duration.fromJSON(object.timeout) : undefined,
       runtime: isSet(object.runtime) ? globalThis.String(object.runtime) : "",
       serviceVersion: isSet(object.serviceVersion)
         ? globalThis.String(object.serviceVersion)
@@ -1188,6 +1212,9 @@ export const Verification: MessageFns<Verification> = {
     if (message.resources !== undefined) {
       obj.resources = Resources.toJSON(message.resources);
     }
+    if (message.timeout !== undefined) {
+      obj.timeout = Duration.toJSON(message.timeout);
+    }
     if (message.runtime !== "") {
       obj.runtime = message.runtime;
     }
@@ -1267,6 +1294,9 @@ export const Verification: MessageFns<Verification> = {
     message.engine = object.engine ?? "";
     message.resources = (object.resources !== undefined && object.resources !== null)
       ? Resources.fromPartial(object.resources)
+      : undefined;
+    message.timeout = (object.timeout !== undefined && object.timeout !== null)
+      ? Duration.fromPartial(object.timeout)
       : undefined;
     message.runtime = object.runtime ?? "";
     message.serviceVersion = object.serviceVersion ?? "";

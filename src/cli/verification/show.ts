@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Verification } from '../../client/types.js';
+import { msOf } from '../../client/wire-duration.js';
 import type { Cli } from '../context.js';
 import { refText, withCommonOptions } from '../options.js';
 import { showVerdict } from '../verdict.js';
@@ -45,6 +46,7 @@ function rowsOf(verification: Verification): readonly (readonly [name: string, v
     ['engine', verification.engine],
     ['runtime', verification.runtime],
     ['service', verification.serviceVersion],
+    ['limits', limitsText(verification)],
     ['created', verification.createTime?.toISOString() ?? ''],
     ['started', verification.startTime?.toISOString() ?? ''],
     ['ended', verification.endTime?.toISOString() ?? ''],
@@ -62,4 +64,11 @@ function rowsOf(verification: Verification): readonly (readonly [name: string, v
     ['log kept', keptText(verification.storedBytes?.log, verification.logExpired)],
     ['patch kept', keptText(verification.storedBytes?.subject, verification.subjectExpired)],
   ];
+}
+
+function limitsText({ resources, timeout }: Verification): string {
+  if (resources === undefined) return '';
+  const { cpus, memoryBytes, processes, diskBytes } = resources;
+  const time = timeout === undefined ? '' : `, ${msOf(timeout) / 1000} s`;
+  return `${cpus} CPUs, ${memoryBytes} bytes of memory, ${processes} processes, ${diskBytes} bytes on disk${time}`;
 }

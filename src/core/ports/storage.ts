@@ -139,7 +139,7 @@ export type KeptPart = 'subject' | 'log';
 export interface KeptVerificationRepository {
   /** Bytes of all blobs that verifications refer to, each counted once. */
   bytes(): Promise<number>;
-  /** Ids of ended verifications that have such a part, the longest ended first. */
+  /** Ids of ended verifications that have such a part, and not an empty one, the longest ended first. */
   endedWith(part: KeptPart, most: number): Promise<readonly string[]>;
   /** Ids of those that ended at this time or before it, the longest ended first. */
   endedBy(time: Date, most: number): Promise<readonly string[]>;

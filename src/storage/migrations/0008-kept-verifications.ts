@@ -9,7 +9,7 @@ export const keptVerifications: Migration = {
       .addColumn('service_version', 'text', (c) => c.notNull().defaultTo(''))
       .execute();
     // Null: nobody wrote it down.
-    for (const column of ['patch_bytes', 'subject_expire_time', 'log_expire_time']) {
+    for (const column of ['timeout_ms', 'patch_bytes', 'subject_expire_time', 'log_expire_time']) {
       await verifications().addColumn(column, 'bigint').execute();
     }
     await db.schema
@@ -23,7 +23,8 @@ export const keptVerifications: Migration = {
       .execute();
     // The sizes are in the index: adding them up reads no verdicts.
     await index(db, 'verifications', ['log_blob', 'log_bytes', 'log_cut_bytes']);
-    await index(db, 'verifications', ['kept_kind', 'kept_ref', 'patch_bytes']);
+    await sql`create index verifications_by_patch on verifications (kept_ref, patch_bytes)
+      where kept_kind = 'patch'`.execute(db);
     await index(db, 'verifications', ['end_time', 'verification_id']);
     await sql`create index verifications_with_log on verifications (end_time, verification_id)
       where log_blob is not null`.execute(db);

@@ -98,6 +98,7 @@ function verificationToProto(verification: Verification, depth: 'summary' | 'ful
     retryable: verification.retryable,
     engine: verification.engine,
     resources: resourcesToProto(verification.resources),
+    timeout: verification.timeoutMs === undefined ? undefined : durationFromMs(verification.timeoutMs),
     pressure: verification.pressure === undefined ? undefined : pressureToProto(verification.pressure),
     runtime: verification.runtime,
     serviceVersion: verification.serviceVersion,
