@@ -56,7 +56,7 @@ import { startGrpcServer, type GrpcServer } from './transport/server.js';
 import type { UseCases } from './transport/use-cases.js';
 
 const EXPIRY_CHECK_MS = 1000;
-const KEEPING_CHECK_MS = 5000;
+const KEEPING_CHECK_MS = 2000;
 const IMAGE_CHECK_MS = 10 * 60_000;
 const MAX_QUEUED_VERIFICATIONS = 10_000;
 

@@ -17,44 +17,51 @@ export class KeptBlobs {
   readonly #holds = new Map<string, number>();
   /** Writing and removing of one blob come one after another. */
   readonly #turns = new Turns();
-  #puts = 0;
+  #written = 0;
 
   constructor(parts: { blobs: BlobStore; kept: KeptVerificationRepository }) {
     this.#blobs = parts.blobs;
     this.#kept = parts.kept;
   }
 
-  /** How often something was written: as long as it stays the same, nothing has grown. */
-  get puts(): number {
-    return this.#puts;
+  /**
+   * Bytes that were written and let go of in this life: by as much at most has grown what records refer to. Content that
+   * was there already counts again.
+   */
+  get written(): number {
+    return this.#written;
   }
 
   /** @throws as BlobStore.put */
   async put(content: Uint8Array, maxBytes: number): Promise<HeldBlob> {
     const digest = createHash('sha256').update(content).digest('hex');
-    const hold = this.#hold(digest);
+    const letGo = this.#hold(digest);
     try {
       const stream = Readable.from([Buffer.from(content)], { objectMode: false });
       const info = await this.#turns.run(digest, () => this.#blobs.put(stream, { maxBytes }));
-      this.#puts++;
-      return { ...info, [Symbol.dispose]: () => hold[Symbol.dispose]() };
+      return {
+        ...info,
+        [Symbol.dispose]: () => {
+          if (letGo()) this.#written += info.bytes;
+        },
+      };
     } catch (error) {
-      hold[Symbol.dispose]();
+      letGo();
       throw error;
     }
   }
 
-  #hold(digest: string): Disposable {
+  /** @returns lets go, and says whether that was the first time */
+  #hold(digest: string): () => boolean {
     this.#holds.set(digest, (this.#holds.get(digest) ?? 0) + 1);
-    let disposed = false;
-    return {
-      [Symbol.dispose]: () => {
-        if (disposed) return;
-        disposed = true;
-        const left = (this.#holds.get(digest) ?? 1) - 1;
-        if (left > 0) this.#holds.set(digest, left);
-        else this.#holds.delete(digest);
-      },
+    let held = true;
+    return () => {
+      if (!held) return false;
+      held = false;
+      const left = (this.#holds.get(digest) ?? 1) - 1;
+      if (left > 0) this.#holds.set(digest, left);
+      else this.#holds.delete(digest);
+      return true;
     };
   }
 

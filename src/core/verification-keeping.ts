@@ -27,8 +27,8 @@ export class VerificationKeeping {
   readonly #isBusy: (verificationId: string) => boolean;
   readonly #log: Log;
   readonly #now: () => number;
-  /** Of the blobs' writings, when all was within the limit. */
-  #withinAt = -1;
+  /** What was kept at the last count, and what had been written by then; undefined: nobody has counted. */
+  #counted: { readonly bytes: number; readonly written: number } | undefined;
   #stopped = false;
 
   constructor(parts: {
@@ -90,9 +90,11 @@ export class VerificationKeeping {
   }
 
   async #makeRoom(): Promise<void> {
-    const { puts } = this.#keptBlobs;
-    if (puts === this.#withinAt) return;
+    const { written } = this.#keptBlobs;
     const { diskBytes } = this.#limits;
+    // Counting a hundred thousand verifications takes a while: only where it may be too much.
+    if (this.#counted !== undefined && this.#counted.bytes + written - this.#counted.written <= diskBytes)
+      return;
     let bytes = await this.#kept.bytes();
     const given = { subject: 0, log: 0 };
     for (const part of PARTS) {
@@ -108,7 +110,7 @@ export class VerificationKeeping {
         }
       }
     }
-    if (bytes <= diskBytes) this.#withinAt = puts;
+    this.#counted = { bytes, written };
     if (given.subject + given.log > 0) {
       this.#log.info('verifications gave up what they kept to make room', {
         patches: given.subject,

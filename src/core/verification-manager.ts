@@ -246,7 +246,8 @@ export class VerificationManager {
     }
     await this.#queue.cancel(verificationId);
     await this.#subjects.letGo(verification);
-    return this.get(verificationId);
+    // It may have been removed meanwhile.
+    return (await this.#storage.verifications.find(verificationId)) ?? verification;
   }
 
   /**

@@ -137,7 +137,7 @@ export type KeptPart = 'subject' | 'log';
 
 /** What verifications keep beside their records, and how it goes. */
 export interface KeptVerificationRepository {
-  /** Bytes of all blobs that verifications refer to, each counted once. */
+  /** Bytes of all blobs that verifications refer to, each counted once as a patch and once as a log. */
   bytes(): Promise<number>;
   /** Ids of ended verifications that have such a part, and not an empty one, the longest ended first. */
   endedWith(part: KeptPart, most: number): Promise<readonly string[]>;
