@@ -142,6 +142,28 @@ test('a day on the command line: added, created, FAILED, patched, PASSED, closed
   expect((await codeset(['verify', id, '--snapshot', snapshot])).status).toBe(2);
   await codeset(['session', 'snapshots', 'remove', snapshot]);
 
+  const { verificationId } = JSON.parse(passed.stdout) as { verificationId: string };
+  const all = (await codeset(['verification', 'list', '--session', id])).stdout.trim().split('\n');
+  expect(all.map((line) => line.split(/ {2,}/)[1])).toEqual(['STATE', 'PASSED', 'PASSED', 'FAILED']);
+  expect(all[0]).toMatch(/^VERIFICATION +STATE +SAMPLE +JUDGED +ENDED +LOG +PATCH$/);
+  expect(all[2]).toMatch(
+    new RegExp(`^${verificationId}  PASSED  median-of-even-lists@1  ${id} .*Z  \\d+  -$`),
+  );
+  const patches = ['verification', 'list', '--sample', 'median-of-even-lists', '--limit', '2', '--json'];
+  expect(JSON.parse((await codeset(patches)).stdout)).toMatchObject({
+    verifications: [{}, {}],
+    totalSize: 4,
+  });
+  const seen = await codeset(['verification', 'show', verificationId]);
+  expect(seen.stdout).toMatch(/^service +\d+\.\d+\.\d+$/m);
+  expect(seen.stdout).toMatch(/^PASSED {2}ver_\w+ {2}fail_to_pass 6\/6/m);
+  expect((await codeset(['verification', 'show', '--log', verificationId])).stdout).toContain('MedianTest');
+  const removed = await codeset(['verification', 'remove', 'ver_none', verificationId]);
+  expect(removed).toMatchObject({ status: 1, stdout: `removed ${verificationId}\n` });
+  expect(removed.stderr).toContain('ver_none');
+  expect(await codeset(['verification', 'show', verificationId])).toMatchObject({ status: 1, stdout: '' });
+  expect((await codeset(['verification', 'list', '--state', 'cancelled'])).stderr).toContain('no such');
+
   expect((await codeset(['session', 'list', '--label', 'run=1'])).stdout).toContain(id);
   const shown = JSON.parse((await codeset(['session', 'show', id, '--json'])).stdout);
   expect(shown).toMatchObject({

@@ -52,7 +52,27 @@ describe('samples and verdicts', () => {
 
     const judged = await client.verifyPatch('add', diff);
     expect(judged).toMatchObject({ passed: true, sessionId: '' });
-    expect(await client.getVerification(judged.verificationId)).toMatchObject({ passed: true });
+    expect(await client.getVerification(judged.verificationId)).toMatchObject({
+      passed: true,
+      storedBytes: { subject: diff.length },
+      logExpired: false,
+      subjectExpired: false,
+      timeoutMs: 60_000,
+    });
+    expect(judged.serviceVersion).toMatch(/^\d+\.\d+/);
+    expect(judged.limits?.memoryBytes).toBeGreaterThan(0);
+    const ids = async (): Promise<string[]> => {
+      const found: string[] = [];
+      for await (const one of client.listVerifications({ sampleId: 'add', states: ['PASSED'] }))
+        found.push(one.verificationId);
+      return found;
+    };
+    expect((await ids())[0]).toBe(judged.verificationId);
+    await client.deleteVerification(judged.verificationId);
+    expect(await ids()).not.toContain(judged.verificationId);
+    expect(await thrown(client.deleteVerification(judged.verificationId))).toMatchObject({
+      reason: 'VERIFICATION_NOT_FOUND',
+    });
     await using fresh = await client.createSession({ sample: 'add@1' });
     expect(await fresh.applyPatch(diff)).toEqual(['m.py']);
     expect(await thrown(fresh.applyPatch(diff))).toMatchObject({ reason: 'PATCH_REJECTED' });

@@ -3,11 +3,13 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { KeptBlobs } from '../../src/core/kept-blobs.js';
 import { openBlobStore } from '../../src/storage/blob-store.js';
 import { acquireServiceLock } from '../../src/storage/service-lock.js';
 import { openStorage } from '../../src/storage/storage.js';
 import { startChild } from '../support/child.js';
 import { compiledScript } from '../support/compiled-script.js';
+import { extent } from '../support/extent.js';
 import { tempFolder } from '../support/temp-folder.js';
 
 async function exists(check: Promise<unknown>): Promise<boolean> {
@@ -54,6 +56,31 @@ test(
     expect(count('row')).toBeGreaterThan(3);
   },
 );
+
+test('what verifications give up is gone or there whole, whenever the service was killed', async () => {
+  await using script = await compiledScript('test/storage/children/keeper.ts');
+  await using folder = await tempFolder();
+  for (let round = 0; round < extent(2, 40); round++) {
+    const child = startChild(script.path, [folder.path]);
+    expect((await child.lines.next()).value).toBe('full');
+    await delay(randomInt(0, 100)); // the moment of the kill is the point of the test
+    await child.kill();
+
+    const blobs = await openBlobStore(join(folder.path, 'blobs'));
+    await using storage = await openStorage({ dataDir: folder.path });
+    const { keptVerifications: kept, verifications } = storage;
+    await new KeptBlobs({ blobs, kept }).sweep();
+    const there: string[] = [];
+    for await (const { digest } of blobs.list()) there.push(digest);
+    expect(there.sort()).toEqual([...(await verifications.references()).blobs].sort());
+    expect(await kept.released()).toEqual([]);
+    const page = await verifications.list({}, { size: 1000, after: undefined });
+    for (const { kept: patch, subjectExpireTime, logBlob, logExpireTime } of page.items) {
+      expect(patch === undefined).toBe(subjectExpireTime !== undefined);
+      expect(logBlob === undefined).toBe(logExpireTime !== undefined);
+    }
+  }
+}, 300_000);
 
 test('a second service on a data folder is refused by name until the first is gone, even killed', async () => {
   await using script = await compiledScript('test/storage/children/lock-holder.ts');
