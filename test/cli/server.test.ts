@@ -158,6 +158,9 @@ test('a day on the command line: added, created, FAILED, patched, PASSED, closed
   expect(seen.stdout).toMatch(/^service +\d+\.\d+\.\d+$/m);
   expect(seen.stdout).toMatch(/^PASSED {2}ver_\w+ {2}fail_to_pass 6\/6/m);
   expect((await codeset(['verification', 'show', '--log', verificationId])).stdout).toContain('MedianTest');
+  const late = await codeset(['verification', 'cancel', verificationId]);
+  expect(late).toMatchObject({ status: 1, stdout: '' });
+  expect(late.stderr).toContain('has ended already');
   const removed = await codeset(['verification', 'remove', 'ver_none', verificationId]);
   expect(removed).toMatchObject({ status: 1, stdout: `removed ${verificationId}\n` });
   expect(removed.stderr).toContain('ver_none');

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Cli } from '../context.js';
+import { verificationCancelCommand } from './cancel.js';
 import { verificationListCommand } from './list.js';
 import { verificationRemoveCommand } from './remove.js';
 import { verificationShowCommand } from './show.js';
@@ -9,5 +10,6 @@ export function verificationCommand(cli: Cli): Command {
     .description('verifications that were made, and what is kept of them')
     .addCommand(verificationListCommand(cli))
     .addCommand(verificationShowCommand(cli))
+    .addCommand(verificationCancelCommand(cli))
     .addCommand(verificationRemoveCommand(cli));
 }
