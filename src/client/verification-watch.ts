@@ -55,6 +55,8 @@ export async function* watchVerification(
       return latest;
     } catch (error) {
       if (!(error instanceof CodesetClientError)) throw error;
+      // The verdict is there; `log_expired` says what became of the log.
+      if (error.reason === 'VERIFICATION_LOG_EXPIRED' && latest !== undefined) return latest;
       if (error.reason === 'OFFSET_OUT_OF_RANGE' && logOffset > 0n) {
         // A restarted service began the log anew.
         logOffset = 0n;

@@ -8,7 +8,7 @@ export interface Candidate {
 }
 
 /** What only the server knows. */
-export type Known = 'session' | 'sample' | 'snapshot' | 'dataset';
+export type Known = 'session' | 'sample' | 'snapshot' | 'verification' | 'dataset';
 
 export interface Expected {
   readonly candidates: readonly Candidate[];
@@ -67,6 +67,7 @@ function knownOf(command: Command, positional: number): Known | undefined {
   const name = argument?.name() ?? '';
   if (name.startsWith('SESSION')) return 'session';
   if (name === 'SNAPSHOT') return 'snapshot';
+  if (name === 'VERIFICATION') return 'verification';
   return name === 'SAMPLE_ID' || (name === 'ID' && command.parent?.name() === 'sample')
     ? 'sample'
     : undefined;

@@ -1,6 +1,6 @@
 import { Argument, Command } from 'commander';
 import type { Connection } from '../../client/connection.js';
-import { SESSION_STATE_WORDS } from '../../client/words.js';
+import { SESSION_STATE_WORDS, verificationState } from '../../client/words.js';
 import type { Cli, CommandContext } from '../context.js';
 import { withCommonOptions } from '../options.js';
 import { printable } from '../output.js';
@@ -80,6 +80,13 @@ const LISTS: Readonly<Record<Known, List>> = {
     return found.snapshots.map(({ snapshotId, source }) => ({
       word: snapshotId,
       description: source?.$case === 'sample' ? source.value.sampleId : '',
+    }));
+  },
+  verification: async ({ verifications }, control) => {
+    const found = await verifications.listVerifications({ pageSize: MAX_ASKED }, control);
+    return found.verifications.map(({ verificationId, sample, state }) => ({
+      word: verificationId,
+      description: `${sample?.sampleId ?? ''} ${verificationState(state)}`,
     }));
   },
   dataset: async ({ samples }, control) => {
