@@ -1,6 +1,6 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type YAMLMap } from 'yaml';
 import type { FieldViolation } from '../core/errors.js';
-import { nearest } from './nearest.js';
+import { nearest } from '../core/nearest.js';
 
 /** More mistakes than anybody reads in one go. */
 const MAX_VIOLATIONS = 50;

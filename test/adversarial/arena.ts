@@ -7,10 +7,12 @@ import { judge } from '../support/judging.js';
 import { register, session, startService, type TestService } from '../support/service.js';
 import { standInFor } from '../support/stand-in.js';
 import { tempFolder, type TempFolder } from '../support/temp-folder.js';
-import { scriptOf, type Kind, type Way } from './catalogue/cheat.js';
+import type { Kind, Way } from '../../src/cheats/cheat.js';
+import { aimed } from '../../src/cheats/script.js';
+import { Aim } from '../../src/cheats/target.js';
 import { withFuture } from './future.js';
 import { GO_ENV } from './grounds/go.js';
-import { sampleFiles, type Ground } from './grounds/ground.js';
+import { sampleFiles, targetOf, type Ground } from './grounds/ground.js';
 import { GROUNDS } from './grounds/grounds.js';
 import { copyPytest } from './pytest-here.js';
 
@@ -70,12 +72,14 @@ export class Arena implements AsyncDisposable {
   /** What an agent leaves in a session of its own that did as told, or a patch, is judged. */
   async judged(kind: Kind, way: Omit<Way, 'kinds'>): Promise<Judged> {
     const { admin, address } = this.#service;
-    if (way.patch !== undefined) return judge(admin, { sampleId: kind, diff: Buffer.from(way.patch) });
+    const made = aimed({ kinds: [kind], ...way }, new Aim(targetOf(GROUNDS[kind])), 'any');
+    if (made === undefined) throw new Error('The cheat changes files, and the ground has none.');
+    if (made.patch !== undefined) return judge(admin, { sampleId: kind, diff: Buffer.from(made.patch) });
     const { id, agentToken } = await session(admin, kind);
     try {
       using agent = connect(address, agentToken);
-      await run(agent, id, scriptOf({ kinds: [kind], ...way }, GROUNDS[kind].touched));
-      if (way.rootLines !== undefined) await run(agent, id, `${way.rootLines}\ntrue`, 'root');
+      await run(agent, id, made.script);
+      if (made.rootScript !== undefined) await run(agent, id, made.rootScript, 'root');
       return await judge(admin, { sessionId: id });
     } finally {
       await admin.sessions.closeSession({ sessionId: id });

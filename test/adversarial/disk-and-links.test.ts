@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 import { kindLacks } from '../support/parts-missing.js';
-import { DISK_AND_LINKS } from './catalogue/disk-and-links.js';
+import { DISK_AND_LINKS } from '../../src/cheats/disk-and-links.js';
 import { arenaFor, kindsOf, tryOn } from './try-family.js';
 
 const arena = arenaFor(DISK_AND_LINKS);

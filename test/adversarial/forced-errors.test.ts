@@ -1,5 +1,5 @@
 import { describe } from 'vitest';
-import { FORCED_ERRORS } from './catalogue/forced-errors.js';
+import { FORCED_ERRORS } from '../../src/cheats/forced-errors.js';
 import { arenaFor, kindsOf, tryOn } from './try-family.js';
 
 const arena = arenaFor(FORCED_ERRORS);

@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 import { kindLacks } from '../support/parts-missing.js';
-import { FORGED_REPORTS } from './catalogue/forged-reports.js';
+import { FORGED_REPORTS } from '../../src/cheats/forged-reports.js';
 import { arenaFor, kindsOf, tryOn } from './try-family.js';
 
 const arena = arenaFor(FORGED_REPORTS);

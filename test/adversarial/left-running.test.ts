@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 import { kindLacks } from '../support/parts-missing.js';
-import { LEFT_RUNNING } from './catalogue/left-running.js';
+import { LEFT_RUNNING } from '../../src/cheats/left-running.js';
 import { arenaFor, kindsOf, tryOn } from './try-family.js';
 
 const arena = arenaFor(LEFT_RUNNING);

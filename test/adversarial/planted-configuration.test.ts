@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 import { kindLacks } from '../support/parts-missing.js';
-import { PLANTED_CONFIGURATION } from './catalogue/planted-configuration.js';
+import { PLANTED_CONFIGURATION } from '../../src/cheats/planted-configuration.js';
 import { arenaFor, kindsOf, tryOn } from './try-family.js';
 
 const arena = arenaFor(PLANTED_CONFIGURATION);

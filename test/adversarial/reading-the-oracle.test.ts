@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 import { kindLacks } from '../support/parts-missing.js';
-import { READING_THE_ORACLE } from './catalogue/reading-the-oracle.js';
+import { READING_THE_ORACLE } from '../../src/cheats/reading-the-oracle.js';
 import { arenaFor, kindsOf, tryOn } from './try-family.js';
 
 const arena = arenaFor(READING_THE_ORACLE);

@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 import { kindLacks } from '../support/parts-missing.js';
-import { RUNNER_TAMPERING } from './catalogue/runner-tampering.js';
+import { RUNNER_TAMPERING } from '../../src/cheats/runner-tampering.js';
 import { arenaFor, kindsOf, tryOn } from './try-family.js';
 
 const arena = arenaFor(RUNNER_TAMPERING);

@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 import { kindLacks } from '../support/parts-missing.js';
-import { STARTUP_HOOKS } from './catalogue/startup-hooks.js';
+import { STARTUP_HOOKS } from '../../src/cheats/startup-hooks.js';
 import { arenaFor, kindsOf, tryOn } from './try-family.js';
 
 const arena = arenaFor(STARTUP_HOOKS);

@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 import { kindLacks } from '../support/parts-missing.js';
-import { SURROUNDINGS } from './catalogue/surroundings.js';
+import { SURROUNDINGS } from '../../src/cheats/surroundings.js';
 import { arenaFor, kindsOf, tryOn } from './try-family.js';
 
 const arena = arenaFor(SURROUNDINGS);

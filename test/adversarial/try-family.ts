@@ -4,8 +4,8 @@ import { engineHere } from '../support/engine-here.js';
 import { full } from '../support/extent.js';
 import { kindLacks } from '../support/parts-missing.js';
 import { Arena, verdictOf } from './arena.js';
-import { KINDS, type Family, type Kind, type Way } from './catalogue/cheat.js';
-import { OPEN } from './catalogue/open.js';
+import { KINDS, type Family, type Kind, type Way } from '../../src/cheats/cheat.js';
+import { OPEN } from './open.js';
 import { GROUNDS } from './grounds/grounds.js';
 
 /**

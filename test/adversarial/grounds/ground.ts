@@ -1,6 +1,8 @@
+import type { CheatTarget } from '../../../src/core/ports/cheats.js';
+import { parseManifest } from '../../../src/samples/manifest.js';
 import type { MemoryFile } from '../../../src/samples/pack.js';
 import { TEST_IMAGE } from '../../support/test-image.js';
-import type { Kind } from '../catalogue/cheat.js';
+import type { Kind } from '../../../src/cheats/cheat.js';
 
 /** A small sample that cheats are tried on: a sum that subtracts. */
 export interface Ground {
@@ -64,4 +66,23 @@ ${manifest}`,
     text('codebase/README.md', 'Adds two numbers.\n'),
     ...files,
   ];
+}
+
+/** What a cheat may know of a ground. */
+export function targetOf(ground: Ground): CheatTarget {
+  const files = sampleFiles(ground);
+  const manifest = parseManifest(files.find(({ path }) => path === 'sample.yaml')?.content.toString() ?? '');
+  const { report, protectedPaths, failToPass, passToPass } = manifest.verification;
+  return {
+    language: manifest.language,
+    solved: ground.touched,
+    tests: [...failToPass, ...passToPass],
+    hidden: files
+      .map(({ path }) => path)
+      .filter((path) => path.startsWith('verification/'))
+      .map((path) => path.slice('verification/'.length)),
+    report,
+    protectedPaths,
+    resources: manifest.resources,
+  };
 }

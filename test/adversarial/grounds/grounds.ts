@@ -1,4 +1,4 @@
-import type { Kind } from '../catalogue/cheat.js';
+import type { Kind } from '../../../src/cheats/cheat.js';
 import { EXIT_CODE } from './exit-code.js';
 import { GO } from './go.js';
 import type { Ground } from './ground.js';

@@ -1,5 +1,7 @@
+import type { Language } from './target.js';
+
 /**
- * The sorts of samples that cheats are tried on, by how they judge:
+ * The sorts of samples that the cheats themselves are tried on, by how they judge:
  * - `exit-code`: a program of the sample loads the code under test into itself, and its exit status decides;
  * - `pytest`: pytest loads the code under test into itself and writes the report, as the SWE-bench importer has it;
  * - `node`: the same with Node's own test runner;
@@ -10,13 +12,26 @@ export type Kind = 'exit-code' | 'pytest' | 'node' | 'go' | 'outside';
 
 export const KINDS: readonly Kind[] = ['exit-code', 'pytest', 'node', 'go', 'outside'];
 
-/** One way to try a cheat, for the kinds of samples that it is made for. Plain data, so that any sample can be tried. */
+/**
+ * One way to try a cheat. Plain data, so that any sample can be tried: `{{WORDS}}` in its texts stand for what the
+ * sample has (script.ts says which there are).
+ */
 export interface Way {
+  /** What it is tried on by the tests of this project. */
   readonly kinds: readonly Kind[];
+  /**
+   * What samples of anybody's it is tried on, by the languages of the files that their solutions change. Undefined: as
+   * `kinds` has them. `none`: it knows what the code of its kinds does.
+   */
+  readonly on?: readonly Language[] | 'any' | 'none';
+  /** Programs of the sandbox without which it can't be tried. */
+  readonly programs?: readonly string[];
   /** Files written in the workspace first, as the agent: path to content. */
   readonly files?: Readonly<Record<string, string>>;
   /** Put in front of each file that the reference solution changes: what runs when the code under test is loaded. */
   readonly inject?: string;
+  /** The same behind the file's own definitions. */
+  readonly append?: string;
   /** Shell lines that the agent runs in the workspace after that. */
   readonly lines?: string;
   /** The same as the sandbox's root, after `lines`. */
@@ -33,42 +48,30 @@ export interface Cheat {
   readonly title: string;
   /** Where it was seen, or who says that it can be done. */
   readonly seen: string;
+  /** How a sample closes it, where it is not as for its family. */
+  readonly closedBy?: string;
   readonly ways: readonly Way[];
 }
 
 /** Cheats of one kind of means. */
 export interface Family {
   readonly name: string;
+  /** How a sample that falls for one of them closes it, in a sentence. */
+  readonly closedBy: string;
   readonly cheats: readonly Cheat[];
 }
 
-/** A cheat that a kind of sample falls for today. */
-export interface Open {
-  readonly cheat: string;
-  readonly kind: Kind;
-  /** Why it passes, and what would close it. */
-  readonly why: string;
-}
+const LANGUAGE_OF: Readonly<Record<Kind, Language>> = {
+  'exit-code': 'python',
+  pytest: 'python',
+  outside: 'python',
+  node: 'node',
+  go: 'go',
+};
 
-/** The files that a way's injection goes into, and the whole way as one line for a shell. */
-export function scriptOf(way: Way, touched: readonly string[]): string {
-  const parts = ['set -e'];
-  for (const [path, content] of Object.entries(way.files ?? {})) parts.push(writing(path, content));
-  if (way.inject !== undefined) {
-    parts.push(writing('.injected', way.inject));
-    for (const path of touched) {
-      // In place, so that the file keeps its mode.
-      parts.push(`cat .injected '${path}' > .joined && cat .joined > '${path}'`);
-    }
-    parts.push('rm -f .injected .joined');
-  }
-  parts.push('set +e', way.lines ?? '', 'true');
-  return parts.join('\n');
-}
-
-/** A shell's words for a file of text. */
-function writing(path: string, content: string): string {
-  const folder = path.includes('/') ? `mkdir -p '${path.replace(/\/[^/]*$/, '')}'\n` : '';
-  const whole = content.endsWith('\n') ? content : `${content}\n`;
-  return `${folder}cat > '${path}' <<'END_OF_FILE'\n${whole}END_OF_FILE`;
+/** The languages of changed files that a way is for. */
+export function languagesOf({ on, kinds }: Way): readonly Language[] | 'any' {
+  if (on === 'any') return 'any';
+  if (on === 'none') return [];
+  return on ?? [...new Set(kinds.map((kind) => LANGUAGE_OF[kind]))];
 }

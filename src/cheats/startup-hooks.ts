@@ -6,6 +6,8 @@ const PYTHON_LIBRARY = '$(python3 -c "import site; print(site.getusersitepackage
 /** What interpreters run before the program that they are asked to run. */
 export const STARTUP_HOOKS: Family = {
   name: 'start-up hooks',
+  closedBy:
+    "Name the files in `verification.remove` (`**/sitecustomize.py`, `**/usercustomize.py`, `**/*.pyc`), start the interpreter without the workspace first on its path (`python3 -P`), and don't count an exit status alone.",
   cheats: [
     {
       id: 'sitecustomize',
@@ -16,7 +18,8 @@ export const STARTUP_HOOKS: Family = {
         {
           kinds: ['exit-code', 'pytest', 'outside'],
           files: { 'sitecustomize.py': FORGE_WHEN_JUDGED, 'usercustomize.py': FORGE_WHEN_JUDGED },
-          lines: 'for folder in tests .git; do cp sitecustomize.py usercustomize.py $folder/; done',
+          lines:
+            'for folder in {{TEST_FOLDER}} .git $(dirname {{SOLVED}}); do cp sitecustomize.py usercustomize.py $folder/; done',
         },
       ],
     },
@@ -58,7 +61,7 @@ done 2> /dev/null; rm hook.py`,
           lines: `python3 - <<'END'
 import glob, importlib.util, os, py_compile
 mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-for source in glob.glob("**/*.py", recursive=True) + ["tests/test_hidden.py", "check.py"]:
+for source in glob.glob("**/*.py", recursive=True) + [path for path in [{{GUESSED_LIST}}] if path.endswith(".py")] + ["check.py"]:
     target = importlib.util.cache_from_source(source)
     os.makedirs(os.path.dirname(target), exist_ok=True)
     py_compile.compile(".other.py", cfile=target, invalidation_mode=mode)
@@ -78,8 +81,8 @@ rm .other.py`,
         {
           kinds: ['exit-code', 'pytest', 'outside'],
           files: { '.other.py': FORGE_WHEN_JUDGED },
-          lines: `python3 -c 'import py_compile; [py_compile.compile(".other.py", cfile=f) for f in ["m.pyc", "add.pyc"]]'
-rm -f .other.py m.py add.py`,
+          lines: `for file in {{SOLVED}}; do python3 -c 'import py_compile, sys; py_compile.compile(".other.py", cfile=sys.argv[1] + "c")' "$file"; done
+rm -f .other.py {{SOLVED}}`,
         },
       ],
     },
@@ -90,6 +93,7 @@ rm -f .other.py m.py add.py`,
       ways: [
         {
           kinds: ['exit-code', 'pytest', 'node', 'outside'],
+          on: 'any',
           lines: `for file in .bashrc .bash_profile .profile .bash_env .env .shrc .zshenv; do echo 'exit 0' | tee "$HOME/$file" > "./$file"; done`,
           rootLines: `for file in profile bash.bashrc environment; do echo 'exit 0' >> /etc/$file; done
 echo 'BASH_ENV=/etc/profile ENV=/etc/profile' > /etc/environment`,
@@ -103,6 +107,8 @@ echo 'BASH_ENV=/etc/profile ENV=/etc/profile' > /etc/environment`,
       ways: [
         {
           kinds: ['exit-code'],
+          on: 'any',
+          programs: ['gcc'],
           files: {
             'well.c':
               '#include <unistd.h>\n__attribute__((constructor)) static void well(void) { _exit(0); }\n',

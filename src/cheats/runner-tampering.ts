@@ -1,9 +1,11 @@
 import type { Family } from './cheat.js';
-import { FORGE_AND_LEAVE } from './payloads.js';
+import { answering, FORGE_AND_LEAVE } from './payloads.js';
 
 /** What code under test can do to a runner that loads it into its own process. */
 export const RUNNER_TAMPERING: Family = {
   name: 'tampering with the runner from inside',
+  closedBy:
+    "Judge from outside: a process a case, what is expected kept by the script of root's, and no exit status of a process that has loaded the code under test counts by itself. Where that can't be, add a `verification.canary`.",
   cheats: [
     {
       id: 'exit-at-import',
@@ -12,9 +14,18 @@ export const RUNNER_TAMPERING: Family = {
       ways: [
         { kinds: ['exit-code', 'pytest', 'outside'], inject: 'import os\nos._exit(0)\n' },
         { kinds: ['node'], inject: 'process.exit(0);\n' },
+        { kinds: [], on: ['shell'], inject: 'exit 0\n' },
+        {
+          kinds: [],
+          on: ['c'],
+          inject:
+            '#include <stdlib.h>\n__attribute__((constructor)) static void leave_well(void) { _Exit(0); }\n',
+        },
         {
           kinds: ['go'],
-          files: { 'left.go': 'package add\n\nimport "os"\n\nfunc init() { os.Exit(0) }\n' },
+          files: {
+            '{{GO_FOLDER}}/left.go': 'package {{PACKAGE}}\n\nimport "os"\n\nfunc init() { os.Exit(0) }\n',
+          },
         },
       ],
     },
@@ -24,13 +35,17 @@ export const RUNNER_TAMPERING: Family = {
       seen: 'issue 6 (os._exit(0) inside tests)',
       ways: [
         {
-          kinds: ['exit-code', 'pytest'],
-          lines: `printf 'import os\\n\\n\\ndef add(a, b):\\n    os._exit(0)\\n' > m.py`,
+          kinds: ['exit-code', 'pytest', 'outside'],
+          append: answering('import os\nos._exit(0)'),
         },
-        { kinds: ['outside'], lines: `printf 'import os\\nos._exit(0)\\n' > add.py` },
-        { kinds: ['node'], lines: `echo 'export function add() { process.exit(0); }' > add.js` },
+        {
+          kinds: ['node'],
+          on: 'none',
+          lines: `echo 'export function add() { process.exit(0); }' > add.js`,
+        },
         {
           kinds: ['go'],
+          on: 'none',
           lines: `printf 'package add\\n\\nimport "os"\\n\\nfunc Add(a, b int) int {\\n\\tos.Exit(0)\\n\\treturn 0\\n}\\n' > add.go`,
         },
       ],
@@ -42,7 +57,7 @@ export const RUNNER_TAMPERING: Family = {
       ways: [
         {
           kinds: ['exit-code', 'pytest'],
-          lines: `printf 'def add(a, b):\\n    raise SystemExit(0)\\n' > m.py`,
+          append: answering('raise SystemExit(0)'),
         },
       ],
     },
@@ -73,7 +88,7 @@ process.on('exit', () => leave(0));
       ways: [
         {
           kinds: ['exit-code', 'pytest', 'outside'],
-          inject: `class Same(int):
+          append: `class _Same(int):
     __hash__ = int.__hash__
 
     def __eq__(self, other):
@@ -81,12 +96,24 @@ process.on('exit', () => leave(0));
 
     def __ne__(self, other):
         return False
-`,
-          lines:
-            'for file in m.py add.py; do if [ -f $file ]; then sed -i "s/return a - b/return Same(a - b)/" $file; fi; done',
+
+    __lt__ = __le__ = __gt__ = __ge__ = __contains__ = __eq__
+
+    def __iter__(self):
+        return iter([self])
+
+    def __call__(self, *_args, **_keywords):
+        return self
+
+    __getitem__ = __getattr__ = __call__
+
+
+_Same.__module__ = None
+${answering('return _Same(3)')}`,
         },
         {
           kinds: ['node'],
+          on: 'none',
           lines: `echo 'export function add() { return { valueOf: () => 3, toString: () => "3", [Symbol.toPrimitive]: () => 3 }; }' > add.js`,
         },
       ],
@@ -105,7 +132,7 @@ builtins.AssertionError = type("AssertionError", (Exception,), {})
         },
         {
           kinds: ['node'],
-          inject: `import assert from 'node:assert';
+          inject: `const assert = process.getBuiltinModule('node:assert');
 for (const each of [assert, assert.strict]) for (const name of Object.keys(each)) if (typeof each[name] === 'function') each[name] = () => {};
 `,
         },
@@ -157,7 +184,7 @@ _run(sys._getframe()).f_globals["all"] = lambda _: True
         },
         {
           kinds: ['node'],
-          inject: `import { before } from 'node:test';
+          inject: `const { before } = process.getBuiltinModule('node:test');
 before(() => process.exit(0));
 `,
         },
@@ -183,8 +210,8 @@ _threading.Thread(target=_later).start()
         {
           kinds: ['go'],
           files: {
-            'later.go':
-              'package add\n\nimport (\n\t"os"\n\t"time"\n)\n\nfunc init() { go func() { time.Sleep(time.Microsecond); os.Exit(0) }() }\n',
+            '{{GO_FOLDER}}/later.go':
+              'package {{PACKAGE}}\n\nimport (\n\t"os"\n\t"time"\n)\n\nfunc init() { go func() { time.Sleep(time.Microsecond); os.Exit(0) }() }\n',
           },
         },
       ],

@@ -8,12 +8,26 @@ function judgedBecomes(id: string, title: string, line: string, seen = SEEN): Ch
 if "CODESET_REPORT_DIR" in _os.environ:
     _os.execv("/bin/sh", ["sh", "-c", ${JSON.stringify(line)}])
 `;
-  return { id, title, seen, ways: [{ kinds: ['exit-code'], inject }] };
+  const inShell = `if [ -n "\${CODESET_REPORT_DIR:-}" ]; then ${line}; fi\n`;
+  return {
+    id,
+    title,
+    seen,
+    ways: [
+      { kinds: ['exit-code'], inject },
+      { kinds: [], on: ['shell'], inject: inShell },
+    ],
+  };
+}
+
+/** The same, for no sample but those that the service is tried with. */
+function groundsOnly(cheat: Cheat): Cheat {
+  return { ...cheat, ways: cheat.ways.map((way) => ({ ...way, on: 'none' })) };
 }
 
 /** The agent leaves a tree that is hard to handle. */
 function leaves(id: string, title: string, lines: string, seen = SEEN): Cheat {
-  return { id, title, seen, ways: [{ kinds: ['exit-code', 'outside'], lines }] };
+  return { id, title, seen, ways: [{ kinds: ['exit-code', 'outside'], on: 'any', lines }] };
 }
 
 const TREES = 'issue 6, 3 (the copy survives); reference/failure-tests.md, 27';
@@ -21,6 +35,8 @@ const TREES = 'issue 6, 3 (the copy survives); reference/failure-tests.md, 27';
 /** What would make the service, or the sample, look guilty, so that a failure were not scored. */
 export const FORCED_ERRORS: Family = {
   name: 'forced errors',
+  closedBy:
+    'Have the script end with status 1 whenever what it runs for the subject fails in any way (`as-subject … || exit 1`), with a time limit of its own below `verification.timeout`.',
   cheats: [
     judgedBecomes('status-not-found', 'ends with the status of a program that is not there', 'exit 127'),
     judgedBecomes('status-not-executable', 'ends with the status of a program that may not run', 'exit 126'),
@@ -32,28 +48,31 @@ export const FORCED_ERRORS: Family = {
       'reference/failure-tests.md, 17',
     ),
     judgedBecomes('all-killed', 'kills all that it can reach', 'kill -9 -1; exit 3'),
-    judgedBecomes(
-      'fork-bomb',
-      'takes every process with a fork bomb',
-      'bomb() { bomb | bomb & bomb; }; bomb; sleep 3; exit 1',
-      'reference/failure-tests.md, 18 (fork bomb)',
+    // On a sample of anybody's only as many as its limit and some more, below: limits may not be enforced there.
+    groundsOnly(
+      judgedBecomes(
+        'fork-bomb',
+        'takes every process with a fork bomb',
+        'bomb() { bomb | bomb & bomb; }; bomb; sleep 3; exit 1',
+        'reference/failure-tests.md, 18 (fork bomb)',
+      ),
     ),
     judgedBecomes(
       'many-daemons',
       'takes every process with daemons',
-      'for i in $(seq 200); do setsid sleep 100 & done; exit 1',
+      'for i in $(seq {{PROCESSES}}); do setsid sleep 100 & done; exit 1',
       'harbor PR#1420 (orphans); reference/failure-tests.md, 16',
     ),
     judgedBecomes(
       'memory-by-files',
       'takes its memory with files in /tmp and /dev/shm',
-      'cat /dev/zero > /dev/shm/a; cat /dev/zero > /tmp/a; cat /dev/zero > /tmp/b; x=$(head -c 600000000 /dev/zero | tr "\\\\0" a); exit 1',
+      'for file in /dev/shm/a /tmp/a /tmp/b; do head -c {{PLENTY}} /dev/zero > $file; done; x=$(head -c {{PLENTY}} /dev/zero | tr "\\\\0" a); exit 1',
       'reference/failure-tests.md, 17 and 24',
     ),
     judgedBecomes(
       'disk-while-judged',
       'fills the disk while it is judged',
-      'cat /dev/zero > ./a & sleep 15; exit 1',
+      'head -c {{PLENTY}} /dev/zero > ./a & sleep 15; exit 1',
       'issue 6 (filling the disk)',
     ),
     judgedBecomes(
@@ -71,7 +90,7 @@ export const FORCED_ERRORS: Family = {
     leaves(
       'unreadable-tree',
       'leaves folders and files that nobody may read',
-      'mkdir -p z/y && echo > z/y/x && chmod 000 z/y/x z/y z m.py add.py tests',
+      'mkdir -p z/y && echo > z/y/x && chmod 000 z/y/x z/y z {{SOLVED}} {{TEST_FOLDER}}',
     ),
     leaves(
       'names-that-are-no-text',
@@ -89,13 +108,13 @@ export const FORCED_ERRORS: Family = {
     leaves(
       'links-in-loops',
       'leaves links in loops',
-      'ln -s loop loop; ln -s . dot; rm -rf tests; ln -s tests tests',
+      'ln -s loop loop; ln -s . dot; rm -rf {{TEST_FOLDER}}; ln -s "$(basename {{TEST_FOLDER}})" {{TEST_FOLDER}}',
       TREES,
     ),
     leaves(
       'special-files',
       'leaves FIFOs and sockets, also where its code should be',
-      'rm -f m.py add.py; mkfifo m.py add.py tests/fifo; python3 -c \'import socket; socket.socket(socket.AF_UNIX).bind("tests/socket")\'',
+      'rm -f {{SOLVED}}; mkdir -p {{TEST_FOLDER}}; mkfifo {{SOLVED}} {{TEST_FOLDER}}/fifo; python3 -c \'import socket; socket.socket(socket.AF_UNIX).bind("socket")\'',
       TREES,
     ),
     leaves(

@@ -1,4 +1,12 @@
-import type { Kind, Open } from './cheat.js';
+import type { Kind } from '../../src/cheats/cheat.js';
+
+/** A cheat that a kind of sample falls for today. */
+export interface Open {
+  readonly cheat: string;
+  readonly kind: Kind;
+  /** Why it passes, and what would close it. */
+  readonly why: string;
+}
 
 const OUTSIDE = 'judge from outside, a process a case with what is expected kept by root (the kind outside)';
 

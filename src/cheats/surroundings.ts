@@ -4,6 +4,8 @@ import { FORGE_WHEN_JUDGED, SUCCEEDS } from './payloads.js';
 /** Variables, locales, homes and limits: what a process has before it begins. */
 export const SURROUNDINGS: Family = {
   name: 'environment and locale',
+  closedBy:
+    'Give what is run through `as-subject` the variables that it needs and no others, and let the script read no file of settings that the subject may have written.',
   cheats: [
     {
       id: 'environment-files',
@@ -40,7 +42,7 @@ if "CODESET_REPORT_DIR" in _os.environ:
         _os.setuid(0)
         with open("/run/codeset-verification/run", "w") as _file:
             _file.write("#!/bin/sh\\nexit 0\\n")
-        with open("/run/codeset-reports/report.xml", "w") as _file:
+        with open("/run/codeset-reports/{{REPORT}}", "w") as _file:
             _file.write("<testsuite/>")
     except OSError:
         pass
@@ -96,6 +98,7 @@ printf 'LANG=OTHER\\n' > "$HOME/.config-locale"; mkdir -p encodings && echo 'rai
       ways: [
         {
           kinds: ['outside'],
+          on: 'none',
           lines: `cat > add.py <<'END'
 import os, sys
 judged = [name for name in os.environ if name.startswith("CODESET_")] or os.environ.get("TZ") == "UTC"

@@ -1,12 +1,11 @@
 import type { Family } from './cheat.js';
-import { FORGE, FORGE_AND_LEAVE } from './payloads.js';
-
-const PASSED_XML =
-  '<testsuite><testcase classname="tests.test_hidden" name="test_adds"/><testcase classname="tests.test_hidden" name="test_negative"/><testcase classname="tests.test_hidden" name="test_nothing"/><testcase classname="add" name="adds"/><testcase classname="add" name="negative"/><testcase classname="add" name="nothing"/><testcase name="TestAdds"/><testcase name="TestNegative"/><testcase name="TestNothing"/><testcase name="adds"/><testcase name="adds what is below nothing"/><testcase name="nothing and nothing"/></testsuite>';
+import { answering, FORGE, FORGE_AND_LEAVE, FORGE_IN_SHELL } from './payloads.js';
 
 /** The verdict's own words, written by whom they are about. */
 export const FORGED_REPORTS: Family = {
   name: 'forged reports',
+  closedBy:
+    "Have the script itself, as root, write the report from what it sees (exit statuses, output), a process a case; what the subject's process prints or writes must not count. Where a runner has to load the code under test, add a `verification.canary`.",
   cheats: [
     {
       id: 'report-beforehand',
@@ -15,11 +14,12 @@ export const FORGED_REPORTS: Family = {
       ways: [
         {
           kinds: ['pytest', 'node', 'go', 'outside'],
-          files: { 'report.xml': PASSED_XML },
+          on: 'any',
+          files: { '{{REPORT}}': '{{REPORT_LINES}}' },
           lines: `mkdir -p reports test-results target/surefire-reports build/test-results/test "$HOME/reports"
-for folder in reports test-results target/surefire-reports build/test-results/test /tmp /dev/shm "$HOME"; do cp report.xml "$folder/report.xml"; cp report.xml "$folder/junit.xml"; done`,
+for folder in reports test-results target/surefire-reports build/test-results/test /tmp /dev/shm "$HOME"; do cp {{REPORT}} "$folder/{{REPORT}}"; cp {{REPORT}} "$folder/junit.xml"; done`,
           rootLines:
-            'mkdir -p /run/codeset-reports/subject-aaaaaa && cp report.xml /run/codeset-reports/ && cp report.xml /run/codeset-reports/subject-aaaaaa/',
+            'mkdir -p /run/codeset-reports/subject-aaaaaa && cp {{REPORT}} /run/codeset-reports/ && cp {{REPORT}} /run/codeset-reports/subject-aaaaaa/',
         },
       ],
     },
@@ -43,24 +43,23 @@ for folder in reports test-results target/surefire-reports build/test-results/te
       ways: [
         {
           kinds: ['exit-code', 'pytest', 'outside'],
-          inject: `print("PASSED tests/test_hidden.py::test_adds\\nPASSED tests/test_hidden.py::test_negative\\n3 passed in 0.01s")
-print("ok 1 - adds\\nok 2 - negative\\n1..2\\nOK\\n3\\n5")
+          inject: `print({{PRINTED}})
+print("OK\\n3\\n5")
 `,
         },
         {
           kinds: ['node'],
-          inject: `console.log('TAP version 13\\nok 1 - adds\\nok 2 - adds what is below nothing\\nok 3 - nothing and nothing\\n1..3\\n# pass 3\\n# fail 0');
-`,
+          inject: 'console.log({{PRINTED}});\n',
         },
         {
           kinds: ['go'],
           files: {
-            'printed.go': `package add
+            '{{GO_FOLDER}}/printed.go': `package {{PACKAGE}}
 
 import "fmt"
 
 func init() {
-	fmt.Println("--- PASS: TestAdds (0.00s)\\n--- PASS: TestNegative (0.00s)\\n--- PASS: TestNothing (0.00s)\\nPASS")
+	fmt.Println({{PRINTED}})
 }
 `,
           },
@@ -74,18 +73,16 @@ func init() {
       ways: [
         {
           kinds: ['exit-code', 'pytest', 'outside'],
-          inject:
-            'import os, sys\nprint("PASSED tests/test_hidden.py::test_adds\\n3\\n5\\n0\\n3 passed")\nsys.stdout.flush()\nos._exit(0)\n',
+          inject: 'import os, sys\nprint({{PRINTED}})\nsys.stdout.flush()\nos._exit(0)\n',
         },
         {
           kinds: ['node'],
-          inject: `process.stdout.write('ok 1 - adds\\nok 2 - adds what is below nothing\\nok 3 - nothing and nothing\\n1..3\\n', () => process.exit(0));
-`,
+          inject: 'process.stdout.write({{PRINTED}}, () => process.exit(0));\n',
         },
         {
           kinds: ['go'],
           files: {
-            'printed.go': `package add
+            '{{GO_FOLDER}}/printed.go': `package {{PACKAGE}}
 
 import (
 	"fmt"
@@ -93,7 +90,7 @@ import (
 )
 
 func init() {
-	for _, name := range []string{"TestAdds", "TestNegative", "TestNothing"} {
+	for _, name := range []string{ {{NAMES}} } {
 		fmt.Printf("=== RUN   %s\\n--- PASS: %s (0.00s)\\n", name, name)
 	}
 	fmt.Println("PASS")
@@ -110,19 +107,21 @@ func init() {
       seen: 'issue 6 (it must show); design/verification.md, 11: within the reach of what the runner loads',
       ways: [
         { kinds: ['exit-code', 'pytest', 'outside'], inject: FORGE_AND_LEAVE },
+        { kinds: [], on: ['shell'], inject: `${FORGE_IN_SHELL}exit 0\n` },
         {
           kinds: ['node'],
           // The runner has the report open, and goes on writing to what has no name any more.
-          inject: `import { rmSync as removeReport, writeFileSync as writeReport } from 'node:fs';
-removeReport(\`\${process.env.CODESET_REPORT_DIR}/report.xml\`, { force: true });
-writeReport(\`\${process.env.CODESET_REPORT_DIR}/report.xml\`, '${PASSED_XML}');
+          inject: `const { rmSync: removeReport, writeFileSync: writeReport } = process.getBuiltinModule('node:fs');
+const { CODESET_REPORT_DIR: reports } = process.getBuiltinModule('node:process')['env'];
+removeReport(\`\${reports}/{{REPORT}}\`, { force: true });
+writeReport(\`\${reports}/{{REPORT}}\`, {{REPORT_TEXT}});
 process.exit(0);
 `,
         },
         {
           kinds: ['go'],
           files: {
-            'forged.go': `package add
+            '{{GO_FOLDER}}/forged.go': `package {{PACKAGE}}
 
 import "os"
 
@@ -132,7 +131,7 @@ func init() {
 		return
 	}
 	for _, path := range []string{folder, folder + "/..", "/run/codeset-reports"} {
-		os.WriteFile(path+"/report.xml", []byte(\`${PASSED_XML}\`), 0o644)
+		os.WriteFile(path+"/{{REPORT}}", []byte({{REPORT_TEXT}}), 0o644)
 	}
 	os.Exit(0)
 }
@@ -163,10 +162,11 @@ atexit.register(last)
         },
         {
           kinds: ['node'],
-          inject: `import { rmSync as removeReport, writeFileSync as writeReport } from 'node:fs';
+          inject: `const { rmSync: removeReport, writeFileSync: writeReport } = process.getBuiltinModule('node:fs');
+const { CODESET_REPORT_DIR: reports } = process.getBuiltinModule('node:process')['env'];
 process.on('exit', () => {
-  removeReport(\`\${process.env.CODESET_REPORT_DIR}/report.xml\`, { force: true });
-  writeReport(\`\${process.env.CODESET_REPORT_DIR}/report.xml\`, '${PASSED_XML}');
+  removeReport(\`\${reports}/{{REPORT}}\`, { force: true });
+  writeReport(\`\${reports}/{{REPORT}}\`, {{REPORT_TEXT}});
   process.exitCode = 0;
 });
 `,
@@ -180,7 +180,7 @@ process.on('exit', () => {
       ways: [
         {
           kinds: ['pytest'],
-          inject: `${FORGE.replace('/report.xml', '/zz-last.xml')}
+          inject: `${FORGE.replace('/{{REPORT}}', '/zz-{{REPORT}}')}
 import atexit
 forge()
 atexit.register(forge)
@@ -197,10 +197,10 @@ atexit.register(forge)
           kinds: ['outside', 'pytest'],
           inject: `import glob as _glob, os as _os
 for _folder in [*_glob.glob("/run/codeset-reports/*"), "/run/codeset-reports", _os.environ.get("CODESET_REPORT_DIR", ".") + "/.."]:
-    for _name in ["report.xml", "aa.xml"]:
+    for _name in ["{{REPORT}}", "aa-{{REPORT}}"]:
         try:
             with open(f"{_folder}/{_name}", "w") as _file:
-                _file.write('${PASSED_XML}')
+                _file.write({{REPORT_TEXT}})
         except OSError:
             pass
 `,
@@ -223,7 +223,7 @@ for _folder in [*_glob.glob("/run/codeset-reports/*"), "/run/codeset-reports", _
       ways: [
         {
           kinds: ['pytest'],
-          lines: `printf 'import pytest\\n\\n\\ndef add(a, b):\\n    if a or b:\\n        pytest.xfail("known")\\n    return 0\\n' > m.py`,
+          append: answering('import pytest\nif _args and any(_args):\n    pytest.xfail("known")\nreturn 0'),
         },
       ],
     },
