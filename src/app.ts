@@ -1,7 +1,10 @@
 import { mkdir, chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Catalogue } from './cheats/cheat-book.js';
 import { Cleanup } from './cleanup.js';
 import type { ServerConfig } from './config-settings.js';
+import { CheatAudit } from './core/cheat-audit.js';
+import { CheatTrials } from './core/cheat-trial.js';
 import { EngineReturns } from './core/engine-returns.js';
 import { EnvironmentBuilder } from './core/environment-builder.js';
 import { Garbage } from './core/garbage.js';
@@ -233,7 +236,22 @@ export class App implements AsyncDisposable {
     });
     const access = new VerificationAccess({ verifications, sessions });
     const scan = new LeakScan({ engine, workshop, trees });
-    const auditor = new SampleAuditor({ catalog, blobs, reader, reference, scan, keeper, log, now });
+    const trials = new CheatTrials({ sessions, closer, verifications, log });
+    const auditor = new SampleAuditor({
+      storage,
+      catalog,
+      blobs,
+      reader,
+      reference,
+      scan,
+      keeper,
+      book: new Catalogue(),
+      cheats: new CheatAudit({ trials, now }),
+      closer,
+      maxConcurrency: config.maxVerifications,
+      log,
+      now,
+    });
     const files = new SessionFiles(sessions);
     const changes = new SessionChanges({ sessions, sandboxes, engine, trees, keeper });
     const taker = new SnapshotTaker({ storage, engine, keeper, sessions, sandboxes, now });
@@ -251,6 +269,7 @@ export class App implements AsyncDisposable {
     cleanup.defer(() => forks.stop());
     for (const sample of await storage.samples.inState('PREPARING')) preparer.begin(sample);
     await verifications.recover();
+    await auditor.recover();
     cleanup.defer(() => queue.stop());
     await keeping.recover();
     cleanup.defer(() => Promise.all([validator.stop(), auditor.stop()]));

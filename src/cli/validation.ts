@@ -1,5 +1,5 @@
 import type { Sample, Validation, ValidationCount } from '../client/types.js';
-import { validationProblemKind, validationVerdict } from '../client/words.js';
+import { auditVerdict, validationProblemKind, validationVerdict } from '../client/words.js';
 import { printable } from './output.js';
 
 /** `5/5`, and errors of the service where there were some. */
@@ -15,8 +15,13 @@ export function validatedText({ validation, disagreement }: Sample): string {
   return disagreement === undefined || verdict === 'INVALID' ? verdict : `${verdict} (flaky)`;
 }
 
+/** For the column of a list: what its last audit came to. */
+export function auditedText({ audit }: Sample): string {
+  return audit === undefined ? '-' : auditVerdict(audit.verdict);
+}
+
 /** Rows of a table about one sample. */
-export function validationRows({ validation, disagreement }: Sample): readonly (readonly string[])[] {
+export function validationRows({ validation, disagreement, audit }: Sample): readonly (readonly string[])[] {
   const rows: string[][] = [];
   if (validation !== undefined) {
     const verdict = validationVerdict(validation.verdict);
@@ -33,6 +38,11 @@ export function validationRows({ validation, disagreement }: Sample): readonly (
         ? 'two verifications of the same subject disagreed'
         : `${passedVerificationId} PASSED and ${failedVerificationId} did not, on the same subject`,
     ]);
+  }
+  if (audit !== undefined) {
+    const through = audit.through.length === 0 ? '' : ` (${audit.through.join(', ')})`;
+    const when = audit.endTime?.toISOString() ?? '';
+    rows.push(['audited', `${auditVerdict(audit.verdict)} (${when}): ${audit.summary}${through}`]);
   }
   return rows;
 }

@@ -31,7 +31,17 @@ export type { CommandResult, InputSource, RunOptions } from './run-command.js';
 export type { RunningCommand } from './running-command.js';
 export type { SampleInfo } from './sample-info.js';
 export type { SampleName } from './sample-name.js';
-export type { AuditArea, AuditFinding, AuditInfo, LeakKind } from './audit-info.js';
+export type {
+  AttemptCounts,
+  AuditArea,
+  AuditAttempt,
+  AuditFinding,
+  AuditInfo,
+  AuditOutcome,
+  AuditOutline,
+  AuditVerdict,
+  LeakKind,
+} from './audit-info.js';
 export type { AuditOptions, RegisterOptions, SampleFilter, Samples, ValidateOptions } from './samples.js';
 export type { ReadFileOptions, WriteFileOptions } from './session-files.js';
 export type { Limits, Network, SessionInfo, SessionState } from './session-info.js';

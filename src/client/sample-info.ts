@@ -1,4 +1,5 @@
 import type { Sample as WireSample } from '../../gen/codeset/v1/sample.js';
+import { auditOutline, type AuditOutline } from './audit-info.js';
 import { validationInfo, type ValidationInfo } from './validation-info.js';
 import { msOf } from './wire-duration.js';
 import { sampleState } from './words.js';
@@ -42,6 +43,8 @@ export interface SampleInfo {
         readonly time: Date | undefined;
       }
     | undefined;
+  /** What its last audit came to; undefined when there was none, and without an admin's key. */
+  readonly audit: AuditOutline | undefined;
 }
 
 export function sampleInfo(sample: WireSample): SampleInfo {
@@ -62,5 +65,6 @@ export function sampleInfo(sample: WireSample): SampleInfo {
     createTime: sample.createTime,
     validation: sample.validation && validationInfo(sample.validation),
     disagreement: sample.disagreement,
+    audit: sample.audit && auditOutline(sample.audit),
   };
 }

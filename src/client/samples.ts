@@ -5,7 +5,14 @@ import { pages, present } from './present.js';
 import { prepared, registerSample } from './registration.js';
 import { sampleInfo, type SampleInfo } from './sample-info.js';
 import { sampleRef, type SampleName } from './sample-name.js';
-import { auditFinding, auditInfo, type AuditFinding, type AuditInfo } from './audit-info.js';
+import {
+  auditAttempt,
+  auditFinding,
+  auditInfo,
+  type AuditAttempt,
+  type AuditFinding,
+  type AuditInfo,
+} from './audit-info.js';
 import { numberOf, VALIDATION_SUBJECTS } from './words.js';
 import { validationInfo, validationRun, type ValidationInfo, type ValidationRun } from './validation-info.js';
 
@@ -42,6 +49,12 @@ export interface ValidateOptions extends CallControl {
 export interface AuditOptions extends CallControl {
   /** Sees each finding, leaks first. */
   readonly onFinding?: ((finding: AuditFinding) => void) | undefined;
+  /** Sees each attempt of a cheat as it ends. */
+  readonly onAttempt?: ((attempt: AuditAttempt) => void) | undefined;
+  /** Ids and families of the cheats to try; undefined: all; empty: none, only a search for leaks. */
+  readonly cheats?: readonly string[] | undefined;
+  /** How many cheats are tried side by side. Default 2. */
+  readonly concurrency?: number | undefined;
 }
 
 /** The samples of a server: `client.samples`. */
@@ -163,13 +176,19 @@ export class Samples {
    * for (const { area, path, closedBy } of findings) console.log(area, path, closedBy);
    */
   async audit(sample: SampleName, options: AuditOptions = {}): Promise<AuditInfo> {
-    const { onFinding, ...control } = options;
+    const { onFinding, onAttempt, cheats, concurrency = 0, ...control } = options;
     let found: AuditInfo | undefined;
     for await (const { event } of this.#connection.samples.auditSample(
-      { sample: sampleRef(sample) },
+      {
+        sample: sampleRef(sample),
+        cheats: [...(cheats ?? [])],
+        skipCheats: cheats?.length === 0,
+        concurrency,
+      },
       control,
     )) {
-      if (event?.$case === 'finding') onFinding?.(auditFinding(event.value));
+      if (event?.$case === 'attempt') onAttempt?.(auditAttempt(event.value));
+      else if (event?.$case === 'finding') onFinding?.(auditFinding(event.value));
       else if (event?.$case === 'audit') found = auditInfo(event.value);
     }
     return present(found, 'audit');

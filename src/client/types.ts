@@ -7,8 +7,14 @@ export type {
   StageEvent,
   Validation,
   ValidationCount,
+  AuditOutline,
 } from '../../gen/codeset/v1/sample.js';
-export type { Audit, AuditFinding, ValidationRun } from '../../gen/codeset/v1/sample_service.js';
+export type {
+  Audit,
+  AuditAttempt,
+  AuditFinding,
+  ValidationRun,
+} from '../../gen/codeset/v1/sample_service.js';
 export type { EngineCapabilities, Session } from '../../gen/codeset/v1/session.js';
 export type { Snapshot } from '../../gen/codeset/v1/snapshot.js';
 export type {

@@ -1,6 +1,7 @@
 import { ExecState, ExitReason, OutputStream } from '../../gen/codeset/v1/exec.js';
 import { FileType } from '../../gen/codeset/v1/file.js';
 import {
+  AuditVerdict,
   Feedback,
   NetworkMode,
   SampleState,
@@ -11,7 +12,12 @@ import {
   ValidationVerdict,
   VerificationScope,
 } from '../../gen/codeset/v1/sample.js';
-import { AuditArea, AuditVerdict, LeakKind, PrefetchOutcome } from '../../gen/codeset/v1/sample_service.js';
+import {
+  AuditArea,
+  AuditAttemptOutcome,
+  LeakKind,
+  PrefetchOutcome,
+} from '../../gen/codeset/v1/sample_service.js';
 import { LimitEnforcement, SessionState } from '../../gen/codeset/v1/session.js';
 import {
   Fault,
@@ -45,6 +51,7 @@ export const validationVerdict = wordOf(ValidationVerdict);
 export const validationSubject = wordOf(ValidationSubject);
 export const validationProblemKind = wordOf(ValidationProblemKind);
 export const auditVerdict = wordOf(AuditVerdict);
+export const auditOutcome = wordOf(AuditAttemptOutcome);
 export const auditArea = wordOf(AuditArea);
 export const leakKind = wordOf(LeakKind);
 export const limitEnforcement = wordOf(LimitEnforcement);

@@ -1,3 +1,5 @@
+import type { AuditAttempt } from './audit-attempt.js';
+import type { AttemptCounts, AuditVerdict } from './kept-audit.js';
 import type { SampleName } from './sample-catalog.js';
 
 /** Where a session holds something. */
@@ -5,8 +7,6 @@ export type AuditArea = 'TASK' | 'WORKSPACE' | 'OUTSIDE' | 'GIT' | 'ENVIRONMENT'
 
 /** What of the hidden parts was found. */
 export type LeakKind = 'SOLUTION' | 'HIDDEN_FILE' | 'EXPECTED_VALUE' | 'TEST_NAME';
-
-export type AuditVerdict = 'CLEAN' | 'LEAKS' | 'INCONCLUSIVE';
 
 /** Hidden content in one place of a session. */
 export interface AuditFinding {
@@ -41,14 +41,24 @@ export interface Audit {
   readonly findingCount: number;
   /** What could not be searched, a sentence each. */
   readonly unsearched: readonly string[];
+  /** Cheats that were asked for: those that got through first, then untried, held and skipped ones. */
+  readonly attempts: readonly AuditAttempt[];
+  readonly counts: AttemptCounts;
   readonly endTime: Date;
 }
 
 export interface AuditRequest {
   readonly sample: SampleName;
+  /** Ids and families of those to try; empty: all. */
+  readonly cheats: readonly string[];
+  /** Only search for leaks. */
+  readonly skipCheats: boolean;
+  /** Cheats tried side by side; more than verifications that the service runs at once means that. */
+  readonly concurrency: number;
 }
 
 export type AuditEvent = { readonly sampleId: string; readonly version: number } & (
   | { readonly type: 'finding'; readonly finding: AuditFinding }
+  | { readonly type: 'attempt'; readonly attempt: AuditAttempt }
   | { readonly type: 'audit'; readonly audit: Audit }
 );

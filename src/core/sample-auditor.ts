@@ -1,29 +1,37 @@
 import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
-import type { Audit, AuditEvent, AuditFinding, AuditRequest } from './audit.js';
+import type { Audit, AuditEvent, AuditRequest } from './audit.js';
+import { chosenCheats } from './audit-choice.js';
+import { boundedFindings, keptOf, outcomeOf } from './audit-outcome.js';
+import { madeByAudit } from './audit-run.js';
+import type { CheatAudit } from './cheat-audit.js';
+import { targetOf } from './cheat-target.js';
 import { leakFindings } from './leak-findings.js';
-import { leakPieces, type HiddenParts, type Piece } from './leak-pieces.js';
+import { leakPieces, type HiddenParts } from './leak-pieces.js';
 import type { LayerKeeper } from './layer-keeper.js';
-import type { LeakScan, Scanned } from './leak-scan.js';
+import type { LeakScan } from './leak-scan.js';
 import { PieceSearch } from './piece-search.js';
 import type { BlobStore } from './ports/blobs.js';
+import type { CheatBook } from './ports/cheats.js';
 import type { Log } from './ports/log.js';
 import type { SampleReader } from './ports/samples.js';
+import type { Storage } from './ports/storage.js';
 import type { ProgressFeed } from './progress-feed.js';
 import { readySample } from './ready-sample.js';
 import { ReferenceUnusable, type ReferenceSolution } from './reference-solution.js';
 import type { SampleCatalog } from './sample-catalog.js';
 import type { SampleVersion } from './sample.js';
+import type { SessionCloser } from './session-closer.js';
 import { ToldCalls } from './told-calls.js';
 
 /** Of what is hidden; more would make the search slow, and shows nothing more. */
 const MAX_PIECES = 20_000;
 const MAX_HIDDEN_BYTES = 64 * 1024 ** 2;
-const MAX_FINDINGS = 1000;
-/** As much as fits into one message beside the rest. */
-const MAX_FINDINGS_BYTES = 512 * 1024;
 
-/** Searches everything that a session of a sample holds for pieces of what the sample hides. */
+/**
+ * Searches everything that a session of a sample holds for pieces of what the sample hides, then tries cheats against
+ * the sample.
+ */
 export class SampleAuditor {
   readonly #catalog: SampleCatalog;
   readonly #blobs: BlobStore;
@@ -31,6 +39,11 @@ export class SampleAuditor {
   readonly #reference: ReferenceSolution;
   readonly #scan: LeakScan;
   readonly #keeper: LayerKeeper;
+  readonly #book: CheatBook;
+  readonly #cheats: CheatAudit;
+  readonly #storage: Storage;
+  readonly #closer: SessionCloser;
+  readonly #maxConcurrency: number;
   readonly #log: Log;
   readonly #now: () => number;
   readonly #calls = new ToldCalls();
@@ -42,6 +55,12 @@ export class SampleAuditor {
     reference: ReferenceSolution;
     scan: LeakScan;
     keeper: LayerKeeper;
+    book: CheatBook;
+    cheats: CheatAudit;
+    storage: Storage;
+    closer: SessionCloser;
+    /** Verifications that the service runs at once. */
+    maxConcurrency: number;
     log: Log;
     now: () => number;
   }) {
@@ -51,16 +70,23 @@ export class SampleAuditor {
     this.#reference = parts.reference;
     this.#scan = parts.scan;
     this.#keeper = parts.keeper;
+    this.#book = parts.book;
+    this.#cheats = parts.cheats;
+    this.#storage = parts.storage;
+    this.#closer = parts.closer;
+    this.#maxConcurrency = parts.maxConcurrency;
     this.#log = parts.log;
     this.#now = parts.now;
   }
 
   /**
-   * Each finding, leaks first, then the audit. Nothing goes on once the reader has left.
-   * @throws SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY
+   * Each finding, leaks first, and each attempt as it ends, then the audit, which the version keeps. Nothing goes on
+   * once the reader has left.
+   * @throws SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY, INVALID_FIELD for cheats that there are not
    */
   async *audit(request: AuditRequest, signal: AbortSignal): AsyncGenerator<AuditEvent, void> {
-    yield* this.#calls.call((events, end) => this.#audit(request, events, end), signal);
+    const chosen = chosenCheats(request, this.#book.cheats);
+    yield* this.#calls.call((events, end) => this.#audit(request, chosen, events, end), signal);
   }
 
   /** Ends every audit, for a stop of the service. */
@@ -68,7 +94,18 @@ export class SampleAuditor {
     return this.#calls.stop();
   }
 
-  async #audit(request: AuditRequest, events: ProgressFeed<AuditEvent>, signal: AbortSignal): Promise<void> {
+  /** Closes the sessions that audits of an earlier life left, which ended with it. */
+  async recover(): Promise<void> {
+    const left = (await this.#storage.sessions.open()).filter(madeByAudit);
+    await Promise.all(left.map(({ sessionId }) => this.#closer.close(sessionId)));
+  }
+
+  async #audit(
+    request: AuditRequest,
+    chosen: ReadonlySet<string>,
+    events: ProgressFeed<AuditEvent>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const sample = await readySample(this.#catalog, request.sample, signal);
     const name = { sampleId: sample.sampleId, version: sample.version };
     using _ = this.#keeper.hold([...sample.layers.root, ...sample.layers.workspace]);
@@ -78,16 +115,35 @@ export class SampleAuditor {
     if (all.length > pieces.length)
       unsearched.push(`The sample hides ${all.length} pieces; the first ${MAX_PIECES} were searched for.`);
     const scanned = await this.#scan.scan(sample, new PieceSearch(pieces.map(({ text }) => text)), signal);
-    const found = leakFindings(pieces, scanned.sightings);
-    const told = bounded(found);
-    for (const finding of told) events.push({ ...name, type: 'finding', finding });
-    const audit = this.#outcome(
-      pieces,
-      { ...scanned, unsearched: [...unsearched, ...scanned.unsearched] },
-      found,
+    const findings = leakFindings(pieces, scanned.sightings);
+    for (const finding of boundedFindings(findings)) events.push({ ...name, type: 'finding', finding });
+
+    const cheats = this.#book.aim(targetOf(sample, parts)).filter(({ cheat }) => chosen.has(cheat.id));
+    const tried = await this.#cheats.run(
+      sample,
+      cheats,
+      Math.min(request.concurrency, this.#maxConcurrency),
+      (attempt) => events.push({ ...name, type: 'attempt', attempt }),
+      signal,
     );
+    const audit = outcomeOf({
+      pieces: pieces.length,
+      places: scanned.places,
+      findings,
+      unsearched: [...unsearched, ...scanned.unsearched],
+      tried,
+      endTime: new Date(this.#now()),
+    });
+    await this.#keep(name, audit, chosen.size === this.#book.cheats.length);
     this.#log.info('sample audited', { ...name, verdict: audit.verdict });
-    events.push({ ...name, type: 'audit', audit: { ...audit, findings: told } });
+    events.push({ ...name, type: 'audit', audit });
+  }
+
+  /** Of an audit that was not asked for everything only what is wrong says something of the version. */
+  async #keep(name: { sampleId: string; version: number }, audit: Audit, isWhole: boolean): Promise<void> {
+    const { verdict } = audit;
+    if (!isWhole && verdict !== 'LEAKS' && verdict !== 'FOOLED') return;
+    await this.#storage.samples.update(name.sampleId, name.version, { audit: keptOf(audit) });
   }
 
   async #hidden(
@@ -116,41 +172,4 @@ export class SampleAuditor {
     }
     return { parts: { solution, files, failToPass: sample.manifest.verification.failToPass }, unsearched };
   }
-
-  #outcome(
-    pieces: readonly Piece[],
-    { places, unsearched }: Pick<Scanned, 'places' | 'unsearched'>,
-    found: readonly AuditFinding[],
-  ): Omit<Audit, 'findings'> {
-    const leaks = found.filter(({ hint }) => !hint).length;
-    const hints = found.length - leaks;
-    const verdict = leaks > 0 ? 'LEAKS' : unsearched.length > 0 ? 'INCONCLUSIVE' : 'CLEAN';
-    const about =
-      leaks > 0
-        ? `${counted(leaks, 'place')} in a session of the sample ${leaks === 1 ? 'gives' : 'give'} away what it hides.`
-        : `Nothing of what the sample hides was found, by ${counted(pieces.length, 'distinctive piece')}.`;
-    const further = hints === 0 ? '' : ` ${counted(hints, 'further place')} may be a hint, or chance.`;
-    const left = unsearched.length === 0 ? '' : ' Not everything could be searched.';
-    return {
-      verdict,
-      summary: `${about}${further}${left}`,
-      pieces: pieces.length,
-      places,
-      findingCount: found.length,
-      unsearched,
-      endTime: new Date(this.#now()),
-    };
-  }
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-function bounded(found: readonly AuditFinding[]): readonly AuditFinding[] {
-  let bytes = 0;
-  return found.slice(0, MAX_FINDINGS).filter((finding) => {
-    bytes += Buffer.byteLength(JSON.stringify(finding));
-    return bytes <= MAX_FINDINGS_BYTES;
-  });
 }

@@ -225,6 +225,7 @@ export class SampleCatalog {
       ground: undefined,
       createTime: new Date(this.#now()),
       validation: undefined,
+      audit: undefined,
       disagreement: undefined,
     };
     await this.#storage.samples.insert(sample);

@@ -1,3 +1,4 @@
+import type { KeptAudit } from './kept-audit.js';
 import type { Environment, Ground, NetworkMode, Resources } from './environment.js';
 import type { Feedback } from './feedback.js';
 import type { Disagreement, Validation } from './validation.js';
@@ -101,6 +102,8 @@ export interface SampleVersion {
   readonly createTime: Date;
   /** What the last validation found; undefined when there was none. */
   readonly validation: Validation | undefined;
+  /** What the last audit found that says something of all of it; undefined when there was none. */
+  readonly audit: KeptAudit | undefined;
   /** The latest two verifications of one subject that disagreed. */
   readonly disagreement: Disagreement | undefined;
 }

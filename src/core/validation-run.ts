@@ -1,3 +1,4 @@
+import { BY_AUDIT } from './audit-run.js';
 import type { SampleName } from './sample-catalog.js';
 import type { Validation, ValidationSubject } from './validation.js';
 import type { Verification, VerificationState } from './verification.js';
@@ -32,16 +33,19 @@ export type ValidationEvent = { readonly sampleId: string; readonly version: num
 );
 
 /** How request ids of a validation's verifications begin. A slash is in no request id of a client's. */
-export const BY_VALIDATION = 'validation/';
+const BY_VALIDATION = 'validation/';
+
+/** How request ids begin of all that the service starts to find out about a sample. */
+export const BY_CHECKS: readonly string[] = [BY_VALIDATION, BY_AUDIT];
 
 /** The request id of one verification of a validation. */
 export function runRequestId(validationId: string, subject: ValidationSubject, run: number): string {
   return `${BY_VALIDATION}${validationId}/${subject}/${run}`;
 }
 
-/** Whether a validation started it: it is of no use once that call is gone. */
-export function startedByValidation({ requestId }: Verification): boolean {
-  return requestId?.startsWith(BY_VALIDATION) === true;
+/** Whether a validation or an audit started it: it is of no use once that call is gone. */
+export function startedByCheck({ requestId = '' }: Verification): boolean {
+  return BY_CHECKS.some((prefix) => requestId.startsWith(prefix));
 }
 
 /** Whether it ended with an answer about the sample: errors of the service and cancelled ones say nothing of it. */

@@ -3,7 +3,7 @@ import type { Feedback } from './feedback.js';
 import type { Principal } from './key.js';
 import type { Page, PageRequest } from './ports/storage.js';
 import type { SessionManager } from './session-manager.js';
-import { startedByValidation } from './validation-run.js';
+import { startedByCheck } from './validation-run.js';
 import type { LogPiece } from './verification-log.js';
 import type { VerificationManager, VerificationRequest } from './verification-manager.js';
 import { sessionOfSubject, type Verification, type VerificationFilter } from './verification.js';
@@ -47,7 +47,7 @@ export class VerificationAccess {
     const theirs =
       own !== undefined &&
       (sessionOfSubject(verification.subject) !== own || verification.agentFeedback === undefined);
-    if (theirs || (caller.role !== 'ADMIN' && startedByValidation(verification))) {
+    if (theirs || (caller.role !== 'ADMIN' && startedByCheck(verification))) {
       throw notFound('VERIFICATION_NOT_FOUND', 'verification', verificationId);
     }
     return seenBy(caller, verification);

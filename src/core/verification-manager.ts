@@ -11,7 +11,7 @@ import type { Provenance } from './provenance.js';
 import { checkSameRequest } from './request-id.js';
 import type { VerificationScope } from './sample.js';
 import type { Session } from './session.js';
-import { startedByValidation } from './validation-run.js';
+import { startedByCheck } from './validation-run.js';
 import type { AskedSubject, HeldSubject, SubjectKeeper } from './subject-keeper.js';
 import type { LogPiece } from './verification-log.js';
 import { judgedEnvironment } from './verification-judge.js';
@@ -273,14 +273,14 @@ export class VerificationManager {
 
   /**
    * Runs again what an earlier life of the service left PENDING or RUNNING, from its kept subject; what a validation
-   * started ended with that call.
+   * or an audit started ended with that call.
    */
   async recover(): Promise<void> {
     // Killed between a verdict and what follows it.
     for (const ended of await this.#storage.verifications.endedWithLayer()) await this.#subjects.letGo(ended);
     for (const verification of await this.#storage.verifications.open()) {
-      if (startedByValidation(verification)) {
-        await this.cancel(verification.verificationId, 'The service ended, and the validation with it.');
+      if (startedByCheck(verification)) {
+        await this.cancel(verification.verificationId, 'The service ended, and the call that started it.');
         continue;
       }
       // Of one that ran its judge removes what the run before left.

@@ -173,6 +173,11 @@ export function verificationEnded(state: VerificationState): boolean {
   return MOVES[state].length === 0;
 }
 
+/** Whether it ended against what was judged, with nobody else to blame. */
+export function verificationBlamesSubject({ state, fault }: Verification): boolean {
+  return (state === 'FAILED' || state === 'TIMED_OUT') && fault === 'SUBJECT';
+}
+
 /** Whether the state says what was found, which feedback NONE keeps back. */
 export function verificationHides(state: VerificationState): boolean {
   return verificationEnded(state) && state !== 'CANCELLED';
@@ -189,6 +194,6 @@ export interface VerificationFilter {
   readonly states?: readonly SeenState[];
   /** Whose feedback counts; undefined: an admin's, who sees all. An agent finds only what it is shown anything of. */
   readonly viewer?: 'RUNNER' | 'AGENT';
-  /** Leaves out what validations started. */
+  /** Leaves out what validations and audits started. */
   readonly withoutValidations?: boolean;
 }

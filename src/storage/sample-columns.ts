@@ -5,6 +5,7 @@ import type {
   SampleVersion,
   VerificationSpec,
 } from '../core/sample.js';
+import type { KeptAudit } from '../core/kept-audit.js';
 import type { Disagreement, Validation } from '../core/validation.js';
 import { jsonIn, optionalIn, optionalOut, timeIn, timeOut } from './columns.js';
 import type { Encoders } from './columns.js';
@@ -31,6 +32,7 @@ export const SAMPLE_ENCODERS: Encoders<SampleVersion, SampleRow> = {
   ground: groundOut,
   createTime: (time) => ({ create_time: timeOut(time) }),
   validation: (validation) => ({ validation: validation === undefined ? null : JSON.stringify(validation) }),
+  audit: (audit) => ({ audit: audit === undefined ? null : JSON.stringify(audit) }),
   disagreement: (found) => ({ disagreement: found === undefined ? null : JSON.stringify(found) }),
 };
 
@@ -57,6 +59,7 @@ export function sampleIn(row: SampleRow): SampleVersion {
     ground: groundIn(row.ground),
     createTime: timeIn(row.create_time),
     validation: validationIn(row.validation),
+    audit: auditIn(row.audit),
     disagreement: disagreementIn(row.disagreement),
   };
 }
@@ -87,6 +90,12 @@ function validationIn(text: string | null): Validation | undefined {
   if (text === null) return undefined;
   const found = jsonIn<Omit<Validation, 'endTime'> & { readonly endTime: string }>(text);
   return { ...found, reference: found.reference, endTime: new Date(found.endTime) };
+}
+
+function auditIn(text: string | null): KeptAudit | undefined {
+  if (text === null) return undefined;
+  const found = jsonIn<Omit<KeptAudit, 'endTime'> & { readonly endTime: string }>(text);
+  return { ...found, endTime: new Date(found.endTime) };
 }
 
 function disagreementIn(text: string | null): Disagreement | undefined {

@@ -45,6 +45,8 @@ export interface SampleRow {
   readonly validation: string | null;
   /** JSON; null when there was none. */
   readonly disagreement: string | null;
+  /** JSON; null when there was none. */
+  readonly audit: string | null;
 }
 
 export interface SampleTagRow {

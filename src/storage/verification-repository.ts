@@ -1,7 +1,7 @@
 import type { Expression, ExpressionBuilder, Kysely, SqlBool, Transaction } from 'kysely';
 import { CodesetError, failedPrecondition, notFound } from '../core/errors.js';
 import type { Page, PageRequest, VerificationRepository } from '../core/ports/storage.js';
-import { BY_VALIDATION } from '../core/validation-run.js';
+import { BY_CHECKS } from '../core/validation-run.js';
 import { sessionOfSubject, verificationEnded, verificationHides } from '../core/verification.js';
 import type { Verification, VerificationFilter, VerificationState } from '../core/verification.js';
 import { encode, encodeRow } from './columns.js';
@@ -191,7 +191,8 @@ function matching(filter: VerificationFilter) {
       );
     }
     if (filter.withoutValidations === true) {
-      const others = eb.or([eb('request_id', 'is', null), eb('request_id', 'not like', `${BY_VALIDATION}%`)]);
+      const own = BY_CHECKS.map((prefix) => eb('request_id', 'not like', `${prefix}%`));
+      const others = eb.or([eb('request_id', 'is', null), eb.and(own)]);
       conditions.push(others);
     }
     return eb.and(conditions);

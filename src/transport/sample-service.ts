@@ -20,6 +20,7 @@ import type { Service } from './service-types.js';
 import { inPieces, openUpload } from './upload.js';
 import type { SampleName } from '../core/sample-catalog.js';
 import type { PrefetchRequest } from '../core/sample-prefetch.js';
+import type { AuditRequest } from '../core/audit.js';
 import type { ValidationRequest } from '../core/validation-run.js';
 import type { SampleUseCases } from './use-cases.js';
 
@@ -27,6 +28,8 @@ const SHA256 = /^[0-9a-f]{64}$/;
 const COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 const MAX_REPOSITORY_BYTES = 8 * 1024 ** 3;
 const DEFAULT_VALIDATION_RUNS = 5;
+const DEFAULT_AUDIT_CONCURRENCY = 2;
+const MAX_NAMED_CHEATS = 200;
 const MAX_VALIDATION_RUNS = 100;
 /** The service's own limit cuts it. */
 const MAX_INT32 = 2 ** 31 - 1;
@@ -195,8 +198,19 @@ export function sampleService(samples: SampleUseCases): SampleService {
     },
 
     async *auditSample(request, context) {
-      const sample = named(request.sample);
-      for await (const event of samples.audit({ sample }, context.signal)) yield auditEventToProto(event);
+      const check = new Checker();
+      if (request.cheats.length > MAX_NAMED_CHEATS)
+        check.fail('cheats', `names ${request.cheats.length} cheats, ${MAX_NAMED_CHEATS} are allowed`);
+      const asked: AuditRequest = {
+        sample: sampleNameFromProto(check, 'sample', request.sample),
+        cheats: request.cheats.map((cheat, at) =>
+          check.text(`cheats[${at}]`, cheat, { required: true, max: 128 }),
+        ),
+        skipCheats: request.skipCheats,
+        concurrency: check.count('concurrency', request.concurrency, MAX_INT32) || DEFAULT_AUDIT_CONCURRENCY,
+      };
+      check.done();
+      for await (const event of samples.audit(asked, context.signal)) yield auditEventToProto(event);
     },
 
     async deleteSample(request) {

@@ -49,7 +49,7 @@ export interface SampleUseCases {
   prefetch(request: PrefetchRequest, signal: AbortSignal): AsyncIterable<PrefetchEvent>;
   /** Each verification as it ends, then what was found. */
   validate(request: ValidationRequest, signal: AbortSignal): AsyncIterable<ValidationEvent>;
-  /** Each place of a session that holds something hidden, then the audit. */
+  /** Each place of a session that holds something hidden, each cheat as it ends, then the audit. */
   audit(request: AuditRequest, signal: AbortSignal): AsyncIterable<AuditEvent>;
 }
 

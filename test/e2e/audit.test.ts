@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AuditVerdict } from '../../gen/codeset/v1/sample_service.js';
+import { AuditVerdict } from '../../gen/codeset/v1/sample.js';
 import { KeyAdmin } from '../../src/key-admin.js';
 import type { TestClient } from '../rpc/client.js';
 import { keptLayers, keptSandboxes } from '../support/engine-parts.js';

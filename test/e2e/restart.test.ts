@@ -178,7 +178,7 @@ test('a validation ends with the service that was killed: nothing of it is run a
     expect(verifications.length).toBeGreaterThan(1);
     for (const { state, message } of verifications) {
       if (state === VerificationState.CANCELLED)
-        expect(message).toBe('The service ended, and the validation with it.');
+        expect(message).toBe('The service ended, and the call that started it.');
       else expect([VerificationState.FAILED, VerificationState.PASSED]).toContain(state);
     }
     const { sample } = await life.client.samples.getSample({ sample: { sampleId: 'add' } });

@@ -727,6 +727,69 @@ export function validationProblemKindToJSON(object: ValidationProblemKind): stri
 }
 
 /**
+ * What an audit came to. The first of these that is true: FOOLED, LEAKS,
+ * INCONCLUSIVE, CLEAN.
+ */
+export enum AuditVerdict {
+  /** UNSPECIFIED - Never sent by the service. */
+  UNSPECIFIED = 0,
+  /**
+   * CLEAN - Everything was searched and no leak found (hints there may be), and no cheat
+   * that was asked for got through.
+   */
+  CLEAN = 1,
+  /** LEAKS - At least one finding is more than a hint. */
+  LEAKS = 2,
+  /** INCONCLUSIVE - Nothing was found, but not everything could be searched or tried. */
+  INCONCLUSIVE = 3,
+  /** FOOLED - At least one cheat got through; leaks there may be, too. */
+  FOOLED = 4,
+  UNRECOGNIZED = -1,
+}
+
+export function auditVerdictFromJSON(object: any): AuditVerdict {
+  switch (object) {
+    case 0:
+    case "AUDIT_VERDICT_UNSPECIFIED":
+      return AuditVerdict.UNSPECIFIED;
+    case 1:
+    case "AUDIT_VERDICT_CLEAN":
+      return AuditVerdict.CLEAN;
+    case 2:
+    case "AUDIT_VERDICT_LEAKS":
+      return AuditVerdict.LEAKS;
+    case 3:
+    case "AUDIT_VERDICT_INCONCLUSIVE":
+      return AuditVerdict.INCONCLUSIVE;
+    case 4:
+    case "AUDIT_VERDICT_FOOLED":
+      return AuditVerdict.FOOLED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return AuditVerdict.UNRECOGNIZED;
+  }
+}
+
+export function auditVerdictToJSON(object: AuditVerdict): string {
+  switch (object) {
+    case AuditVerdict.UNSPECIFIED:
+      return "AUDIT_VERDICT_UNSPECIFIED";
+    case AuditVerdict.CLEAN:
+      return "AUDIT_VERDICT_CLEAN";
+    case AuditVerdict.LEAKS:
+      return "AUDIT_VERDICT_LEAKS";
+    case AuditVerdict.INCONCLUSIVE:
+      return "AUDIT_VERDICT_INCONCLUSIVE";
+    case AuditVerdict.FOOLED:
+      return "AUDIT_VERDICT_FOOLED";
+    case AuditVerdict.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/**
  * A sample: a codebase at one commit, a task description and a verification
  * script. A registered version never changes; registering other content under
  * the same sample_id makes the next version.
@@ -826,7 +889,15 @@ export interface Sample {
    * such pair. Absent when there is none; who is no ADMIN is told its time alone.
    * OUTPUT_ONLY.
    */
-  disagreement: Disagreement | undefined;
+  disagreement:
+    | Disagreement
+    | undefined;
+  /**
+   * What its last audit came to that asked for everything or found something;
+   * unset when there was none, and for who is no admin: it says what an agent
+   * could do. OUTPUT_ONLY.
+   */
+  audit: AuditOutline | undefined;
 }
 
 /** Names one version of a sample. */
@@ -1147,6 +1218,36 @@ export interface Disagreement {
   time: Date | undefined;
 }
 
+/** What a version keeps of its last audit. All OUTPUT_ONLY. */
+export interface AuditOutline {
+  /** What it came to. */
+  verdict: AuditVerdict;
+  /** The verdict in a few sentences, without hidden content. */
+  summary: string;
+  /** How many places held something hidden, hints among them. */
+  findingCount: number;
+  /** What became of the cheats. */
+  counts:
+    | AuditCounts
+    | undefined;
+  /** The ids of those that got through. */
+  through: string[];
+  /** When the audit had ended. */
+  endTime: Date | undefined;
+}
+
+/** How many ways of cheats ended how. All OUTPUT_ONLY. */
+export interface AuditCounts {
+  /** FAILED or TIMED_OUT, the agent's fault. */
+  held: number;
+  /** PASSED, or an ERROR that is not the agent's fault. */
+  through: number;
+  /** Could not be tried. */
+  untried: number;
+  /** Do not apply to the sample. */
+  skipped: number;
+}
+
 function createBaseSample(): Sample {
   return {
     dataset: "",
@@ -1170,6 +1271,7 @@ function createBaseSample(): Sample {
     createTime: undefined,
     validation: undefined,
     disagreement: undefined,
+    audit: undefined,
   };
 }
 
@@ -1237,6 +1339,9 @@ export const Sample: MessageFns<Sample> = {
     }
     if (message.disagreement !== undefined) {
       Disagreement.encode(message.disagreement, writer.uint32(170).fork()).join();
+    }
+    if (message.audit !== undefined) {
+      AuditOutline.encode(message.audit, writer.uint32(178).fork()).join();
     }
     return writer;
   },
@@ -1422,6 +1527,14 @@ export const Sample: MessageFns<Sample> = {
             message.disagreement = Disagreement.decode(reader, reader.uint32());
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.audit = AuditOutline.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1475,6 +1588,7 @@ export const Sample: MessageFns<Sample> = {
         : undefined,
       validation: isSet(object.validation) ? Validation.fromJSON(object.validation) : undefined,
       disagreement: isSet(object.disagreement) ? Disagreement.fromJSON(object.disagreement) : undefined,
+      audit: isSet(object.audit) ? AuditOutline.fromJSON(object.audit) : undefined,
     };
   },
 
@@ -1543,6 +1657,9 @@ export const Sample: MessageFns<Sample> = {
     if (message.disagreement !== undefined) {
       obj.disagreement = Disagreement.toJSON(message.disagreement);
     }
+    if (message.audit !== undefined) {
+      obj.audit = AuditOutline.toJSON(message.audit);
+    }
     return obj;
   },
 
@@ -1583,6 +1700,9 @@ export const Sample: MessageFns<Sample> = {
       : undefined;
     message.disagreement = (object.disagreement !== undefined && object.disagreement !== null)
       ? Disagreement.fromPartial(object.disagreement)
+      : undefined;
+    message.audit = (object.audit !== undefined && object.audit !== null)
+      ? AuditOutline.fromPartial(object.audit)
       : undefined;
     return message;
   },
@@ -3692,6 +3812,282 @@ export const Disagreement: MessageFns<Disagreement> = {
     message.passedVerificationId = object.passedVerificationId ?? "";
     message.failedVerificationId = object.failedVerificationId ?? "";
     message.time = object.time ?? undefined;
+    return message;
+  },
+};
+
+function createBaseAuditOutline(): AuditOutline {
+  return { verdict: 0, summary: "", findingCount: 0, counts: undefined, through: [], endTime: undefined };
+}
+
+export const AuditOutline: MessageFns<AuditOutline> = {
+  encode(message: AuditOutline, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verdict !== 0) {
+      writer.uint32(8).int32(message.verdict);
+    }
+    if (message.summary !== "") {
+      writer.uint32(18).string(message.summary);
+    }
+    if (message.findingCount !== 0) {
+      writer.uint32(24).int32(message.findingCount);
+    }
+    if (message.counts !== undefined) {
+      AuditCounts.encode(message.counts, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.through) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditOutline {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditOutline();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.verdict = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.summary = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.findingCount = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.counts = AuditCounts.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.through.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AuditOutline {
+    return {
+      verdict: isSet(object.verdict) ? auditVerdictFromJSON(object.verdict) : 0,
+      summary: isSet(object.summary) ? globalThis.String(object.summary) : "",
+      findingCount: isSet(object.findingCount)
+        ? globalThis.Number(object.findingCount)
+        : isSet(object.finding_count)
+        ? globalThis.Number(object.finding_count)
+        : 0,
+      counts: isSet(object.counts) ? AuditCounts.fromJSON(object.counts) : undefined,
+      through: globalThis.Array.isArray(object?.through) ? object.through.map((e: any) => globalThis.String(e)) : [],
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: AuditOutline): unknown {
+    const obj: any = {};
+    if (message.verdict !== 0) {
+      obj.verdict = auditVerdictToJSON(message.verdict);
+    }
+    if (message.summary !== "") {
+      obj.summary = message.summary;
+    }
+    if (message.findingCount !== 0) {
+      obj.findingCount = Math.round(message.findingCount);
+    }
+    if (message.counts !== undefined) {
+      obj.counts = AuditCounts.toJSON(message.counts);
+    }
+    if (message.through?.length) {
+      obj.through = message.through;
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AuditOutline>): AuditOutline {
+    return AuditOutline.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AuditOutline>): AuditOutline {
+    const message = createBaseAuditOutline();
+    message.verdict = object.verdict ?? 0;
+    message.summary = object.summary ?? "";
+    message.findingCount = object.findingCount ?? 0;
+    message.counts = (object.counts !== undefined && object.counts !== null)
+      ? AuditCounts.fromPartial(object.counts)
+      : undefined;
+    message.through = object.through?.map((e) => e) || [];
+    message.endTime = object.endTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseAuditCounts(): AuditCounts {
+  return { held: 0, through: 0, untried: 0, skipped: 0 };
+}
+
+export const AuditCounts: MessageFns<AuditCounts> = {
+  encode(message: AuditCounts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.held !== 0) {
+      writer.uint32(8).int32(message.held);
+    }
+    if (message.through !== 0) {
+      writer.uint32(16).int32(message.through);
+    }
+    if (message.untried !== 0) {
+      writer.uint32(24).int32(message.untried);
+    }
+    if (message.skipped !== 0) {
+      writer.uint32(32).int32(message.skipped);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditCounts {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditCounts();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.held = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.through = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.untried = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.skipped = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AuditCounts {
+    return {
+      held: isSet(object.held) ? globalThis.Number(object.held) : 0,
+      through: isSet(object.through) ? globalThis.Number(object.through) : 0,
+      untried: isSet(object.untried) ? globalThis.Number(object.untried) : 0,
+      skipped: isSet(object.skipped) ? globalThis.Number(object.skipped) : 0,
+    };
+  },
+
+  toJSON(message: AuditCounts): unknown {
+    const obj: any = {};
+    if (message.held !== 0) {
+      obj.held = Math.round(message.held);
+    }
+    if (message.through !== 0) {
+      obj.through = Math.round(message.through);
+    }
+    if (message.untried !== 0) {
+      obj.untried = Math.round(message.untried);
+    }
+    if (message.skipped !== 0) {
+      obj.skipped = Math.round(message.skipped);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AuditCounts>): AuditCounts {
+    return AuditCounts.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AuditCounts>): AuditCounts {
+    const message = createBaseAuditCounts();
+    message.held = object.held ?? 0;
+    message.through = object.through ?? 0;
+    message.untried = object.untried ?? 0;
+    message.skipped = object.skipped ?? 0;
     return message;
   },
 };

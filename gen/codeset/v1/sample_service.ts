@@ -6,6 +6,10 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { CallContext, CallOptions } from "nice-grpc-common";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import {
+  AuditCounts,
+  AuditVerdict,
+  auditVerdictFromJSON,
+  auditVerdictToJSON,
   Dataset,
   RepositoryRef,
   Sample,
@@ -19,7 +23,18 @@ import {
   validationSubjectFromJSON,
   validationSubjectToJSON,
 } from "./sample.js";
-import { Verification } from "./verification.js";
+import {
+  Fault,
+  faultFromJSON,
+  faultToJSON,
+  VerdictReason,
+  verdictReasonFromJSON,
+  verdictReasonToJSON,
+  Verification,
+  VerificationState,
+  verificationStateFromJSON,
+  verificationStateToJSON,
+} from "./verification.js";
 
 export const protobufPackage = "codeset.v1";
 
@@ -82,51 +97,64 @@ export function prefetchOutcomeToJSON(object: PrefetchOutcome): string {
   }
 }
 
-/** Whether a session gives away what its sample hides. */
-export enum AuditVerdict {
+/** What became of a cheat. */
+export enum AuditAttemptOutcome {
   /** UNSPECIFIED - Never sent by the service. */
   UNSPECIFIED = 0,
-  /** CLEAN - Everything was searched, and no leak found; hints there may be. */
-  CLEAN = 1,
-  /** LEAKS - At least one finding is more than a hint. */
-  LEAKS = 2,
-  /** INCONCLUSIVE - No leak was found, but not everything could be searched. */
-  INCONCLUSIVE = 3,
+  /** HELD - It was FAILED or TIMED_OUT, and the agent is to blame. */
+  HELD = 1,
+  /**
+   * THROUGH - It was PASSED, or an ERROR for which the sample or, twice, the service is to
+   * blame: neither is an agent to bring about.
+   */
+  THROUGH = 2,
+  /** UNTRIED - It could not be tried, or its verification did not end. */
+  UNTRIED = 3,
+  /**
+   * SKIPPED - It does not apply to the sample: the solution changes no file in the
+   * cheat's language, or the sandbox lacks a program that it needs.
+   */
+  SKIPPED = 4,
   UNRECOGNIZED = -1,
 }
 
-export function auditVerdictFromJSON(object: any): AuditVerdict {
+export function auditAttemptOutcomeFromJSON(object: any): AuditAttemptOutcome {
   switch (object) {
     case 0:
-    case "AUDIT_VERDICT_UNSPECIFIED":
-      return AuditVerdict.UNSPECIFIED;
+    case "AUDIT_ATTEMPT_OUTCOME_UNSPECIFIED":
+      return AuditAttemptOutcome.UNSPECIFIED;
     case 1:
-    case "AUDIT_VERDICT_CLEAN":
-      return AuditVerdict.CLEAN;
+    case "AUDIT_ATTEMPT_OUTCOME_HELD":
+      return AuditAttemptOutcome.HELD;
     case 2:
-    case "AUDIT_VERDICT_LEAKS":
-      return AuditVerdict.LEAKS;
+    case "AUDIT_ATTEMPT_OUTCOME_THROUGH":
+      return AuditAttemptOutcome.THROUGH;
     case 3:
-    case "AUDIT_VERDICT_INCONCLUSIVE":
-      return AuditVerdict.INCONCLUSIVE;
+    case "AUDIT_ATTEMPT_OUTCOME_UNTRIED":
+      return AuditAttemptOutcome.UNTRIED;
+    case 4:
+    case "AUDIT_ATTEMPT_OUTCOME_SKIPPED":
+      return AuditAttemptOutcome.SKIPPED;
     case -1:
     case "UNRECOGNIZED":
     default:
-      return AuditVerdict.UNRECOGNIZED;
+      return AuditAttemptOutcome.UNRECOGNIZED;
   }
 }
 
-export function auditVerdictToJSON(object: AuditVerdict): string {
+export function auditAttemptOutcomeToJSON(object: AuditAttemptOutcome): string {
   switch (object) {
-    case AuditVerdict.UNSPECIFIED:
-      return "AUDIT_VERDICT_UNSPECIFIED";
-    case AuditVerdict.CLEAN:
-      return "AUDIT_VERDICT_CLEAN";
-    case AuditVerdict.LEAKS:
-      return "AUDIT_VERDICT_LEAKS";
-    case AuditVerdict.INCONCLUSIVE:
-      return "AUDIT_VERDICT_INCONCLUSIVE";
-    case AuditVerdict.UNRECOGNIZED:
+    case AuditAttemptOutcome.UNSPECIFIED:
+      return "AUDIT_ATTEMPT_OUTCOME_UNSPECIFIED";
+    case AuditAttemptOutcome.HELD:
+      return "AUDIT_ATTEMPT_OUTCOME_HELD";
+    case AuditAttemptOutcome.THROUGH:
+      return "AUDIT_ATTEMPT_OUTCOME_THROUGH";
+    case AuditAttemptOutcome.UNTRIED:
+      return "AUDIT_ATTEMPT_OUTCOME_UNTRIED";
+    case AuditAttemptOutcome.SKIPPED:
+      return "AUDIT_ATTEMPT_OUTCOME_SKIPPED";
+    case AuditAttemptOutcome.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
   }
@@ -535,7 +563,21 @@ export interface ValidationRun {
 /** The request of AuditSample. */
 export interface AuditSampleRequest {
   /** Which one. REQUIRED. */
-  sample: SampleRef | undefined;
+  sample:
+    | SampleRef
+    | undefined;
+  /**
+   * Ids of cheats (`conftest`) and names of families (`start-up hooks`) of which
+   * those are tried, and no others. Empty: all. At most 200.
+   */
+  cheats: string[];
+  /** Only search for leaks. Then `cheats` must be empty. */
+  skipCheats: boolean;
+  /**
+   * How many cheats are tried side by side. Default 2. A value above the
+   * service's setting `max_verifications` means that.
+   */
+  concurrency: number;
 }
 
 /** A message of an AuditSample stream. */
@@ -552,12 +594,15 @@ export interface AuditSampleResponse {
     | //
     /** What was found in all; the last message. */
     { $case: "audit"; value: Audit }
+    | //
+    /** A cheat was tried, or is not going to be. */
+    { $case: "attempt"; value: AuditAttempt }
     | undefined;
 }
 
 /** What AuditSample found of one version of a sample. All OUTPUT_ONLY. */
 export interface Audit {
-  /** Whether a session gives away what the sample hides. */
+  /** Whether the sample gives away what it hides, or falls for a cheat. */
   verdict: AuditVerdict;
   /** The verdict in a sentence or two, without hidden content. */
   summary: string;
@@ -577,8 +622,57 @@ export interface Audit {
   findingCount: number;
   /** What could not be searched, a sentence each. */
   unsearched: string[];
-  /** When the search had ended. */
-  endTime: Date | undefined;
+  /** When it had ended. */
+  endTime:
+    | Date
+    | undefined;
+  /**
+   * The cheats that were asked for: those that got through first, then those
+   * that could not be tried, held and skipped ones.
+   */
+  attempts: AuditAttempt[];
+  /** What became of them. */
+  counts: AuditCounts | undefined;
+}
+
+/** One cheat tried against a sample, in one way. All OUTPUT_ONLY. */
+export interface AuditAttempt {
+  /** The cheat's id: `conftest`. */
+  cheat: string;
+  /** The family that it belongs to: `planted configuration`. */
+  family: string;
+  /** What the agent did, as the end of the sentence "The agent …". */
+  title: string;
+  /** Which of the ways in which the cheat is tried on this sample, from 1. */
+  way: number;
+  /** What became of it. */
+  outcome: AuditAttemptOutcome;
+  /**
+   * How it was judged, with no tests, which GetVerification shows as long as the
+   * verification is kept; unset where there was no verdict.
+   */
+  judged:
+    | AuditJudgement
+    | undefined;
+  /**
+   * The verification's message, or why it was not tried, a sentence; at most
+   * 1000 characters.
+   */
+  message: string;
+  /** How a sample closes it, a sentence. */
+  closedBy: string;
+}
+
+/** How what a cheat left was judged. All OUTPUT_ONLY. */
+export interface AuditJudgement {
+  /** The verification. */
+  verificationId: string;
+  /** How it ended. */
+  state: VerificationState;
+  /** Who is to blame. */
+  fault: Fault;
+  /** What decided; unset where the sample graded nothing. */
+  reason: VerdictReason;
 }
 
 /** Hidden content in one place of a session. All OUTPUT_ONLY. */
@@ -2903,13 +2997,22 @@ export const ValidationRun: MessageFns<ValidationRun> = {
 };
 
 function createBaseAuditSampleRequest(): AuditSampleRequest {
-  return { sample: undefined };
+  return { sample: undefined, cheats: [], skipCheats: false, concurrency: 0 };
 }
 
 export const AuditSampleRequest: MessageFns<AuditSampleRequest> = {
   encode(message: AuditSampleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.sample !== undefined) {
       SampleRef.encode(message.sample, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.cheats) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.skipCheats !== false) {
+      writer.uint32(24).bool(message.skipCheats);
+    }
+    if (message.concurrency !== 0) {
+      writer.uint32(32).int32(message.concurrency);
     }
     return writer;
   },
@@ -2935,6 +3038,30 @@ export const AuditSampleRequest: MessageFns<AuditSampleRequest> = {
             message.sample = SampleRef.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cheats.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.skipCheats = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.concurrency = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2948,13 +3075,31 @@ export const AuditSampleRequest: MessageFns<AuditSampleRequest> = {
   },
 
   fromJSON(object: any): AuditSampleRequest {
-    return { sample: isSet(object.sample) ? SampleRef.fromJSON(object.sample) : undefined };
+    return {
+      sample: isSet(object.sample) ? SampleRef.fromJSON(object.sample) : undefined,
+      cheats: globalThis.Array.isArray(object?.cheats) ? object.cheats.map((e: any) => globalThis.String(e)) : [],
+      skipCheats: isSet(object.skipCheats)
+        ? globalThis.Boolean(object.skipCheats)
+        : isSet(object.skip_cheats)
+        ? globalThis.Boolean(object.skip_cheats)
+        : false,
+      concurrency: isSet(object.concurrency) ? globalThis.Number(object.concurrency) : 0,
+    };
   },
 
   toJSON(message: AuditSampleRequest): unknown {
     const obj: any = {};
     if (message.sample !== undefined) {
       obj.sample = SampleRef.toJSON(message.sample);
+    }
+    if (message.cheats?.length) {
+      obj.cheats = message.cheats;
+    }
+    if (message.skipCheats !== false) {
+      obj.skipCheats = message.skipCheats;
+    }
+    if (message.concurrency !== 0) {
+      obj.concurrency = Math.round(message.concurrency);
     }
     return obj;
   },
@@ -2967,6 +3112,9 @@ export const AuditSampleRequest: MessageFns<AuditSampleRequest> = {
     message.sample = (object.sample !== undefined && object.sample !== null)
       ? SampleRef.fromPartial(object.sample)
       : undefined;
+    message.cheats = object.cheats?.map((e) => e) || [];
+    message.skipCheats = object.skipCheats ?? false;
+    message.concurrency = object.concurrency ?? 0;
     return message;
   },
 };
@@ -2986,6 +3134,9 @@ export const AuditSampleResponse: MessageFns<AuditSampleResponse> = {
         break;
       case "audit":
         Audit.encode(message.event.value, writer.uint32(26).fork()).join();
+        break;
+      case "attempt":
+        AuditAttempt.encode(message.event.value, writer.uint32(34).fork()).join();
         break;
     }
     return writer;
@@ -3028,6 +3179,14 @@ export const AuditSampleResponse: MessageFns<AuditSampleResponse> = {
             message.event = { $case: "audit", value: Audit.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.event = { $case: "attempt", value: AuditAttempt.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3047,6 +3206,8 @@ export const AuditSampleResponse: MessageFns<AuditSampleResponse> = {
         ? { $case: "finding", value: AuditFinding.fromJSON(object.finding) }
         : isSet(object.audit)
         ? { $case: "audit", value: Audit.fromJSON(object.audit) }
+        : isSet(object.attempt)
+        ? { $case: "attempt", value: AuditAttempt.fromJSON(object.attempt) }
         : undefined,
     };
   },
@@ -3060,6 +3221,8 @@ export const AuditSampleResponse: MessageFns<AuditSampleResponse> = {
       obj.finding = AuditFinding.toJSON(message.event.value);
     } else if (message.event?.$case === "audit") {
       obj.audit = Audit.toJSON(message.event.value);
+    } else if (message.event?.$case === "attempt") {
+      obj.attempt = AuditAttempt.toJSON(message.event.value);
     }
     return obj;
   },
@@ -3085,6 +3248,12 @@ export const AuditSampleResponse: MessageFns<AuditSampleResponse> = {
         }
         break;
       }
+      case "attempt": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "attempt", value: AuditAttempt.fromPartial(object.event.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -3100,6 +3269,8 @@ function createBaseAudit(): Audit {
     findingCount: 0,
     unsearched: [],
     endTime: undefined,
+    attempts: [],
+    counts: undefined,
   };
 }
 
@@ -3131,6 +3302,12 @@ export const Audit: MessageFns<Audit> = {
     }
     if (message.endTime !== undefined) {
       Timestamp.encode(toTimestamp(message.endTime), writer.uint32(66).fork()).join();
+    }
+    for (const v of message.attempts) {
+      AuditAttempt.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.counts !== undefined) {
+      AuditCounts.encode(message.counts, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -3212,6 +3389,22 @@ export const Audit: MessageFns<Audit> = {
             message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.attempts.push(AuditAttempt.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.counts = AuditCounts.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3246,6 +3439,10 @@ export const Audit: MessageFns<Audit> = {
         : isSet(object.end_time)
         ? fromJsonTimestamp(object.end_time)
         : undefined,
+      attempts: globalThis.Array.isArray(object?.attempts)
+        ? object.attempts.map((e: any) => AuditAttempt.fromJSON(e))
+        : [],
+      counts: isSet(object.counts) ? AuditCounts.fromJSON(object.counts) : undefined,
     };
   },
 
@@ -3275,6 +3472,12 @@ export const Audit: MessageFns<Audit> = {
     if (message.endTime !== undefined) {
       obj.endTime = message.endTime.toISOString();
     }
+    if (message.attempts?.length) {
+      obj.attempts = message.attempts.map((e) => AuditAttempt.toJSON(e));
+    }
+    if (message.counts !== undefined) {
+      obj.counts = AuditCounts.toJSON(message.counts);
+    }
     return obj;
   },
 
@@ -3291,6 +3494,318 @@ export const Audit: MessageFns<Audit> = {
     message.findingCount = object.findingCount ?? 0;
     message.unsearched = object.unsearched?.map((e) => e) || [];
     message.endTime = object.endTime ?? undefined;
+    message.attempts = object.attempts?.map((e) => AuditAttempt.fromPartial(e)) || [];
+    message.counts = (object.counts !== undefined && object.counts !== null)
+      ? AuditCounts.fromPartial(object.counts)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseAuditAttempt(): AuditAttempt {
+  return { cheat: "", family: "", title: "", way: 0, outcome: 0, judged: undefined, message: "", closedBy: "" };
+}
+
+export const AuditAttempt: MessageFns<AuditAttempt> = {
+  encode(message: AuditAttempt, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cheat !== "") {
+      writer.uint32(10).string(message.cheat);
+    }
+    if (message.family !== "") {
+      writer.uint32(18).string(message.family);
+    }
+    if (message.title !== "") {
+      writer.uint32(26).string(message.title);
+    }
+    if (message.way !== 0) {
+      writer.uint32(32).int32(message.way);
+    }
+    if (message.outcome !== 0) {
+      writer.uint32(40).int32(message.outcome);
+    }
+    if (message.judged !== undefined) {
+      AuditJudgement.encode(message.judged, writer.uint32(50).fork()).join();
+    }
+    if (message.message !== "") {
+      writer.uint32(58).string(message.message);
+    }
+    if (message.closedBy !== "") {
+      writer.uint32(66).string(message.closedBy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditAttempt {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditAttempt();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cheat = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.family = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.title = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.way = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.outcome = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.judged = AuditJudgement.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.closedBy = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AuditAttempt {
+    return {
+      cheat: isSet(object.cheat) ? globalThis.String(object.cheat) : "",
+      family: isSet(object.family) ? globalThis.String(object.family) : "",
+      title: isSet(object.title) ? globalThis.String(object.title) : "",
+      way: isSet(object.way) ? globalThis.Number(object.way) : 0,
+      outcome: isSet(object.outcome) ? auditAttemptOutcomeFromJSON(object.outcome) : 0,
+      judged: isSet(object.judged) ? AuditJudgement.fromJSON(object.judged) : undefined,
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+      closedBy: isSet(object.closedBy)
+        ? globalThis.String(object.closedBy)
+        : isSet(object.closed_by)
+        ? globalThis.String(object.closed_by)
+        : "",
+    };
+  },
+
+  toJSON(message: AuditAttempt): unknown {
+    const obj: any = {};
+    if (message.cheat !== "") {
+      obj.cheat = message.cheat;
+    }
+    if (message.family !== "") {
+      obj.family = message.family;
+    }
+    if (message.title !== "") {
+      obj.title = message.title;
+    }
+    if (message.way !== 0) {
+      obj.way = Math.round(message.way);
+    }
+    if (message.outcome !== 0) {
+      obj.outcome = auditAttemptOutcomeToJSON(message.outcome);
+    }
+    if (message.judged !== undefined) {
+      obj.judged = AuditJudgement.toJSON(message.judged);
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    if (message.closedBy !== "") {
+      obj.closedBy = message.closedBy;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AuditAttempt>): AuditAttempt {
+    return AuditAttempt.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AuditAttempt>): AuditAttempt {
+    const message = createBaseAuditAttempt();
+    message.cheat = object.cheat ?? "";
+    message.family = object.family ?? "";
+    message.title = object.title ?? "";
+    message.way = object.way ?? 0;
+    message.outcome = object.outcome ?? 0;
+    message.judged = (object.judged !== undefined && object.judged !== null)
+      ? AuditJudgement.fromPartial(object.judged)
+      : undefined;
+    message.message = object.message ?? "";
+    message.closedBy = object.closedBy ?? "";
+    return message;
+  },
+};
+
+function createBaseAuditJudgement(): AuditJudgement {
+  return { verificationId: "", state: 0, fault: 0, reason: 0 };
+}
+
+export const AuditJudgement: MessageFns<AuditJudgement> = {
+  encode(message: AuditJudgement, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verificationId !== "") {
+      writer.uint32(10).string(message.verificationId);
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    if (message.fault !== 0) {
+      writer.uint32(24).int32(message.fault);
+    }
+    if (message.reason !== 0) {
+      writer.uint32(32).int32(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditJudgement {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditJudgement();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.verificationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fault = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.reason = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AuditJudgement {
+    return {
+      verificationId: isSet(object.verificationId)
+        ? globalThis.String(object.verificationId)
+        : isSet(object.verification_id)
+        ? globalThis.String(object.verification_id)
+        : "",
+      state: isSet(object.state) ? verificationStateFromJSON(object.state) : 0,
+      fault: isSet(object.fault) ? faultFromJSON(object.fault) : 0,
+      reason: isSet(object.reason) ? verdictReasonFromJSON(object.reason) : 0,
+    };
+  },
+
+  toJSON(message: AuditJudgement): unknown {
+    const obj: any = {};
+    if (message.verificationId !== "") {
+      obj.verificationId = message.verificationId;
+    }
+    if (message.state !== 0) {
+      obj.state = verificationStateToJSON(message.state);
+    }
+    if (message.fault !== 0) {
+      obj.fault = faultToJSON(message.fault);
+    }
+    if (message.reason !== 0) {
+      obj.reason = verdictReasonToJSON(message.reason);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AuditJudgement>): AuditJudgement {
+    return AuditJudgement.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AuditJudgement>): AuditJudgement {
+    const message = createBaseAuditJudgement();
+    message.verificationId = object.verificationId ?? "";
+    message.state = object.state ?? 0;
+    message.fault = object.fault ?? 0;
+    message.reason = object.reason ?? 0;
     return message;
   },
 };
@@ -3643,19 +4158,36 @@ export const SampleServiceDefinition = {
       options: {},
     },
     /**
-     * Searches everything that a session of the sample holds when it begins for
-     * distinctive pieces of what the sample hides: lines that the reference
+     * Finds out whether a sample can be fooled: searches for what it gives away,
+     * then tries cheats against it.
+     *
+     * Searched is everything that a session of the sample holds when it begins,
+     * for distinctive pieces of what the sample hides: lines that the reference
      * solution adds, lines of the hidden files, strings and numbers that the
      * hidden files expect, names of the tests in `fail_to_pass`. Searched are the
      * task, the workspace, what set-up and prepare left outside of it (of an
      * image: all of its files), every object of the workspace's git repository,
      * unreachable ones too, and the environment variables. Not looked into are
      * archives and compressed files, git repositories elsewhere, and what a
-     * host's own toolchain has. Waits for a version that is being prepared. Sends
-     * each place where something was found, leaks first, then the audit, which is
-     * not kept. When the call is cancelled, its client goes or the service stops,
-     * nothing of it goes on or is left. Role: ADMIN. Errors: SAMPLE_NOT_FOUND,
-     * SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY (its preparation failed).
+     * host's own toolchain has.
+     *
+     * Then each cheat of the catalogue that applies is tried in a session of its
+     * own, with an agent's rights, or as a patch, and what it leaves is verified.
+     * No cheat knows the solution, only which files it changes, the names of the
+     * listed tests and of the hidden files, and how the report is called. The
+     * untouched codebase is judged first: where it is not FAILED, cheats show
+     * nothing, and are UNTRIED. Those sessions have the label `codeset-audit`,
+     * count as sessions of the service, and are closed when their verification has
+     * ended.
+     *
+     * Waits for a version that is being prepared. Sends each place where something
+     * was found, leaks first, each attempt as it ends, then the audit. The version
+     * keeps an outline of it (Sample.audit) where all cheats were asked for, or the
+     * verdict is LEAKS or FOOLED. When the call is cancelled, its client goes or
+     * the service stops, nothing of it goes on or is left. Role: ADMIN. Errors:
+     * SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY (its
+     * preparation failed), INVALID_FIELD (there is no such cheat; it names the
+     * nearest).
      */
     auditSample: {
       name: "AuditSample",
@@ -3776,19 +4308,36 @@ export interface SampleServiceImplementation<CallContextExt = {}> {
     context: CallContext & CallContextExt,
   ): ServerStreamingMethodResult<DeepPartial<ValidateSampleResponse>>;
   /**
-   * Searches everything that a session of the sample holds when it begins for
-   * distinctive pieces of what the sample hides: lines that the reference
+   * Finds out whether a sample can be fooled: searches for what it gives away,
+   * then tries cheats against it.
+   *
+   * Searched is everything that a session of the sample holds when it begins,
+   * for distinctive pieces of what the sample hides: lines that the reference
    * solution adds, lines of the hidden files, strings and numbers that the
    * hidden files expect, names of the tests in `fail_to_pass`. Searched are the
    * task, the workspace, what set-up and prepare left outside of it (of an
    * image: all of its files), every object of the workspace's git repository,
    * unreachable ones too, and the environment variables. Not looked into are
    * archives and compressed files, git repositories elsewhere, and what a
-   * host's own toolchain has. Waits for a version that is being prepared. Sends
-   * each place where something was found, leaks first, then the audit, which is
-   * not kept. When the call is cancelled, its client goes or the service stops,
-   * nothing of it goes on or is left. Role: ADMIN. Errors: SAMPLE_NOT_FOUND,
-   * SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY (its preparation failed).
+   * host's own toolchain has.
+   *
+   * Then each cheat of the catalogue that applies is tried in a session of its
+   * own, with an agent's rights, or as a patch, and what it leaves is verified.
+   * No cheat knows the solution, only which files it changes, the names of the
+   * listed tests and of the hidden files, and how the report is called. The
+   * untouched codebase is judged first: where it is not FAILED, cheats show
+   * nothing, and are UNTRIED. Those sessions have the label `codeset-audit`,
+   * count as sessions of the service, and are closed when their verification has
+   * ended.
+   *
+   * Waits for a version that is being prepared. Sends each place where something
+   * was found, leaks first, each attempt as it ends, then the audit. The version
+   * keeps an outline of it (Sample.audit) where all cheats were asked for, or the
+   * verdict is LEAKS or FOOLED. When the call is cancelled, its client goes or
+   * the service stops, nothing of it goes on or is left. Role: ADMIN. Errors:
+   * SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY (its
+   * preparation failed), INVALID_FIELD (there is no such cheat; it names the
+   * nearest).
    */
   auditSample(
     request: AuditSampleRequest,
@@ -3904,19 +4453,36 @@ export interface SampleServiceClient<CallOptionsExt = {}> {
     options?: CallOptions & CallOptionsExt,
   ): AsyncIterable<ValidateSampleResponse>;
   /**
-   * Searches everything that a session of the sample holds when it begins for
-   * distinctive pieces of what the sample hides: lines that the reference
+   * Finds out whether a sample can be fooled: searches for what it gives away,
+   * then tries cheats against it.
+   *
+   * Searched is everything that a session of the sample holds when it begins,
+   * for distinctive pieces of what the sample hides: lines that the reference
    * solution adds, lines of the hidden files, strings and numbers that the
    * hidden files expect, names of the tests in `fail_to_pass`. Searched are the
    * task, the workspace, what set-up and prepare left outside of it (of an
    * image: all of its files), every object of the workspace's git repository,
    * unreachable ones too, and the environment variables. Not looked into are
    * archives and compressed files, git repositories elsewhere, and what a
-   * host's own toolchain has. Waits for a version that is being prepared. Sends
-   * each place where something was found, leaks first, then the audit, which is
-   * not kept. When the call is cancelled, its client goes or the service stops,
-   * nothing of it goes on or is left. Role: ADMIN. Errors: SAMPLE_NOT_FOUND,
-   * SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY (its preparation failed).
+   * host's own toolchain has.
+   *
+   * Then each cheat of the catalogue that applies is tried in a session of its
+   * own, with an agent's rights, or as a patch, and what it leaves is verified.
+   * No cheat knows the solution, only which files it changes, the names of the
+   * listed tests and of the hidden files, and how the report is called. The
+   * untouched codebase is judged first: where it is not FAILED, cheats show
+   * nothing, and are UNTRIED. Those sessions have the label `codeset-audit`,
+   * count as sessions of the service, and are closed when their verification has
+   * ended.
+   *
+   * Waits for a version that is being prepared. Sends each place where something
+   * was found, leaks first, each attempt as it ends, then the audit. The version
+   * keeps an outline of it (Sample.audit) where all cheats were asked for, or the
+   * verdict is LEAKS or FOOLED. When the call is cancelled, its client goes or
+   * the service stops, nothing of it goes on or is left. Role: ADMIN. Errors:
+   * SAMPLE_NOT_FOUND, SAMPLE_VERSION_NOT_FOUND, SAMPLE_NOT_READY (its
+   * preparation failed), INVALID_FIELD (there is no such cheat; it names the
+   * nearest).
    */
   auditSample(
     request: DeepPartial<AuditSampleRequest>,

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import type { Sample } from '../../client/types.js';
 import { sampleState } from '../../client/words.js';
-import { validatedText } from '../validation.js';
+import { auditedText, validatedText } from '../validation.js';
 import type { Cli } from '../context.js';
 import { many, wholeNumber, withCommonOptions } from '../options.js';
 
@@ -46,13 +46,14 @@ export function sampleListCommand(cli: Cli): Command {
       if (found.length === 0)
         return out.note('There are no samples; `codeset sample add DIR` registers one.');
       out.table([
-        ['SAMPLE', 'VERSION', 'DATASET', 'STATE', 'VALIDATED', 'LANGUAGE', 'DESCRIPTION'],
+        ['SAMPLE', 'VERSION', 'DATASET', 'STATE', 'VALIDATED', 'AUDITED', 'LANGUAGE', 'DESCRIPTION'],
         ...found.map((sample) => [
           sample.sampleId,
           String(sample.version),
           sample.dataset,
           sampleState(sample.state),
           validatedText(sample),
+          auditedText(sample),
           sample.language,
           sample.description,
         ]),

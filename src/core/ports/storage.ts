@@ -35,7 +35,7 @@ export interface SampleRepository {
     change: Partial<
       Pick<
         SampleVersion,
-        'state' | 'error' | 'layers' | 'ground' | 'baseCommit' | 'validation' | 'disagreement'
+        'state' | 'error' | 'layers' | 'ground' | 'baseCommit' | 'validation' | 'audit' | 'disagreement'
       >
     >,
   ): Promise<void>;

@@ -7,6 +7,7 @@ import { validations } from './0005-validations.js';
 import { verifying } from './0006-verifying.js';
 import { provenance } from './0007-provenance.js';
 import { keptVerifications } from './0008-kept-verifications.js';
+import { audits } from './0009-audits.js';
 
 /** All steps that this program knows. One that was released is never edited: the next one mends it. */
 export const MIGRATIONS: Migrations = {
@@ -18,4 +19,5 @@ export const MIGRATIONS: Migrations = {
   '0006-verifying': verifying,
   '0007-provenance': provenance,
   '0008-kept-verifications': keptVerifications,
+  '0009-audits': audits,
 };

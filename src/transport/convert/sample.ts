@@ -4,6 +4,7 @@ import * as pb from '../../../gen/codeset/v1/sample.js';
 import type { Checker } from '../checker.js';
 import { enumTable } from '../enum-table.js';
 import type { SampleName } from '../../core/sample-catalog.js';
+import { auditOutlineToProto } from './audit.js';
 import { environmentToProto, networkModes, resourcesToProto } from './environment.js';
 import { validationToProto } from './validation.js';
 import { durationFromMs, textHead, textTail } from './time.js';
@@ -74,14 +75,24 @@ export function sampleToProto(sample: SampleVersion, latest: boolean, depth: Sam
     createTime: sample.createTime,
     validation: sample.validation && validationToProto(sample.validation, depth === 'full'),
     disagreement: sample.disagreement,
+    audit: sample.audit && auditOutlineToProto(sample.audit),
   };
 }
 
-/** For who is no admin: a disagreement's ids tell verdicts, which their feedback may keep back. */
+/**
+ * For who is no admin: a disagreement's ids tell verdicts, which their feedback may keep back, and an audit tells what
+ * an agent could do.
+ */
 export function withoutVerdicts(sample: pb.Sample): pb.Sample {
   const { disagreement } = sample;
-  if (disagreement?.time === undefined) return sample;
-  return { ...sample, disagreement: pb.Disagreement.fromPartial({ time: disagreement.time }) };
+  return {
+    ...sample,
+    audit: undefined,
+    disagreement:
+      disagreement?.time === undefined
+        ? disagreement
+        : pb.Disagreement.fromPartial({ time: disagreement.time }),
+  };
 }
 
 function hiddenToProto(sample: SampleVersion): pb.HiddenParts {

@@ -1,0 +1,126 @@
+import type { AttemptOutcome, AuditAttempt } from './audit-attempt.js';
+import type { CheatTrials, Trial } from './cheat-trial.js';
+import { newId } from './ids.js';
+import type { AimedCheat, CheatInfo, CheatMeans } from './ports/cheats.js';
+import type { SampleVersion } from './sample.js';
+import { verificationBlamesSubject, type Verification } from './verification.js';
+
+/** One way of a cheat that is to be tried. */
+interface Planned {
+  readonly cheat: CheatInfo;
+  readonly way: number;
+  readonly means: CheatMeans;
+}
+
+export interface CheatsTried {
+  readonly attempts: readonly AuditAttempt[];
+  /** Why nothing can be said by them, a sentence; undefined otherwise. */
+  readonly unfit: string | undefined;
+}
+
+/** What the empty patch is: the codebase as agents find it. */
+const UNTOUCHED: CheatMeans = { kind: 'patch', diff: '' };
+
+/** Tries cheats against a sample, some at once, after it has shown that it fails who does nothing. */
+export class CheatAudit {
+  readonly #trials: CheatTrials;
+  readonly #now: () => number;
+
+  constructor(parts: { trials: CheatTrials; now: () => number }) {
+    this.#trials = parts.trials;
+    this.#now = parts.now;
+  }
+
+  /**
+   * @param tell is told each attempt as it ends
+   * @throws the signal's reason once aborted, with nothing left
+   */
+  async run(
+    sample: SampleVersion,
+    cheats: readonly AimedCheat[],
+    concurrency: number,
+    tell: (attempt: AuditAttempt) => void,
+    signal: AbortSignal,
+  ): Promise<CheatsTried> {
+    const attempts: AuditAttempt[] = [];
+    const add = (attempt: AuditAttempt): void => {
+      attempts.push(attempt);
+      tell(attempt);
+    };
+    for (const { cheat, ways, why } of cheats)
+      if (ways.length === 0)
+        add({ ...described(cheat, 1), outcome: 'SKIPPED', judged: undefined, message: why });
+    const left = cheats.flatMap(({ cheat, ways }) =>
+      ways.map((means, at): Planned => ({ cheat, way: at + 1, means })),
+    );
+    if (left.length === 0) return { attempts, unfit: undefined };
+
+    const auditId = newId('req', this.#now());
+    let number = 0;
+    const tried = (means: CheatMeans, end: AbortSignal): Promise<Trial> =>
+      this.#trials.run(sample, means, { auditId, number: ++number }, end);
+    const unfit = whyUnfit(await tried(UNTOUCHED, signal));
+    if (unfit !== undefined) {
+      for (const { cheat, way } of left)
+        add({ ...described(cheat, way), outcome: 'UNTRIED', judged: undefined, message: unfit });
+      return { attempts, unfit };
+    }
+
+    const failed = new AbortController();
+    const either = AbortSignal.any([signal, failed.signal]);
+    const worker = async (): Promise<void> => {
+      for (let next = left.shift(); next !== undefined; next = left.shift()) {
+        let trial = await tried(next.means, either);
+        // Once more, so that a fault of the service's own is not taken for the agent's doing.
+        if (trial.ended === 'judged' && isFaultOfService(trial.verification))
+          trial = await tried(next.means, either);
+        add({ ...described(next.cheat, next.way), ...outcomeOf(trial) });
+      }
+    };
+    const workers = Array.from({ length: concurrency }, () =>
+      worker().catch((error: unknown) => {
+        failed.abort(error);
+        throw error;
+      }),
+    );
+    // All of them have let go of what they made before the call ends.
+    await Promise.allSettled(workers);
+    await Promise.all(workers);
+    return { attempts, unfit: undefined };
+  }
+}
+
+function described(
+  { id, family, title, closedBy }: CheatInfo,
+  way: number,
+): Pick<AuditAttempt, 'cheat' | 'family' | 'title' | 'way' | 'closedBy'> {
+  return { cheat: id, family, title, way, closedBy };
+}
+
+function outcomeOf(trial: Trial): Pick<AuditAttempt, 'outcome' | 'judged' | 'message'> {
+  if (trial.ended !== 'judged') {
+    const outcome: AttemptOutcome = trial.ended === 'lacking' ? 'SKIPPED' : 'UNTRIED';
+    return { outcome, judged: undefined, message: trial.message };
+  }
+  const { verificationId, state, fault, verdict, message } = trial.verification;
+  return {
+    outcome: verificationBlamesSubject(trial.verification) ? 'HELD' : 'THROUGH',
+    judged: { verificationId, state, fault, reason: verdict?.reason },
+    message,
+  };
+}
+
+/** Why cheats can show nothing on the sample; undefined where it fails what is untouched. */
+function whyUnfit(trial: Trial): string | undefined {
+  if (trial.ended !== 'judged')
+    return `The untouched codebase could not be judged, without which cheats show nothing. ${trial.message}`;
+  const { verification } = trial;
+  if (verificationBlamesSubject(verification)) return undefined;
+  return verification.state === 'PASSED'
+    ? 'The untouched codebase is PASSED, so that a cheat that is shows nothing; `sample validate` says more.'
+    : `The untouched codebase is ${verification.state}, without which cheats show nothing: ${verification.message}`;
+}
+
+function isFaultOfService({ state, fault }: Verification): boolean {
+  return state === 'ERROR' && fault === 'SERVICE';
+}
