@@ -33,7 +33,7 @@ function meansOf({ ways }: Cheat, aim: Aim): readonly CheatMeans[] {
   return ways.flatMap((way): readonly CheatMeans[] => {
     const made = way.on === 'none' ? undefined : aimed(way, aim);
     if (made === undefined) return [];
-    if (made.patch !== undefined) return [{ kind: 'patch', diff: made.patch }];
+    if (made.patch !== undefined) return [{ kind: 'patch', diff: Buffer.from(made.patch) }];
     const lacking = { status: PROGRAM_MISSING, programs: way.programs ?? [] };
     return [{ kind: 'session', script: made.script, rootScript: made.rootScript, lacking }];
   });

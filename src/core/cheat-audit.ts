@@ -18,10 +18,7 @@ export interface CheatsTried {
   readonly unfit: string | undefined;
 }
 
-/** What the empty patch is: the codebase as agents find it. */
-const UNTOUCHED: CheatMeans = { kind: 'patch', diff: '' };
-
-/** Tries cheats against a sample, some at once, after it has shown that it fails who does nothing. */
+/** Tries cheats against a sample, some at once, after it has shown that it tells honest work from none. */
 export class CheatAudit {
   readonly #trials: CheatTrials;
   readonly #now: () => number;
@@ -32,12 +29,14 @@ export class CheatAudit {
   }
 
   /**
+   * @param reference the reference solution as a patch, where there is one
    * @param tell is told each attempt as it ends
    * @throws the signal's reason once aborted, with nothing left
    */
   async run(
     sample: SampleVersion,
     cheats: readonly AimedCheat[],
+    reference: Uint8Array | undefined,
     concurrency: number,
     tell: (attempt: AuditAttempt) => void,
     signal: AbortSignal,
@@ -59,7 +58,9 @@ export class CheatAudit {
     let number = 0;
     const tried = (means: CheatMeans, end: AbortSignal): Promise<Trial> =>
       this.#trials.run(sample, means, { auditId, number: ++number }, end);
-    const unfit = whyUnfit(await tried(UNTOUCHED, signal));
+    const unfit =
+      unfitUntouched(await tried({ kind: 'patch', diff: new Uint8Array() }, signal)) ??
+      (reference && unfitReference(await tried({ kind: 'patch', diff: reference }, signal)));
     if (unfit !== undefined) {
       for (const { cheat, way } of left)
         add({ ...described(cheat, way), outcome: 'UNTRIED', judged: undefined, message: unfit });
@@ -111,14 +112,19 @@ function outcomeOf(trial: Trial): Pick<AuditAttempt, 'outcome' | 'judged' | 'mes
 }
 
 /** Why cheats can show nothing on the sample; undefined where it fails what is untouched. */
-function whyUnfit(trial: Trial): string | undefined {
-  if (trial.ended !== 'judged')
-    return `The untouched codebase could not be judged, without which cheats show nothing. ${trial.message}`;
-  const { verification } = trial;
-  if (verificationBlamesSubject(verification)) return undefined;
-  return verification.state === 'PASSED'
-    ? 'The untouched codebase is PASSED, so that a cheat that is shows nothing; `sample validate` says more.'
-    : `The untouched codebase is ${verification.state}, without which cheats show nothing: ${verification.message}`;
+function unfitUntouched(trial: Trial): string | undefined {
+  if (trial.ended === 'judged' && verificationBlamesSubject(trial.verification)) return undefined;
+  return `The untouched codebase ${howItEnded(trial)}, so that a cheat that is PASSED shows nothing; \`sample validate\` says more.`;
+}
+
+/** The same; undefined where it passes its own solution. */
+function unfitReference(trial: Trial): string | undefined {
+  if (trial.ended === 'judged' && trial.verification.state === 'PASSED') return undefined;
+  return `The reference solution ${howItEnded(trial)}, so that a cheat that is not PASSED shows nothing; \`sample validate\` says more.`;
+}
+
+function howItEnded(trial: Trial): string {
+  return trial.ended === 'judged' ? `is ${trial.verification.state}` : 'could not be judged';
 }
 
 function isFaultOfService({ state, fault }: Verification): boolean {

@@ -168,9 +168,9 @@ function specOf(shell: string, user: string): ExecSpec {
   };
 }
 
-function patchOf(sample: SampleVersion, diff: string): AskedSubject {
+function patchOf(sample: SampleVersion, diff: Uint8Array): AskedSubject {
   const { sampleId, version } = sample;
-  return { kind: 'patch', sample: { sampleId, version }, diff: Buffer.from(diff) };
+  return { kind: 'patch', sample: { sampleId, version }, diff };
 }
 
 function untried(message: string): Trial {

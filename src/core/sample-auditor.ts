@@ -122,6 +122,7 @@ export class SampleAuditor {
     const tried = await this.#cheats.run(
       sample,
       cheats,
+      parts.solution,
       Math.min(request.concurrency, this.#maxConcurrency),
       (attempt) => events.push({ ...name, type: 'attempt', attempt }),
       signal,

@@ -128,12 +128,25 @@ describe('samples and verdicts', () => {
   });
 
   test('a sample is audited, each finding is told', async () => {
-    expect(await client.samples.audit('add')).toMatchObject({ verdict: 'CLEAN', clean: true, findings: [] });
+    const attempts: string[] = [];
+    const cheats = ['searched-session', 'go-test-main'];
+    const clean = await client.samples.audit('add', {
+      cheats,
+      onAttempt: ({ cheat, outcome, judged }) => void attempts.push(`${cheat} ${outcome} ${judged?.state}`),
+    });
+    expect(clean).toMatchObject({
+      verdict: 'CLEAN',
+      clean: true,
+      findings: [],
+      counts: { held: 1, skipped: 1 },
+    });
+    expect(attempts.sort()).toEqual(['go-test-main SKIPPED undefined', 'searched-session HELD FAILED']);
     const line = 'sys.path.insert(0, os.getcwd())';
     const environment = `{host: {requires: [python3]}, image: ${TEST_IMAGE}, env: {HINT: "${line}"}}`;
     await client.samples.register(addSample([], '', environment, 'hinting'));
     const told: string[] = [];
     const found = await client.samples.audit('hinting', {
+      cheats: [],
       onFinding: ({ kind, hint, area, path, excerpt }) =>
         void told.push(`${kind} ${hint} ${area} ${path} ${excerpt}`),
     });

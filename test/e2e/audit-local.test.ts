@@ -53,13 +53,18 @@ test('objects of git that nothing refers to are searched, and the past of the co
   expect(past.findings[0]?.closedBy).toMatch(/history: squashed/);
 });
 
-test('the samples of this repository are CLEAN', { timeout: 120_000 }, async () => {
+test('the samples of this repository are CLEAN', { timeout: 300_000 }, async () => {
   const folder = join(import.meta.dirname, '../../samples/examples');
   const names = extent(['median-of-even-lists'], await readdir(folder));
   const run = (...args: readonly string[]): Promise<CliRun> =>
     cli(['--address', running.app.address, '--data-dir', running.dataDir, 'sample', ...args]);
   for (const name of names) expect(await run('add', join(folder, name))).toMatchObject({ status: 0 });
-  const found = await run('audit', ...names);
+  // All cheats take two minutes a sample; these are those that the weakest of ours was once open to.
+  const cheats = extent(
+    ['report-at-import', 'deferred-exit', 'sitecustomize'],
+    ['forged reports', 'deferred-exit'],
+  );
+  const found = await run('audit', ...names, ...cheats.flatMap((cheat) => ['--cheat', cheat]));
   expect(found, found.stdout).toMatchObject({ status: 0, stderr: '' });
-  expect(found.stdout.match(/ 0 +CLEAN$/gm)?.length).toBe(names.length);
+  expect(found.stdout.match(/ 0 +0\/\d+ +CLEAN$/gm)?.length).toBe(names.length);
 });

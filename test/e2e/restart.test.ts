@@ -159,6 +159,34 @@ test(
   },
 );
 
+test('an audit ends with the service that was killed: none of its sessions is left', async () => {
+  await using folder = await tempFolder();
+  {
+    await using life = await live(folder);
+    await register(life.client, addSample());
+    let killed: Promise<void> | undefined;
+    const told = async (): Promise<void> => {
+      const ask = { sample: { sampleId: 'add' }, cheats: ['environment and locale'] };
+      for await (const { event } of life.client.samples.auditSample(ask))
+        if (event?.$case === 'attempt' && event.value.judged !== undefined) killed ??= life.child.kill();
+    };
+    await expect(told()).rejects.toThrow();
+    await killed;
+  }
+  {
+    await using life = await live(folder);
+    const { sessions } = await life.client.sessions.listSessions({});
+    expect(sessions.length).toBeGreaterThan(0);
+    expect(sessions.filter(({ endTime }) => endTime === undefined)).toEqual([]);
+    const { verifications } = await life.client.verifications.listVerifications({
+      states: [VerificationState.PENDING, VerificationState.RUNNING],
+    });
+    expect(verifications).toEqual([]);
+    expect(await keptSandboxes(join(folder.path, 'data'))).toEqual([]);
+  }
+  await clearUp(folder);
+});
+
 test('a validation ends with the service that was killed: nothing of it is run again', async () => {
   await using folder = await tempFolder();
   {

@@ -95,6 +95,14 @@ const validation = record({
   problemCount: count,
   endTime: time,
 });
+const audit = record({
+  verdict: fc.constantFrom('CLEAN' as const, 'LEAKS' as const, 'FOOLED' as const, 'INCONCLUSIVE' as const),
+  summary: text,
+  findingCount: count,
+  counts: record({ held: count, through: count, untried: count, skipped: count }),
+  through: texts,
+  endTime: time,
+});
 const disagreement = record({
   subjectDigest: text,
   passedVerificationId: text,
@@ -117,6 +125,7 @@ const sample: fc.Arbitrary<SampleVersion> = record({
   ground: fc.option(ground, { nil: undefined }),
   createTime: time,
   validation: fc.option(validation, { nil: undefined }),
+  audit: fc.option(audit, { nil: undefined }),
   disagreement: fc.option(disagreement, { nil: undefined }),
   manifest: record({
     dataset: text,

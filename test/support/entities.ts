@@ -84,6 +84,7 @@ export function aSample(
     ground: { engine: 'local' },
     createTime: NOON,
     validation: undefined,
+    audit: undefined,
     disagreement: undefined,
     ...change,
     manifest: aManifest({ sampleId, ...change.manifest }),

@@ -52,7 +52,7 @@ verification:
 /** What an audit found; it told that before, one after the other. */
 export async function audit(admin: TestClient, sampleId: string): Promise<Audit> {
   const told: AuditFinding[] = [];
-  for await (const { event } of admin.samples.auditSample({ sample: { sampleId } })) {
+  for await (const { event } of admin.samples.auditSample({ sample: { sampleId }, skipCheats: true })) {
     if (event?.$case === 'finding') told.push(event.value);
     if (event?.$case !== 'audit') continue;
     if (JSON.stringify(told) !== JSON.stringify(event.value.findings))

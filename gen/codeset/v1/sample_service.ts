@@ -4175,8 +4175,9 @@ export const SampleServiceDefinition = {
      * own, with an agent's rights, or as a patch, and what it leaves is verified.
      * No cheat knows the solution, only which files it changes, the names of the
      * listed tests and of the hidden files, and how the report is called. The
-     * untouched codebase is judged first: where it is not FAILED, cheats show
-     * nothing, and are UNTRIED. Those sessions have the label `codeset-audit`,
+     * untouched codebase is judged first, and the reference solution where there
+     * is one: where they are not FAILED and PASSED, cheats show nothing, and are
+     * UNTRIED. Those sessions have the label `codeset-audit`,
      * count as sessions of the service, and are closed when their verification has
      * ended.
      *
@@ -4325,8 +4326,9 @@ export interface SampleServiceImplementation<CallContextExt = {}> {
    * own, with an agent's rights, or as a patch, and what it leaves is verified.
    * No cheat knows the solution, only which files it changes, the names of the
    * listed tests and of the hidden files, and how the report is called. The
-   * untouched codebase is judged first: where it is not FAILED, cheats show
-   * nothing, and are UNTRIED. Those sessions have the label `codeset-audit`,
+   * untouched codebase is judged first, and the reference solution where there
+   * is one: where they are not FAILED and PASSED, cheats show nothing, and are
+   * UNTRIED. Those sessions have the label `codeset-audit`,
    * count as sessions of the service, and are closed when their verification has
    * ended.
    *
@@ -4470,8 +4472,9 @@ export interface SampleServiceClient<CallOptionsExt = {}> {
    * own, with an agent's rights, or as a patch, and what it leaves is verified.
    * No cheat knows the solution, only which files it changes, the names of the
    * listed tests and of the hidden files, and how the report is called. The
-   * untouched codebase is judged first: where it is not FAILED, cheats show
-   * nothing, and are UNTRIED. Those sessions have the label `codeset-audit`,
+   * untouched codebase is judged first, and the reference solution where there
+   * is one: where they are not FAILED and PASSED, cheats show nothing, and are
+   * UNTRIED. Those sessions have the label `codeset-audit`,
    * count as sessions of the service, and are closed when their verification has
    * ended.
    *

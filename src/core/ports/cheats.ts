@@ -36,7 +36,7 @@ export type CheatMeans =
       /** With this exit status of `script` the sandbox lacks one of these programs. */
       readonly lacking: { readonly status: number; readonly programs: readonly string[] };
     }
-  | { readonly kind: 'patch'; readonly diff: string };
+  | { readonly kind: 'patch'; readonly diff: Uint8Array };
 
 export interface AimedCheat {
   readonly cheat: CheatInfo;

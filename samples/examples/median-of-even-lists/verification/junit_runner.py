@@ -1,9 +1,11 @@
 """Runs the unittest tests below a folder and writes what happened as JUnit XML.
 
-Called as `junit_runner.py FOLDER`: the tests are the package FOLDER/tests, the code under test is in the folder
-that SUBJECT_WORKSPACE names, and the report goes to report.xml in the folder that CODESET_REPORT_DIR names.
+Called as `junit_runner.py FOLDER [CANARY]`: the tests are the package FOLDER/tests, and last those of the file
+CANARY; the code under test is in the folder that SUBJECT_WORKSPACE names, and the report goes to report.xml in the
+folder that CODESET_REPORT_DIR names.
 """
 
+import importlib.util
 import os
 import sys
 import time
@@ -79,11 +81,21 @@ def write(path, cases):
         file.write("\n".join(lines) + "\n")
 
 
+def tests_of(path):
+    """The tests of one file, which lies in no package."""
+    spec = importlib.util.spec_from_file_location(os.path.basename(path).removesuffix(".py"), path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return unittest.defaultTestLoader.loadTestsFromModule(module)
+
+
 def main():
     folder = sys.argv[1]
     # The hidden tests' package first; the code under test after the standard library's own.
     sys.path[:] = [folder, *[entry for entry in sys.path[1:]], os.environ["SUBJECT_WORKSPACE"]]
     suite = unittest.defaultTestLoader.discover(os.path.join(folder, "tests"), top_level_dir=folder)
+    for canary in sys.argv[2:]:
+        suite.addTest(tests_of(canary))
     recorder = Recorder()
     suite.run(recorder)
     write(os.path.join(os.environ["CODESET_REPORT_DIR"], "report.xml"), recorder.cases)
