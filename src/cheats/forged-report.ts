@@ -12,7 +12,7 @@ export function forgedReport(format: ReportFormat, names: readonly string[]): st
         `1..${names.length}`,
       ].join('\n');
     case 'go-json':
-      return names.map(goEvents).join('\n');
+      return goEvents(names);
   }
 }
 
@@ -43,10 +43,21 @@ function testcase(test: string): string {
   return `<testcase ${attributes}name="${escaped(name)}"/>`;
 }
 
-function goEvents(test: string): string {
-  const [pack, name] = test.includes('::') ? test.split('::', 2) : ['', test];
-  const event = { ...(pack === '' ? {} : { Package: pack }), Test: name };
-  return `${JSON.stringify({ Action: 'run', ...event })}\n${JSON.stringify({ Action: 'pass', ...event })}`;
+/** What `go test -json` prints of packages in which the named tests pass, `package::Test` or `Test`. */
+function goEvents(names: readonly string[]): string {
+  const tests = names.map((name) => {
+    const [first = '', second] = name.split('::', 2);
+    return second === undefined ? { Package: 'all', Test: first } : { Package: first, Test: second };
+  });
+  const packages = new Set(tests.map(({ Package }) => Package));
+  const events = [
+    ...tests.flatMap((test) => [
+      { Action: 'run', ...test },
+      { Action: 'pass', ...test },
+    ]),
+    ...[...packages].map((Package) => ({ Action: 'pass', Package })),
+  ];
+  return events.map((event) => JSON.stringify(event)).join('\n');
 }
 
 /** Text of an attribute in characters that no quoting takes offence at. */

@@ -167,13 +167,15 @@ export class Samples {
   }
 
   /**
-   * Searches all that a session of a sample holds for pieces of its solution and hidden files. A call that is ended
-   * early leaves nothing. Only an admin may; it is not sent twice.
-   * @throws NotFoundError, FailedPreconditionError SAMPLE_NOT_READY
+   * Searches all that a session of a sample holds for pieces of its solution and hidden files, then tries cheats against
+   * the sample, which takes minutes unless `cheats` names some. A call that is ended early leaves nothing. Only an admin
+   * may; it is not sent twice.
+   * @throws NotFoundError, FailedPreconditionError SAMPLE_NOT_READY, InvalidArgumentError for a cheat that there is not
    *
    * @example
-   * const { clean, findings } = await client.samples.audit('median-of-even-lists');
+   * const { clean, findings, attempts } = await client.samples.audit('median-of-even-lists');
    * for (const { area, path, closedBy } of findings) console.log(area, path, closedBy);
+   * for (const { cheat, outcome, closedBy } of attempts) if (outcome === 'THROUGH') console.log(cheat, closedBy);
    */
   async audit(sample: SampleName, options: AuditOptions = {}): Promise<AuditInfo> {
     const { onFinding, onAttempt, cheats, concurrency = 0, ...control } = options;

@@ -63,7 +63,7 @@ describe('a forged report', () => {
         expect(
           index.find(name).map(({ status }) => status),
           name,
-        ).toEqual(['PASSED']);
+        ).toEqual(['passed']);
     });
 });
 
