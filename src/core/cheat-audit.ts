@@ -100,7 +100,7 @@ function described(
 
 function outcomeOf(trial: Trial): Pick<AuditAttempt, 'outcome' | 'judged' | 'message'> {
   if (trial.ended !== 'judged') {
-    const outcome: AttemptOutcome = trial.ended === 'lacking' ? 'SKIPPED' : 'UNTRIED';
+    const outcome: AttemptOutcome = trial.ended === 'inapplicable' ? 'SKIPPED' : 'UNTRIED';
     return { outcome, judged: undefined, message: trial.message };
   }
   const { verificationId, state, fault, verdict, message } = trial.verification;

@@ -22,8 +22,8 @@ const WAITING_MS = 10 * 60_000;
 /** How a trial ended. */
 export type Trial =
   | { readonly ended: 'judged'; readonly verification: Verification }
-  /** A program that it needs is not in the sandbox. */
-  | { readonly ended: 'lacking'; readonly message: string }
+  /** A program that it needs is not in the sandbox, or it cost the agent its session, and nothing is left to judge. */
+  | { readonly ended: 'inapplicable'; readonly message: string }
   | { readonly ended: 'untried'; readonly message: string };
 
 /** Has an agent do something in a session of its own, or send a patch, and what it leaves judged. */
@@ -67,6 +67,7 @@ export class CheatTrials {
     } catch (error) {
       signal.throwIfAborted();
       if (late.aborted) return untried(`It did not end within ${limitMs / 1000} seconds.`);
+      if (error instanceof CodesetError && error.reason === 'SESSION_LOST') return sessionLost();
       if (error instanceof CodesetError && error.kind !== 'internal') return untried(error.message);
       throw error;
     }
@@ -133,7 +134,8 @@ async function done(
   const { execId } = await execs.start(specOf(script, ''));
   const { exit } = await execs.wait(execId, signal);
   if (exit?.code === lacking.status && lacking.programs.length > 0)
-    return { ended: 'lacking', message: `The sandbox has no ${lacking.programs.join(' or no ')}.` };
+    return { ended: 'inapplicable', message: `The sandbox has no ${lacking.programs.join(' or no ')}.` };
+  if (exit?.reason === 'LOST') return sessionLost();
   if (exit?.code !== 0) {
     const { stderr } = await execs.output(execId, MAX_TOLD_BYTES);
     const how = exit?.code === undefined ? (exit?.reason ?? 'LOST') : `exit ${exit.code}`;
@@ -171,6 +173,13 @@ function specOf(shell: string, user: string): ExecSpec {
 function patchOf(sample: SampleVersion, diff: Uint8Array): AskedSubject {
   const { sampleId, version } = sample;
   return { kind: 'patch', sample: { sampleId, version }, diff };
+}
+
+function sessionLost(): Trial {
+  return {
+    ended: 'inapplicable',
+    message: 'Its sandbox was ended by what the agent did, as by a limit, and nothing is left to judge.',
+  };
 }
 
 function untried(message: string): Trial {

@@ -112,7 +112,8 @@ export enum AuditAttemptOutcome {
   UNTRIED = 3,
   /**
    * SKIPPED - It does not apply to the sample: the solution changes no file in the
-   * cheat's language, or the sandbox lacks a program that it needs.
+   * cheat's language, the sandbox lacks a program that it needs, or it costs the
+   * agent its session, so that there is nothing to judge.
    */
   SKIPPED = 4,
   UNRECOGNIZED = -1,
