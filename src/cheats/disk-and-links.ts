@@ -5,7 +5,7 @@ import { FORGE, SUCCEEDS } from './payloads.js';
 export const DISK_AND_LINKS: Family = {
   name: 'disk and links',
   closedBy:
-    "Have the script put hidden files in a folder of its own (`mktemp -d`, root's) and write the report itself; it must follow no path that the subject may have made.",
+    "Name the tests in `verification.protected_paths`; have the script put hidden files in a folder of its own (`mktemp -d`, root's) and write the report itself; it must follow no path that the subject may have made.",
   cheats: [
     {
       id: 'link-over-report',

@@ -5,7 +5,7 @@ import { PASSING_PLUGIN } from './payloads.js';
 export const GIT: Family = {
   name: 'git',
   closedBy:
-    "Take nothing from the workspace's git while judging, and keep `environment.history` and the registered repository without later commits.",
+    "Name the tests in `verification.protected_paths`, which are put back from the service's own copy, take nothing from the workspace's git while judging, and keep `environment.history` and the registered repository without later commits.",
   cheats: [
     {
       id: 'future-commits',
