@@ -51,11 +51,17 @@ function longTests() {
   return runVitest('full', files, { CODESET_TEST_FULL: '1' });
 }
 
-/** Those that ask test/support/extent.ts how much to do; and the cheats, which are then tried on Docker too. */
+/**
+ * Those that ask test/support/extent.ts how much to do, those that it leaves to this command, and the cheats, which are
+ * then tried on Docker too.
+ */
 function testsWithLongForm() {
   const asks = (path) => /\/extent\.js'/.test(readFileSync(join(root, path), 'utf8'));
+  const left = readFileSync(join(root, 'test/support/extent.ts'), 'utf8');
   return readdirSync(join(root, 'test'), { recursive: true })
     .filter((path) => path.endsWith('.test.ts'))
     .map((path) => join('test', path))
-    .filter((path) => path.startsWith(join('test', 'adversarial')) || asks(path));
+    .filter(
+      (path) => path.startsWith(join('test', 'adversarial')) || left.includes(`'${path}'`) || asks(path),
+    );
 }

@@ -9,9 +9,6 @@ import type { RunFolder } from './run-folder.js';
 
 /** Label of a run's sessions: its id. */
 export const RUN_LABEL = 'eval-run';
-/** How often an attempt waits for room before that counts as an error. */
-const MAX_WAITS = 120;
-const WAIT_MS = 5_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 
@@ -93,7 +90,6 @@ async function attempted(
   const path = join(folder.path, files);
   const began = new Date();
   const onStage = (stage: AttemptStage): void => onEvent({ type: 'stage', attempt, stage });
-  let waits = 0;
   for (let tries = 1; ;) {
     // What an earlier try left would pass for this one's.
     await rm(path, { recursive: true, force: true });
@@ -104,12 +100,6 @@ async function attempted(
     } catch (error) {
       signal.throwIfAborted();
       stopFor(error);
-      if (waitsForRoom(error) && waits < MAX_WAITS) {
-        waits++;
-        onStage('waiting');
-        await pause(error.retryAfterMs ?? WAIT_MS, signal);
-        continue;
-      }
       if (!isSpoilt(error) || tries > retries) return failure(attempt, began, tries, files, error);
       onEvent({ type: 'retry', attempt, why: messageOf(error) });
       onStage('waiting');
@@ -125,11 +115,6 @@ function stopFor(error: unknown): void {
   if (!(error instanceof CodesetClientError)) throw error;
   if (error.unreachable || error.code === 'UNAUTHENTICATED' || error.code === 'PERMISSION_DENIED')
     throw new RunStopped(error.message, { cause: error });
-}
-
-/** Limits on sessions and verifications, a full disk: others have to finish first. */
-function waitsForRoom(error: unknown): error is CodesetClientError {
-  return error instanceof CodesetClientError && error.code === 'RESOURCE_EXHAUSTED';
 }
 
 /** Whether the same again may end otherwise. What the request or the sample is wrong about is not among it. */

@@ -136,6 +136,14 @@ function isAlive(pid: number): boolean {
   }
 }
 
+test('what an agent leaves for which there is no difference is judged, and is no error', async () => {
+  const out = fresh();
+  const run = await evaluate(['--agent', `${AGENT} refused`, '--sample', 'add', '--out', out]);
+  expect(run.status).toBe(0);
+  expect((await read(out)).results[0]).toMatchObject({ state: 'FAILED', fault: 'SUBJECT', tries: 1 });
+  expect(await readFile(join(out, 'attempts/add/1/diff.patch.error'), 'utf8')).toContain('.GIT');
+});
+
 test('predictions are judged without a session; what is wrong with the file is told', async () => {
   const [file, out] = [join(scratch.path, 'preds.jsonl'), fresh()];
   const patch = `diff --git a/m.py b/m.py

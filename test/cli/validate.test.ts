@@ -36,7 +36,7 @@ test('a table with a row for each sample, what is wrong by name, and status 0 on
   ]);
   expect(all.stdout).toMatch(/^unsolved@1: The reference solution PASSED 0 of 1 times; /m);
   expect(all.stdout).toMatch(/^ {2}MISSING_TEST {2}tests::nowhere \(in fail_to_fail\) is in no report/m);
-  expect((await sample('list')).stdout).toMatch(/^unsolved +1 +try +READY +INVALID +python/m);
+  expect((await sample('list')).stdout).toMatch(/^unsolved +1 +try +READY +INVALID +- +python/m);
   expect((await sample('show', 'add')).stdout).toMatch(/^validated +VALID \(\S+\): The reference solution/m);
   expect((await sample('show', 'unsolved')).stdout).not.toContain('tests::nowhere');
   expect((await sample('show', 'unsolved', '--full')).stdout).toMatch(/^ {2}MISSING_TEST {2}tests::nowhere/m);

@@ -14,9 +14,11 @@ export function extent<T>(short: T, long: T): T {
  */
 export const kills = Number(process.env['CODESET_TEST_KILLS'] ?? extent(1, 3));
 
+const short = process.env['CODESET_TEST_SHORT'] === '1';
+
 /**
- * Tests that only kill, need compiled programs, or try the cheats that few agents come upon, and take long: `npm run check` runs them, and
- * whoever names them; `npm test` alone, which sets CODESET_TEST_SHORT, does not.
+ * Tests that only kill or restart, need compiled programs, or try most of the cheats, and take long: `npm run check`
+ * runs them, and whoever names them; `npm test` alone, which sets CODESET_TEST_SHORT, does not.
  */
 export const IN_CHECK_ONLY = [
   'test/faults/moment-killed.test.ts',
@@ -29,8 +31,19 @@ export const IN_CHECK_ONLY = [
   'test/adversarial/forced-errors.test.ts',
   'test/adversarial/git.test.ts',
   'test/adversarial/left-running.test.ts',
+  'test/adversarial/planted-configuration.test.ts',
   'test/adversarial/reading-the-oracle.test.ts',
+  'test/adversarial/runner-tampering.test.ts',
+  'test/adversarial/startup-hooks.test.ts',
   'test/adversarial/surroundings.test.ts',
+  'test/e2e/docker-relink.test.ts',
+  'test/e2e/docker-returns.test.ts',
+  'test/e2e/two-engines.test.ts',
+  'test/engines/docker-relink.test.ts',
 ];
 
-export const leftToCheck = process.env['CODESET_TEST_SHORT'] === '1' ? IN_CHECK_ONLY : [];
+/** The same for the second time that tests run, on Docker. */
+export const ON_DOCKER_IN_CHECK_ONLY = ['test/e2e/fork.test.ts', 'test/e2e/swe-bench.test.ts'];
+
+export const leftToCheck = short ? IN_CHECK_ONLY : [];
+export const leftToCheckOnDocker = short ? ON_DOCKER_IN_CHECK_ONLY : [];

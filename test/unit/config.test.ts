@@ -161,6 +161,7 @@ test('a client takes address and key from flags, then from the environment', () 
     apiKey: 'k',
     dataDir: '/d',
     noColor: false,
+    env,
   });
   expect(loadClientConfig({ env: { NO_COLOR: '1' } })).toMatchObject({
     address: '127.0.0.1:50051',

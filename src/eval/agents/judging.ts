@@ -6,6 +6,7 @@ import type { Verdict } from '../../client/verdict.js';
 import type { VerifyOptions } from '../../client/verify.js';
 import { pause } from '../../client/pause.js';
 import type { AttemptContext } from './agent.js';
+import { withRoom } from './with-room.js';
 
 /** How often a verification that the service spoilt is made again. */
 const TRIES = 3;
@@ -19,9 +20,9 @@ export async function judged(
   context: AttemptContext,
   verify: (options: VerifyOptions) => Promise<Verdict>,
 ): Promise<{ verdict: Verdict; verifySeconds: number }> {
-  context.onStage('verifying');
   for (let tried = 1; ; tried++) {
-    const verdict = await logged(context, verify);
+    context.onStage('verifying');
+    const verdict = await withRoom(context, () => logged(context, verify));
     const spoilt = verdict.state === 'ERROR' && verdict.fault === 'SERVICE' && verdict.retryable;
     if (spoilt && tried < TRIES) {
       await pause(PAUSE_MS * tried, context.signal);

@@ -7,6 +7,8 @@ import type { Session } from '../../client/session.js';
 
 /** Of each output, head and tail together. */
 const MAX_OUTPUT_BYTES = 64 * 1024;
+/** Of a session; the first ones are kept. */
+const MAX_COMMANDS = 5_000;
 
 /**
  * Writes every command of a session, in the order in which they were started, a JSON line each: what ran, where, how
@@ -21,7 +23,7 @@ export async function keepTrajectory(
   const execs: ExecInfo[] = [];
   for await (const exec of session.listExecs({ signal })) execs.push(exec);
   const lines = async function* (): AsyncGenerator<string> {
-    for (const exec of execs.reverse()) {
+    for (const exec of execs.reverse().slice(0, MAX_COMMANDS)) {
       const { stdout, stderr } = await client.stubs.sessions.waitExec(
         {
           sessionId: session.id,

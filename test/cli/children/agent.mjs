@@ -1,6 +1,6 @@
 // An agent that `codeset eval` starts, in the way of somebody who has only the proto files. It has one argument:
 // `fix` does the work of the sample `add`, `once` does it in the first attempt only, `idle` does nothing,
-// `hang` never ends and ignores SIGTERM, `fail` exits 7.
+// `refused` also leaves a name that git refuses, `hang` never ends and ignores SIGTERM, `fail` exits 7.
 import { readFileSync } from 'node:fs';
 import { credentials, loadPackageDefinition, Metadata } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
@@ -17,7 +17,7 @@ if (what === 'hang') {
   setInterval(() => undefined, 1000);
 } else if (what === 'fail') {
   process.exitCode = 7;
-} else if (what === 'fix' || (what === 'once' && env.CODESET_ATTEMPT === '1')) {
+} else if (what === 'fix' || what === 'refused' || (what === 'once' && env.CODESET_ATTEMPT === '1')) {
   const includeDirs = [new URL('../../../proto', import.meta.url).pathname];
   const definition = loadSync('codeset/v1/session_service.proto', {
     includeDirs,
@@ -30,7 +30,9 @@ if (what === 'hang') {
   metadata.set('authorization', `Bearer ${env.CODESET_API_KEY}`);
   const request = {
     session_id: env.CODESET_SESSION_ID,
-    spec: { shell_line: "echo fixing; sed -i 's/a - b/a + b/' m.py" },
+    spec: {
+      shell_line: `echo fixing; sed -i 's/a - b/a + b/' m.py${what === 'refused' ? '; mkdir .GIT; touch .GIT/config' : ''}`,
+    },
   };
   await new Promise((resolve, reject) => {
     client.RunCommand(request, metadata, (error, answer) => (error ? reject(error) : resolve(answer)));
