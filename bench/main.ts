@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { concurrent } from './concurrent.js';
 import { density } from './density.js';
+import { evaluation } from './eval.js';
 import { exec } from './exec.js';
 import { flood } from './flood.js';
 import { Run, type Benchmark, type Figures } from './lib/run.js';
@@ -16,6 +17,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   flood,
   density,
   verification,
+  eval: evaluation,
 };
 
 const FAREWELL_MS = 3000;

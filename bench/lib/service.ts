@@ -14,6 +14,7 @@ import type { Run } from './run.js';
 export interface Service {
   readonly client: Connection;
   readonly pid: number;
+  readonly address: string;
   /** The admin's, for clients in other processes. */
   readonly apiKey: string;
   /** The image that its sessions stand on; undefined for the host's programs. */
@@ -50,5 +51,5 @@ export async function startService(run: Run): Promise<Service> {
   const client = new Connection({ address: ready.address, apiKey });
   run.defer(() => client.close());
   run.defer(() => client.sessions.closeSessions({ all: true }));
-  return { client, pid: child.pid ?? 0, apiKey, scratch, image: docker?.image };
+  return { client, pid: child.pid ?? 0, address: ready.address, apiKey, scratch, image: docker?.image };
 }
