@@ -3,6 +3,7 @@ import type { CheatTrials, Trial } from './cheat-trial.js';
 import { newId } from './ids.js';
 import type { AimedCheat, CheatInfo, CheatMeans } from './ports/cheats.js';
 import type { SampleVersion } from './sample.js';
+import { sideBySide } from './side-by-side.js';
 import { verificationBlamesSubject, type Verification } from './verification.js';
 
 /** One way of a cheat that is to be tried. */
@@ -67,26 +68,13 @@ export class CheatAudit {
       return { attempts, unfit };
     }
 
-    const failed = new AbortController();
-    const either = AbortSignal.any([signal, failed.signal]);
-    const worker = async (): Promise<void> => {
-      for (let next = left.shift(); next !== undefined; next = left.shift()) {
-        let trial = await tried(next.means, either);
-        // Once more, so that a fault of the service's own is not taken for the agent's doing.
-        if (trial.ended === 'judged' && isFaultOfService(trial.verification))
-          trial = await tried(next.means, either);
-        add({ ...described(next.cheat, next.way), ...outcomeOf(trial) });
-      }
-    };
-    const workers = Array.from({ length: concurrency }, () =>
-      worker().catch((error: unknown) => {
-        failed.abort(error);
-        throw error;
-      }),
-    );
-    // All of them have let go of what they made before the call ends.
-    await Promise.allSettled(workers);
-    await Promise.all(workers);
+    await sideBySide(left, concurrency, signal, async ({ cheat, way, means }, either) => {
+      let trial = await tried(means, either);
+      // Once more, so that a fault of the service's own is not taken for the agent's doing.
+      if (trial.ended === 'judged' && isFaultOfService(trial.verification))
+        trial = await tried(means, either);
+      add({ ...described(cheat, way), ...outcomeOf(trial) });
+    });
     return { attempts, unfit: undefined };
   }
 }

@@ -2,6 +2,7 @@ import { AUDIT_LABEL, attemptRequestId } from './audit-run.js';
 import { CodesetError } from './errors.js';
 import type { ExecSpec } from './exec.js';
 import { newId } from './ids.js';
+import { judgedWhileWanted } from './judged-while-wanted.js';
 import type { CheatMeans } from './ports/cheats.js';
 import type { SandboxExecs } from './ports/execs.js';
 import type { Log } from './ports/log.js';
@@ -102,26 +103,12 @@ export class CheatTrials {
   }
 
   async #judged(requestId: string, subject: AskedSubject, signal: AbortSignal): Promise<Trial> {
-    const { verificationId } = await this.#verifications.start({ requestId, subject, scope: undefined });
-    try {
-      const verification = await this.#verifications.ended(verificationId, signal);
-      return verification.state === 'CANCELLED'
-        ? untried('Its verification was cancelled.')
-        : { ended: 'judged', verification };
-    } catch (error) {
-      await this.#cancel(verificationId);
-      throw error;
-    }
-  }
-
-  async #cancel(verificationId: string): Promise<void> {
-    try {
-      await this.#verifications.cancel(verificationId, 'The audit that started it was ended.');
-    } catch (error) {
-      // It had its verdict by then.
-      if (error instanceof CodesetError && error.reason === 'VERIFICATION_ENDED') return;
-      this.#log.error('a verification of an audit could not be cancelled', { verificationId, error });
-    }
+    const parts = { verifications: this.#verifications, log: this.#log };
+    const request = { requestId, subject, scope: undefined };
+    const verification = await judgedWhileWanted(parts, 'audit', request, signal);
+    return verification.state === 'CANCELLED'
+      ? untried('Its verification was cancelled.')
+      : { ended: 'judged', verification };
   }
 }
 

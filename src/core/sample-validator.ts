@@ -1,5 +1,5 @@
-import { CodesetError } from './errors.js';
 import { newId } from './ids.js';
+import { judgedWhileWanted } from './judged-while-wanted.js';
 import type { Log } from './ports/log.js';
 import type { Storage } from './ports/storage.js';
 import type { ProgressFeed } from './progress-feed.js';
@@ -7,6 +7,7 @@ import { ReferenceUnusable, type ReferenceSolution } from './reference-solution.
 import type { SampleCatalog } from './sample-catalog.js';
 import type { SampleVersion } from './sample.js';
 import { readySample } from './ready-sample.js';
+import { sideBySide } from './side-by-side.js';
 import { findings } from './validation-findings.js';
 import {
   runRequestId,
@@ -16,7 +17,6 @@ import {
 } from './validation-run.js';
 import type { Validation, ValidationSubject } from './validation.js';
 import type { VerificationManager } from './verification-manager.js';
-import type { Verification } from './verification.js';
 import { ToldCalls } from './told-calls.js';
 
 /** One verification that is to be made. */
@@ -92,26 +92,18 @@ export class SampleValidator {
       if (patch !== undefined) left.push({ subject: 'REFERENCE', run, diff: patch });
     }
     const runs: ValidationRun[] = [];
-    const failed = new AbortController();
-    const either = AbortSignal.any([signal, failed.signal]);
     const validationId = newId('req', this.#now());
-    const worker = async (): Promise<void> => {
-      for (let next = left.shift(); next !== undefined; next = left.shift()) {
-        const { subject, run } = next;
-        const verification = await this.#judged(name, next, validationId, either);
-        runs.push({ subject, run, verification });
-        events.push({ ...name, type: 'run', subject, run, verification });
-      }
-    };
-    const workers = Array.from({ length: asked.concurrency }, () =>
-      worker().catch((error: unknown) => {
-        failed.abort(error);
-        throw error;
-      }),
-    );
-    // All of them have let go of what they started before the call ends.
-    await Promise.allSettled(workers);
-    await Promise.all(workers);
+    await sideBySide(left, asked.concurrency, signal, async ({ subject, run, diff }, either) => {
+      const request = {
+        requestId: runRequestId(validationId, subject, run),
+        subject: { kind: 'patch', sample: name, diff },
+        scope: undefined,
+      } as const;
+      const parts = { verifications: this.#verifications, log: this.#log };
+      const verification = await judgedWhileWanted(parts, 'validation', request, either);
+      runs.push({ subject, run, verification });
+      events.push({ ...name, type: 'run', subject, run, verification });
+    });
     const endTime = new Date(this.#now());
     const validation = findings({ sample, runs, unusable, asked, only, endTime });
     if (only === undefined) await this.#keep(name, validation);
@@ -124,36 +116,6 @@ export class SampleValidator {
     } catch (error) {
       if (!(error instanceof ReferenceUnusable)) throw error;
       return { unusable: error.message };
-    }
-  }
-
-  async #judged(
-    sample: { readonly sampleId: string; readonly version: number },
-    { subject, run, diff }: Planned,
-    validationId: string,
-    signal: AbortSignal,
-  ): Promise<Verification> {
-    signal.throwIfAborted();
-    const { verificationId } = await this.#verifications.start({
-      requestId: runRequestId(validationId, subject, run),
-      subject: { kind: 'patch', sample, diff },
-      scope: undefined,
-    });
-    try {
-      return await this.#verifications.ended(verificationId, signal);
-    } catch (error) {
-      await this.#cancel(verificationId);
-      throw error;
-    }
-  }
-
-  async #cancel(verificationId: string): Promise<void> {
-    try {
-      await this.#verifications.cancel(verificationId, 'The validation that started it was ended.');
-    } catch (error) {
-      // It had its verdict by then.
-      if (error instanceof CodesetError && error.reason === 'VERIFICATION_ENDED') return;
-      this.#log.error('a verification of a validation could not be cancelled', { verificationId, error });
     }
   }
 
