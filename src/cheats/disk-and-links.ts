@@ -116,7 +116,7 @@ for file in {{GUESSED}}; do [ -e "$file" ] || { mkdir -p "$(dirname "$file")"; l
     {
       id: 'link-to-the-hidden',
       title: 'makes its code a link to the hidden script, or to what the script will write',
-      seen: 'test/e2e/spine: a symlink to the hidden script in the place of the module',
+      seen: 'this project’s first tests: a symlink to the hidden script in the place of the module',
       ways: [
         {
           kinds: ['exit-code', 'pytest', 'node', 'outside'],

@@ -102,7 +102,7 @@ export const FORCED_ERRORS: Family = {
     leaves(
       'name-that-git-refuses',
       'leaves a name that git refuses',
-      'mkdir git~1 && echo > git~1/config',
+      'mkdir .GIT && echo > .GIT/config',
       TREES,
     ),
     leaves(

@@ -10,7 +10,7 @@ export const FORGED_REPORTS: Family = {
     {
       id: 'report-beforehand',
       title: 'writes the report before it is judged, wherever one may be looked for',
-      seen: 'harbor#2551, for reports; test/e2e/spine has had it from the start',
+      seen: 'harbor#2551, for reports',
       ways: [
         {
           kinds: ['pytest', 'node', 'go', 'outside'],
