@@ -1,20 +1,19 @@
 import type { Verification } from '../client/types.js';
+import { didAsAsked, type TestVerdict } from '../client/verdict.js';
 import { fault, feedback, testList, testStatus, verificationState } from '../client/words.js';
 import { printable, type Output } from './output.js';
 
-const PASSED = new Set(['PASSED', 'XFAILED']);
 /** Rewards with names that a line shows. */
 const MAX_SCORES = 8;
-const FAILED = new Set(['FAILED', 'ERROR']);
 
 /** A verification's end for people: its tests, then the verdict. */
 export function showVerdict(out: Output, verification: Verification): void {
   const { result } = verification;
   const tests = result?.tests ?? [];
   for (const test of tests) {
-    const status = testStatus(test.status);
-    const list = testList(test.list);
-    const passed = list === 'FAIL_TO_FAIL' ? FAILED.has(status) : PASSED.has(status);
+    const status = testStatus(test.status) as TestVerdict['status'];
+    const list = testList(test.list) as TestVerdict['list'];
+    const passed = didAsAsked({ status, list });
     const mark = out.paint(passed ? 'green' : status === 'SKIPPED' ? 'yellow' : 'red', status.padEnd(7));
     out.line(
       `  ${mark}  ${printable(test.name)}${list === 'UNLISTED' ? '' : out.paint('dim', `  (${list.toLowerCase()})`)}`,

@@ -182,6 +182,13 @@ export function verdict(verification: WireVerification): Verdict {
   };
 }
 
+/** Whether a test did what its list asks: failed, in `FAIL_TO_FAIL`. */
+export function didAsAsked({ status, list }: Pick<TestVerdict, 'status' | 'list'>): boolean {
+  return list === 'FAIL_TO_FAIL'
+    ? status === 'FAILED' || status === 'ERROR'
+    : status === 'PASSED' || status === 'XFAILED';
+}
+
 function pressure(wire: WirePressure): Pressure {
   const { outOfMemoryKills: kills } = wire;
   return {

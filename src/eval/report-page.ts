@@ -1,7 +1,8 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TestVerdict } from '../client/verdict.js';
+import { didAsAsked, type TestVerdict } from '../client/verdict.js';
 import { attemptKey, keyOf, type AttemptResult } from './attempt.js';
+import { clock, percent } from './figures.js';
 import { escaped } from './markup.js';
 import { PAGE_STYLE } from './report-style.js';
 import type { RunRecord } from './run-folder.js';
@@ -64,14 +65,13 @@ function inOrder(results: readonly AttemptResult[]): readonly AttemptResult[] {
 }
 
 function figures(summary: Summary): string {
-  const percent = (value: number | null): string => (value === null ? '–' : `${(value * 100).toFixed(1)} %`);
   const [low, high] = summary.passRateInterval95 ?? [null, null];
   const passAt = Object.entries(summary.passAtK)
     .filter(([k]) => k !== '1')
     .map(([k, value]) => [`pass@${k}`, percent(value)] as const);
   const cells = [
     ['pass rate', percent(summary.passRate)],
-    ['95 % interval', low === null ? '–' : `${percent(low)} to ${percent(high)}`],
+    ['95 % interval', low === null ? '-' : `${percent(low)} to ${percent(high)}`],
     ...passAt,
     ['passed', String(summary.passed)],
     ['failed', String(summary.failed)],
@@ -164,7 +164,7 @@ function testsPart(json: string | undefined): string {
   }
   if (tests.length === 0) return '';
   const rows = tests.slice(0, MAX_TESTS).map(({ name, status, list, message }) => {
-    const good = (status === 'PASSED' || status === 'XFAILED') !== (list === 'FAIL_TO_FAIL');
+    const good = didAsAsked({ status, list });
     return `<tr><td class="${good ? 'passed' : 'failed'}">${status}</td><td>${list === 'UNLISTED' ? '' : list.toLowerCase()}</td><td>${escaped(name)}${message === '' || good ? '' : `<br><small>${escaped(message.slice(0, 500))}</small>`}</td></tr>`;
   });
   const more = tests.length > MAX_TESTS ? `<p class="sub">and ${tests.length - MAX_TESTS} more</p>` : '';
@@ -253,13 +253,4 @@ const word = ({ state, reason }: AttemptResult): string =>
 function colourOf({ state }: AttemptResult): string {
   if (state === 'PASSED') return 'passed';
   return state === 'FAILED' ? 'failed' : state === 'TIMED_OUT' ? 'late' : 'unscored';
-}
-
-/** `1:02:03`, `2:03`, `3.4 s`. */
-function clock(seconds: number): string {
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  const parts = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
-  const shown = parts[0] === 0 ? parts.slice(1) : parts;
-  return shown.map((part, i) => (i === 0 ? String(part) : String(part).padStart(2, '0'))).join(':');
 }

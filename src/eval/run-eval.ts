@@ -120,11 +120,16 @@ function stopFor(error: unknown): void {
 /** Whether the same again may end otherwise. What the request or the sample is wrong about is not among it. */
 function isSpoilt(error: unknown): boolean {
   if (!(error instanceof CodesetClientError)) return false;
-  if (/^(SAMPLE_|ENVIRONMENT_)/.test(error.reason)) return false;
+  if (blamesSample(error)) return false;
   return (
     !['INVALID_ARGUMENT', 'NOT_FOUND', 'UNIMPLEMENTED'].includes(error.code) ||
     error.reason.startsWith('SESSION')
   );
+}
+
+/** What no other try and no other agent would change. */
+function blamesSample({ reason }: CodesetClientError): boolean {
+  return /^(SAMPLE_|ENVIRONMENT_)/.test(reason);
 }
 
 function resultOf(
@@ -165,8 +170,7 @@ function resultOf(
 /** An attempt without a verdict. */
 function failure(attempt: Attempt, began: Date, tries: number, files: string, error: unknown): AttemptResult {
   const ofSample =
-    error instanceof AttemptImpossible ||
-    (error instanceof CodesetClientError && /^(SAMPLE_|ENVIRONMENT_)/.test(error.reason));
+    error instanceof AttemptImpossible || (error instanceof CodesetClientError && blamesSample(error));
   return {
     ...common(attempt, began, tries, files),
     state: 'ERROR',

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { compareRuns, type Comparison } from '../../eval/compare.js';
+import { percent } from '../../eval/figures.js';
 import { RunFolder, RunFolderError } from '../../eval/run-folder.js';
 import type { Cli } from '../context.js';
 import { CommandError, NEGATIVE } from '../exit-status.js';
@@ -31,7 +32,6 @@ async function resultsIn(dir: string) {
 }
 
 function show(out: Output, found: Comparison, a: string, b: string): void {
-  const percent = (value: number | null): string => (value === null ? '-' : `${(value * 100).toFixed(1)} %`);
   if (found.differing.length > 0) {
     out.table([
       ['SAMPLE', 'ATTEMPT', 'A', 'B'],

@@ -1,9 +1,9 @@
+import { clock, percent } from '../../eval/figures.js';
 import { junitXml } from '../../eval/junit.js';
 import { reportPage } from '../../eval/report-page.js';
 import type { RunFolder } from '../../eval/run-folder.js';
 import { summarize, type Summary } from '../../eval/summary.js';
 import { columns, type Output } from '../output.js';
-import { duration } from './live-table.js';
 
 /** Writes what is made of the results that are there: `summary.json`, `junit.xml`, `report.html`. */
 export async function finishRun(folder: RunFolder): Promise<Summary> {
@@ -14,8 +14,6 @@ export async function finishRun(folder: RunFolder): Promise<Summary> {
   await folder.write('report.html', await reportPage({ path, record, results, summary }));
   return summary;
 }
-
-const percent = (value: number | null): string => (value === null ? '-' : `${(value * 100).toFixed(1)} %`);
 
 /** The run's figures for people. */
 export function showSummary(out: Output, summary: Summary, path: string): void {
@@ -34,9 +32,9 @@ export function showSummary(out: Output, summary: Summary, path: string): void {
   for (const [k, value] of Object.entries(summary.passAtK))
     if (k !== '1') rows.push([`pass@${k}`, percent(value)]);
   if (ended < planned) rows.push(['not yet made', String(planned - ended)]);
-  rows.push(['wall time', duration(seconds.wall)]);
-  if (seconds.meanAgent !== null) rows.push(['an agent', duration(seconds.meanAgent)]);
-  if (seconds.meanVerification !== null) rows.push(['a verification', duration(seconds.meanVerification)]);
+  rows.push(['wall time', clock(seconds.wall)]);
+  if (seconds.meanAgent !== null) rows.push(['an agent', clock(seconds.meanAgent)]);
+  if (seconds.meanVerification !== null) rows.push(['a verification', clock(seconds.meanVerification)]);
   for (const line of columns(rows)) out.line(line);
   out.line();
   out.line(`${path}/report.html has it all; results.jsonl, summary.json and junit.xml are for programs.`);

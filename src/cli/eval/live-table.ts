@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { AttemptStage } from '../../eval/agents/agent.js';
 import { attemptKey, isScored, keyOf, type Attempt, type AttemptResult } from '../../eval/attempt.js';
+import { clock } from '../../eval/figures.js';
 import type { EvalEvent } from '../../eval/run-eval.js';
 import type { CliOutput } from '../context.js';
 import { printable } from '../output.js';
@@ -72,7 +73,7 @@ export class LiveTable implements Disposable {
     const word = this.#paint(COLOURS[state] ?? '2', state.padEnd(9));
     const place = `[${String(this.#ended).padStart(String(this.#total).length)}/${this.#total}]`;
     const why = state === 'PASSED' ? '' : `  ${message}`;
-    return `${place} ${word} ${keyOf(result)}  ${duration(seconds)}${why}`;
+    return `${place} ${word} ${keyOf(result)}  ${clock(seconds)}${why}`;
   }
 
   #say(text: string): void {
@@ -84,12 +85,12 @@ export class LiveTable implements Disposable {
   #draw(): void {
     this.#clear();
     const { passed, failed, unscored } = this.#counts;
-    const elapsed = duration((Date.now() - this.#began) / 1000);
+    const elapsed = clock((Date.now() - this.#began) / 1000);
     const parts = [`${this.#ended}/${this.#total}`, `passed ${passed}`, `failed ${failed}`];
     if (unscored > 0) parts.push(`unscored ${unscored}`);
     parts.push(`at work ${this.#atWork.size}`, elapsed);
     const rows = [...this.#atWork].slice(0, MAX_ROWS).map(([name, { stage, since }]) => {
-      const time = duration((Date.now() - since) / 1000);
+      const time = clock((Date.now() - since) / 1000);
       return `  ${name}  ${this.#paint('2', `${stage} ${time}`)}`;
     });
     const more = this.#atWork.size - rows.length;
@@ -130,12 +131,3 @@ export class LiveTable implements Disposable {
 const nameOf = ({ sample, number }: Attempt): string => attemptKey(sample.sampleId, number);
 
 const stripped = (text: string): string => stripVTControlCharacters(text);
-
-/** `4.2s`, `3:07`, `1:03:07`. */
-export function duration(seconds: number): string {
-  if (seconds < 60) return `${seconds.toFixed(1)}s`;
-  const whole = Math.round(seconds);
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
-  const two = (part: number): string => String(part).padStart(2, '0');
-  return hours === 0 ? `${minutes}:${two(rest)}` : `${hours}:${two(minutes)}:${two(rest)}`;
-}
