@@ -122,7 +122,8 @@ async function done(
   const { exit } = await execs.wait(execId, signal);
   if (exit?.code === lacking.status && lacking.programs.length > 0)
     return { ended: 'inapplicable', message: `The sandbox has no ${lacking.programs.join(' or no ')}.` };
-  if (exit?.reason === 'LOST') return sessionLost();
+  // Its sandbox was ended by a limit, perhaps: its files are judged, if they are still there.
+  if (exit?.reason === 'LOST') return undefined;
   if (exit?.code !== 0) {
     const { stderr } = await execs.output(execId, MAX_TOLD_BYTES);
     const how = exit?.code === undefined ? (exit?.reason ?? 'LOST') : `exit ${exit.code}`;

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { ExitReason } from '../../gen/codeset/v1/exec.js';
 import { Fault, VerificationState, type Verification } from '../../gen/codeset/v1/verification.js';
 import { packFiles } from '../../src/samples/pack.js';
 import { connect, type TestClient } from '../rpc/client.js';
@@ -78,8 +79,8 @@ export class Arena implements AsyncDisposable {
     const { id, agentToken } = await session(admin, kind);
     try {
       using agent = connect(address, agentToken);
-      await run(agent, id, made.script);
-      if (made.rootScript !== undefined) await run(agent, id, made.rootScript, 'root');
+      const lives = await run(agent, id, made.script);
+      if (lives && made.rootScript !== undefined) await run(agent, id, made.rootScript, 'root');
       return await judge(admin, { sessionId: id });
     } finally {
       await admin.sessions.closeSession({ sessionId: id });
@@ -92,16 +93,19 @@ export class Arena implements AsyncDisposable {
   }
 }
 
-async function run(agent: TestClient, sessionId: string, line: string, user = ''): Promise<void> {
+/** @returns whether the sandbox lived through it: it is ended for writing more than it may, which is seen at any time */
+async function run(agent: TestClient, sessionId: string, line: string, user = ''): Promise<boolean> {
   const { exec, stderr } = await agent.sessions.runCommand({
     sessionId,
     spec: { user, command: { $case: 'shellLine', value: line } },
   });
-  const status = exec?.result?.status;
-  if (status?.$case !== 'exitCode' || status.value !== 0)
+  const result = exec?.result;
+  if (result?.reason === ExitReason.LOST) return false;
+  if (result?.status?.$case !== 'exitCode' || result.status.value !== 0)
     throw new Error(
-      `The cheat could not be tried: ${JSON.stringify(status)} ${stderr?.head.toString() ?? ''}`,
+      `The cheat could not be tried: ${JSON.stringify(result?.status)} ${ExitReason[result?.reason ?? 0]} ${result?.message} ${stderr?.head.toString() ?? ''}`,
     );
+  return true;
 }
 
 /** State, fault and attempt, with what else a failing test wants to know. */

@@ -63,6 +63,8 @@ async function processesNaming(word: string): Promise<string[]> {
 async function cgroupsNaming(word: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)('find', [
     '/sys/fs/cgroup',
+    // Folders of others, which go while it looks.
+    '-ignore_readdir_race',
     '-type',
     'd',
     '-name',

@@ -4,6 +4,7 @@ export const ROOT_ONLY: Readonly<Record<string, string>> = {
     "runs the local engine's tests once more as an ordinary user, as they all run here",
   'test/e2e/leftovers.test.ts': 'in one of its tests mounts a file system where a sandbox is to be removed',
   'test/unit/exec/pids.test.ts': 'says which process id comes next',
+  'test/unit/engines/local/cgroups.test.ts': 'makes cgroups',
   'test/unit/engines/local/copier.test.ts':
     'makes devices, owners and trusted attributes, and mounts a small disk',
   'test/unit/samples/examples.test.ts': 'in one of its tests unpacks files that are root’s',

@@ -6,6 +6,7 @@ import { MACHINE_PRESSURE, readWaitedUs } from '../shared/cpu-pressure.js';
 import type { GroupUsage, ProcessGroups } from './process-groups.js';
 
 const MOUNT = '/sys/fs/cgroup';
+const REMOVE_MS = 15_000;
 const CONTROLLERS_V1 = ['memory', 'pids', 'cpu', 'freezer'] as const;
 type Controller = (typeof CONTROLLERS_V1)[number];
 
@@ -142,14 +143,8 @@ export class Cgroups implements ProcessGroups {
     await writeFile(join(folder, file), text, { flag: 'r+' }).catch(() => undefined);
   }
 
-  async processes(sandboxId: string): Promise<readonly number[]> {
-    const text = await readFile(join(this.#folder(sandboxId, 'freezer'), 'cgroup.procs'), 'utf8').catch(
-      () => '',
-    );
-    return text
-      .split('\n')
-      .filter((line) => line !== '')
-      .map(Number);
+  processes(sandboxId: string): Promise<readonly number[]> {
+    return processesIn(this.#folder(sandboxId, 'freezer'));
   }
 
   /** Kills what is in the cgroup; the caller waits for it to be empty. */
@@ -159,13 +154,7 @@ export class Cgroups implements ProcessGroups {
       await writeFile(all, '1').catch(() => undefined);
       return;
     }
-    for (const pid of await this.processes(sandboxId)) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // gone already
-      }
-    }
+    for (const pid of await this.processes(sandboxId)) killQuietly(pid);
   }
 
   /** Sandboxes that have a cgroup of ours in any hierarchy. */
@@ -180,9 +169,21 @@ export class Cgroups implements ProcessGroups {
     return [...found];
   }
 
-  /** Removes the sandbox's folders. Throws while a process is in one. */
+  /**
+   * Removes the sandbox's folders, and ends what is left in one: a runtime that was killed while it made the sandbox
+   * may have put a process into some hierarchies and not into the one that `processes` asks. Throws when that takes
+   * too long.
+   */
   async remove(sandboxId: string): Promise<void> {
-    for (const root of this.#roots) await removeIfThere(join(root, this.cgroupsPath(sandboxId)));
+    const deadline = Date.now() + REMOVE_MS;
+    for (const root of this.#roots) {
+      const folder = join(root, this.cgroupsPath(sandboxId));
+      while (!(await isRemoved(folder))) {
+        if (Date.now() > deadline) throw new Error(`processes in ${folder} can't be ended`);
+        for (const pid of await processesIn(folder)) killQuietly(pid);
+        await sleep(5);
+      }
+    }
   }
 
   /** Removes the parent folders if nothing is left in them. */
@@ -195,10 +196,31 @@ export class Cgroups implements ProcessGroups {
   }
 }
 
-async function removeIfThere(folder: string): Promise<void> {
+async function processesIn(folder: string): Promise<readonly number[]> {
+  const text = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '');
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map(Number);
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // gone already
+  }
+}
+
+/** Whether the cgroup is gone now; not while a process is in it. */
+async function isRemoved(folder: string): Promise<boolean> {
   try {
     await rmdir(folder);
+    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return true;
+    if (code === 'EBUSY') return false;
+    throw error;
   }
 }

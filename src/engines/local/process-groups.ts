@@ -29,7 +29,7 @@ export interface ProcessGroups extends Stopper {
   kill(sandboxId: string): Promise<void>;
   /** Sandboxes of which something is there. */
   owners(): readonly string[];
-  /** Removes what the kernel keeps of it. Throws while a process is in it. */
+  /** Removes what the kernel keeps of it, once nothing is in it. */
   remove(sandboxId: string): Promise<void>;
   /** Removes what is shared by all if nothing is left in it. */
   removeParent(): Promise<void>;
