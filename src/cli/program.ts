@@ -11,6 +11,7 @@ import { execCommand } from './exec.js';
 import { DONE, USAGE } from './exit-status.js';
 import { keyCommand } from './key/key.js';
 import { withCommonOptions } from './options.js';
+import { mcpCommand } from './mcp.js';
 import { sampleCommand } from './sample/sample.js';
 import { serveCommand } from './serve.js';
 import { sessionCommand } from './session/session.js';
@@ -54,6 +55,7 @@ export function programOf(cli: Cli): Command {
     shellCommand(cli),
     verifyCommand(cli),
     evalCommand(cli),
+    mcpCommand(cli),
     verificationCommand(cli),
     cpCommand(cli),
     diffCommand(cli),

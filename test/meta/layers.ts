@@ -25,10 +25,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   transport: ['core', 'gen'],
   client: ['gen'],
   eval: ['client'],
+  mcp: ['client'],
   config: [],
   log: ['core', 'config'],
   app: ['core', 'engines', 'exec', 'storage', 'samples', 'grading', 'cheats', 'transport', 'config', 'log'],
-  cli: ['app', 'client', 'eval', 'config', 'core', 'samples', 'storage', 'engines'],
+  cli: ['app', 'client', 'eval', 'mcp', 'config', 'core', 'samples', 'storage', 'engines'],
   demo: ['app', 'client', 'config', 'core', 'log', 'samples', 'cli'],
 };
 
@@ -41,6 +42,7 @@ const OWNED: readonly { readonly packages: RegExp; readonly owners: readonly str
   { packages: /^dockerode$/, owners: ['src/engines/docker/'] },
   { packages: /^(nice-grpc.*|@grpc\/.*|@bufbuild\/.*)$/, owners: ['src/transport/', 'src/client/'] },
   { packages: /^commander$/, owners: ['src/cli/'] },
+  { packages: /^@modelcontextprotocol\//, owners: ['src/mcp/'] },
 ];
 
 /** Every breach of the layers, a sentence each. */
