@@ -8,10 +8,12 @@ import { isDirectory } from '../client/words.js';
 import { upload } from '../client/upload.js';
 import { packPath } from './archive/pack.js';
 import { unpackInto } from './archive/unpack.js';
-import type { Cli, CommandContext } from './context.js';
+import type { Cli } from './context.js';
 import { CommandError, NEGATIVE, UsageError } from './exit-status.js';
+import { counted } from './live/counted.js';
+import { Progress } from './live/progress.js';
 import { withCommonOptions } from './options.js';
-import { printable } from './output.js';
+import { printable, type Output } from './output.js';
 
 export interface CopyEnd {
   /** Undefined: on this machine. */
@@ -39,8 +41,18 @@ export function cpCommand(cli: Cli): Command {
       if ((from.sessionId === undefined) === (to.sessionId === undefined))
         throw new UsageError('Name one place here and one as SESSION:PATH (./a:b names a file here).');
       const { sessions } = await context.connect();
-      if (to.sessionId !== undefined) await copyIn(sessions, resolve(from.path), to.sessionId, to.path);
-      else await copyOut(context, sessions, from.sessionId ?? '', from.path, to.path);
+      using progress = new Progress(context);
+      const moved = (bytes: number, total?: number): void =>
+        progress.moved(basename(from.path), bytes, total);
+      if (to.sessionId !== undefined)
+        await copyIn(sessions, resolve(from.path), { sessionId: to.sessionId, path: to.path }, moved);
+      else
+        await copyOut(
+          { sessions, out: context.out },
+          { sessionId: from.sessionId ?? '', path: from.path },
+          to.path,
+          moved,
+        );
       if (context.out.json) await context.out.document({});
     }),
   );
@@ -49,17 +61,20 @@ export function cpCommand(cli: Cli): Command {
 async function copyIn(
   sessions: SessionClient,
   source: string,
-  sessionId: string,
-  path: string,
+  { sessionId, path }: { readonly sessionId: string; readonly path: string },
+  onMoved: (bytes: number, total?: number) => void,
 ): Promise<void> {
-  await lstat(source).catch((cause: unknown) => {
+  const found = await lstat(source).catch((cause: unknown) => {
     throw new CommandError(`There is no ${source}.`, NEGATIVE, { cause });
   });
   const into = path.endsWith('/') || (await isFolder(sessions, sessionId, path));
   const name = into ? basename(source) : posix.basename(path);
   const folder = into ? path : posix.dirname(path);
   if (name === '..' || name === '.') throw new UsageError(`${path} names no file.`);
-  await sessions.uploadArchive(upload({ sessionId, path: folder }, packPath(source, name)));
+  const archive = counted(packPath(source, name), (bytes) =>
+    onMoved(bytes, found.isFile() ? found.size : undefined),
+  );
+  await sessions.uploadArchive(upload({ sessionId, path: folder }, archive));
 }
 
 async function isFolder(sessions: SessionClient, sessionId: string, path: string): Promise<boolean> {
@@ -75,11 +90,10 @@ async function isFolder(sessions: SessionClient, sessionId: string, path: string
 }
 
 async function copyOut(
-  { out }: CommandContext,
-  sessions: SessionClient,
-  sessionId: string,
-  path: string,
+  { sessions, out }: { readonly sessions: SessionClient; readonly out: Output },
+  { sessionId, path }: { readonly sessionId: string; readonly path: string },
   destination: string,
+  onMoved: (bytes: number) => void,
 ): Promise<void> {
   const target = resolve(destination);
   const existing = await stat(target).catch(() => undefined);
@@ -91,7 +105,8 @@ async function copyOut(
   });
   try {
     const download = sessions.downloadArchive({ sessionId, path });
-    const skipped = await unpackInto(Readable.from(piecesOf(download), { objectMode: false }), scratch);
+    const archive = Readable.from(piecesOf(download), { objectMode: false });
+    const skipped = await unpackInto(counted(archive, onMoved), scratch);
     for (const name of skipped) out.note(`codeset: ${printable(name)} is no file, folder or link; left out.`);
     const [name] = await readdir(scratch);
     if (name === undefined) throw new CommandError(`${path} holds nothing that can be copied.`, NEGATIVE);

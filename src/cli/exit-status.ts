@@ -1,6 +1,7 @@
 import { CodesetClientError, DisconnectedError } from '../client/errors.js';
 import { ConfigError } from '../config.js';
 import { CodesetError } from '../core/errors.js';
+import { nextStep } from './next-step.js';
 
 /** 0 done · 1 a negative answer · 2 wrong usage · 3 the server or network failed, or gave no verdict · 4 see UNTOLD. */
 export const DONE = 0;
@@ -63,6 +64,8 @@ export function sentenceOf(error: unknown, address: string): string {
   const message = error instanceof Error ? error.message : String(error);
   const violations =
     error instanceof CodesetClientError || error instanceof CodesetError ? error.violations : [];
+  const next = error instanceof CodesetClientError ? nextStep(error.reason) : undefined;
+  if (next !== undefined) return `${message}\n${next}`;
   if (violations.length < 2) return message;
   return [message, ...violations.map(({ field, description }) => `  ${field}: ${description}`)].join('\n');
 }

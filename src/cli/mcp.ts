@@ -38,10 +38,10 @@ In the configuration of a client:
   {"mcpServers": {"sandbox": {"command": "codeset", "args": ["mcp", "--sample", "median-of-even-lists"]}}}
 
 Examples:
-  codeset mcp --sample median-of-even-lists    a session of a sample, its task as the prompt \`task\`
-  codeset mcp --image python:3.13-slim         an image alone
-  codeset mcp ses_01j…                         a session that is there; an agent of \`codeset eval\` names none,
-                                               and gets its own (CODESET_SESSION_ID, CODESET_API_KEY)`;
+  codeset mcp --sample median-of-even-lists    # a session of a sample, its task as the prompt \`task\`
+  codeset mcp --image python:3.13-slim         # an image alone
+  codeset mcp ses_01                           # a session that is there
+  codeset mcp                                  # that of the agent which \`codeset eval\` started`;
 
 export function mcpCommand(cli: Cli): Command {
   const command = withCommonOptions(new Command('mcp'))

@@ -13,9 +13,16 @@ export interface OutputOptions {
   readonly colour: { readonly stdout: boolean; readonly stderr: boolean };
 }
 
+/** Lines at the foot of the terminal, which are taken away before anything else is written there. */
+export interface Foot {
+  clear(): void;
+}
+
 /** What a command says: answers on stdout, everything else on stderr. */
 export class Output {
   readonly json: boolean;
+  /** What stands at the foot of the terminal at the moment, if anything does. */
+  foot: Foot | undefined;
   readonly #options: OutputOptions;
 
   constructor(options: OutputOptions) {
@@ -26,11 +33,13 @@ export class Output {
   }
 
   line(text = ''): void {
+    this.foot?.clear();
     this.#options.stdout.write(`${text}\n`);
   }
 
   /** Bytes as they are; resolves when there is room for more. */
   async bytes(data: Uint8Array): Promise<void> {
+    this.foot?.clear();
     await writeBytes(this.#options.stdout, data);
   }
 
@@ -39,6 +48,7 @@ export class Output {
    * @throws OutputClosed
    */
   write(data: Uint8Array, to: 'stdout' | 'stderr'): Promise<void> | undefined {
+    this.foot?.clear();
     return writeBytes(this.#options[to], data);
   }
 
@@ -55,6 +65,7 @@ export class Output {
 
   /** A sentence about what goes on, for people. */
   note(text: string): void {
+    this.foot?.clear();
     this.#options.stderr.write(`${text}\n`);
   }
 

@@ -7,6 +7,7 @@ import { cpCommand } from './cp.js';
 import { diffCommand } from './diff.js';
 import { doctorCommand } from './doctor.js';
 import { evalCommand } from './eval/eval.js';
+import { addExamples } from './examples.js';
 import { execCommand } from './exec.js';
 import { DONE, USAGE } from './exit-status.js';
 import { keyCommand } from './key/key.js';
@@ -65,6 +66,7 @@ export function programOf(cli: Cli): Command {
   ])
     program.addCommand(command);
   program.addCommand(completeCommand(cli), { hidden: true });
+  addExamples(program);
   const settle = (command: Command): void => {
     command.exitOverride().configureOutput({
       writeOut: (text) => cli.io.stdout.write(text),

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { prepared, registerSample, uploadRepository } from '../../client/registration.js';
 import type { SampleClient } from '../../client/connection.js';
@@ -11,8 +11,9 @@ import { sampleState } from '../../client/words.js';
 import { bundleRepository, packFolder, readManifest } from '../../samples/pack.js';
 import type { Cli, CommandContext } from '../context.js';
 import { DONE, NEGATIVE, sentenceOf, statusOf } from '../exit-status.js';
+import { counted } from '../live/counted.js';
+import { Progress } from '../live/progress.js';
 import { withCommonOptions } from '../options.js';
-import { noteStage } from '../progress.js';
 
 export function sampleAddCommand(cli: Cli): Command {
   const command = withCommonOptions(new Command('add'))
@@ -24,9 +25,10 @@ export function sampleAddCommand(cli: Cli): Command {
       const { samples } = await context.connect();
       const added: Sample[] = [];
       let status = DONE;
+      using progress = new Progress(context, folders.length);
       for (const folder of folders) {
         try {
-          const sample = await add(context, samples, resolve(folder), options.wait);
+          const sample = await add(context, samples, resolve(folder), { ...options, progress });
           added.push(sample);
           if (sampleState(sample.state) === 'ERROR') status = Math.max(status, NEGATIVE);
         } catch (error) {
@@ -34,6 +36,8 @@ export function sampleAddCommand(cli: Cli): Command {
           if (error instanceof CodesetClientError && error.unreachable) throw error;
           context.out.note(`${folder}: ${sentenceOf(error, context.config.address)}`);
           status = Math.max(status, statusOf(error));
+        } finally {
+          progress.end(basename(resolve(folder)));
         }
       }
       if (context.out.json)
@@ -44,11 +48,13 @@ export function sampleAddCommand(cli: Cli): Command {
 }
 
 async function add(
-  { out, watched }: CommandContext,
+  { out }: CommandContext,
   samples: SampleClient,
   folder: string,
-  wait: boolean,
+  { wait, progress }: { readonly wait: boolean; readonly progress: Progress },
 ): Promise<Sample> {
+  const name = basename(folder);
+  progress.at(name, 'is packed');
   const manifest = await readManifest(folder);
   const scratch = await mkdtemp(join(tmpdir(), 'codeset-'));
   try {
@@ -56,12 +62,15 @@ async function add(
     if (manifest.codebase !== undefined) {
       const { git, commit } = manifest.codebase;
       await using bundle = await bundleRepository(resolve(folder, git), [commit], scratch);
-      await uploadRepository(samples, bundle);
+      const content = () => counted(bundle.content(), (done) => progress.moved(name, done, bundle.bytes));
+      await uploadRepository(samples, { sha256: bundle.sha256, bytes: bundle.bytes, content });
       codebase = { sha256: bundle.sha256, commit };
     }
-    const { sample, created } = await registerSample(samples, packFolder(folder), codebase);
+    const archive = counted(packFolder(folder), (done) => progress.moved(name, done));
+    const { sample, created } = await registerSample(samples, archive, codebase);
     if (sample === undefined) throw new Error('The server answered without a sample.');
-    const done = wait ? await prepared(samples, sample, (event) => watched && noteStage(out, event)) : sample;
+    progress.at(name, 'is prepared');
+    const done = wait ? await prepared(samples, sample, (event) => progress.stage(name, event)) : sample;
     if (!out.json) {
       const state = sampleState(done.state);
       const paint = state === 'READY' ? 'green' : state === 'ERROR' ? 'red' : 'yellow';

@@ -6,6 +6,7 @@ import { auditOutcome } from '../../client/words.js';
 import type { Cli, CommandContext } from '../context.js';
 import { DONE, FAILED, NEGATIVE, sentenceOf, statusOf } from '../exit-status.js';
 import { refText, wholeNumber, withCommonOptions } from '../options.js';
+import { Progress } from '../live/progress.js';
 import { printable } from '../output.js';
 import { judgedText, showAudits, verdictOf, type AuditRow } from './audit-table.js';
 import { namedSamples, type Ref } from './named-samples.js';
@@ -38,7 +39,11 @@ export function sampleAuditCommand(cli: Cli): Command {
       const named = namedSamples(ids, options.dataset);
       const { samples } = await context.connect();
       const rows: AuditRow[] = [];
-      for (const ref of await named(samples)) rows.push(await audited(context, samples, ref, options));
+      const refs = await named(samples);
+      {
+        using progress = new Progress(context, refs.length);
+        for (const ref of refs) rows.push(await audited(context, samples, ref, options, progress));
+      }
       if (!context.out.json) showAudits(context.out, rows);
       return statusOfRows(rows);
     }),
@@ -47,13 +52,17 @@ export function sampleAuditCommand(cli: Cli): Command {
 
 /** One that can't be audited does not stop the rest; a server that is gone does. */
 async function audited(
-  { out, watched, config }: CommandContext,
+  { out, config }: CommandContext,
   samples: SampleClient,
   ref: Ref,
   { cheats, cheat = [], concurrency = 0 }: AuditOptions,
+  progress: Progress,
 ): Promise<AuditRow> {
   let name = ref.version === undefined ? ref.sampleId : `${ref.sampleId}@${ref.version}`;
   let audit: Audit | undefined;
+  const shown = name;
+  let tried = 0;
+  progress.at(shown, 'sessions are searched');
   const ask = { sample: ref, cheats: [...cheat], skipCheats: !cheats, concurrency };
   try {
     for await (const response of samples.auditSample(ask)) {
@@ -61,13 +70,17 @@ async function audited(
       if (out.json) await out.message('AuditSampleResponse', response, false);
       const { event } = response;
       if (event?.$case === 'audit') audit = event.value;
-      else if (event?.$case === 'attempt' && watched && !out.json)
-        out.note(`${name}: ${attemptLine(event.value)}`);
+      else if (event?.$case === 'attempt') {
+        progress.say(`${name}: ${attemptLine(event.value)}`);
+        progress.at(shown, `${++tried} ways of cheating tried`);
+      }
     }
   } catch (error) {
     if (!(error instanceof CodesetClientError) || statusOf(error) !== NEGATIVE) throw error;
     out.note(`${name}: ${printable(sentenceOf(error, config.address))}`);
     return { name };
+  } finally {
+    progress.end(shown);
   }
   if (audit === undefined) throw new Error('The server answered without an audit.');
   return { name, audit };

@@ -3,8 +3,8 @@ import { prefetchOutcome } from '../../client/words.js';
 import type { Cli } from '../context.js';
 import { DONE, NEGATIVE } from '../exit-status.js';
 import { bytes, sampleRef, withCommonOptions } from '../options.js';
+import { Progress } from '../live/progress.js';
 import { printable } from '../output.js';
-import { stageLine } from '../progress.js';
 
 interface PrefetchOptions {
   readonly dataset?: string;
@@ -22,6 +22,7 @@ export function samplePrefetchCommand(cli: Cli): Command {
       const { samples } = await context.connect();
       const { out } = context;
       const counts = new Map<string, number>();
+      using progress = new Progress(context);
       for await (const response of samples.prefetchSamples({
         dataset: options.dataset ?? '',
         samples: ids.map((id) => sampleRef(id)),
@@ -30,11 +31,11 @@ export function samplePrefetchCommand(cli: Cli): Command {
         const { sample, event } = response;
         if (out.json) await out.message('PrefetchSamplesResponse', response, false);
         const name = `${sample?.sampleId}@${sample?.version}`;
-        if (event?.$case === 'stage' && !out.json && context.watched)
-          out.note(`${name}: ${stageLine(event.value)}`);
+        if (event?.$case === 'stage') progress.stage(name, event.value);
         if (event?.$case !== 'result') continue;
         const outcome = prefetchOutcome(event.value.outcome);
         counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+        progress.end(name);
         if (!out.json) out.line(`${name}  ${outcome}  ${printable(event.value.message)}`);
       }
       const count = (outcome: string): number => counts.get(outcome) ?? 0;

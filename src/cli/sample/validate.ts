@@ -6,6 +6,7 @@ import { validationSubject, validationVerdict, verificationState } from '../../c
 import type { Cli, CommandContext } from '../context.js';
 import { DONE, FAILED, NEGATIVE, sentenceOf, statusOf } from '../exit-status.js';
 import { refText, wholeNumber, withCommonOptions } from '../options.js';
+import { Progress } from '../live/progress.js';
 import { printable, type Output } from '../output.js';
 import { countText, problemLines } from '../validation.js';
 import { namedSamples, type Ref } from './named-samples.js';
@@ -41,7 +42,11 @@ export function sampleValidateCommand(cli: Cli): Command {
       const named = namedSamples(ids, options.dataset);
       const { samples } = await context.connect();
       const rows: Row[] = [];
-      for (const ref of await named(samples)) rows.push(await validated(context, samples, ref, options));
+      const refs = await named(samples);
+      {
+        using progress = new Progress(context, refs.length);
+        for (const ref of refs) rows.push(await validated(context, samples, ref, options, progress));
+      }
       if (!context.out.json) showRows(context.out, rows);
       return statusOfRows(rows);
     }),
@@ -50,26 +55,37 @@ export function sampleValidateCommand(cli: Cli): Command {
 
 /** One that can't be validated does not stop the rest; a server that is gone does. */
 async function validated(
-  { out, watched, config }: CommandContext,
+  { out, config }: CommandContext,
   samples: SampleClient,
   ref: Ref,
   { runs = 0, concurrency = 0 }: ValidateOptions,
+  progress: Progress,
 ): Promise<Row> {
   let name = ref.version === undefined ? ref.sampleId : `${ref.sampleId}@${ref.version}`;
   let validation: Validation | undefined;
+  const shown = name;
+  progress.at(shown, 'is judged');
   try {
     for await (const response of samples.validateSample({ sample: ref, runs, concurrency })) {
       if (response.sample !== undefined) name = refText(response.sample);
       if (out.json) await out.message('ValidateSampleResponse', response, false);
       const { event } = response;
       if (event?.$case === 'validation') validation = event.value;
-      else if (event !== undefined && watched && !out.json) out.note(`${name}: ${runLine(event.value)}`);
+      else if (event !== undefined) {
+        progress.say(`${name}: ${runLine(event.value)}`);
+        progress.at(
+          shown,
+          `${validationSubject(event.value.subject).toLowerCase()} ${event.value.run} is done`,
+        );
+      }
     }
   } catch (error) {
     if (!(error instanceof CodesetClientError) || statusOf(error) !== NEGATIVE) throw error;
     const refused = sentenceOf(error, config.address);
     out.note(`${name}: ${printable(refused)}`);
     return { name, refused };
+  } finally {
+    progress.end(shown);
   }
   if (validation === undefined) throw new Error('The server answered without a validation.');
   return { name, validation };

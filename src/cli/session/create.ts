@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { CreateSessionRequest, DeepPartial } from '../../client/types.js';
 import { FEEDBACKS, NETWORK_MODES, sessionState } from '../../client/words.js';
 import type { Cli } from '../context.js';
+import { Progress } from '../live/progress.js';
 import { DONE, NEGATIVE, UsageError } from '../exit-status.js';
 import {
   bytes,
@@ -14,7 +15,6 @@ import {
   withCommonOptions,
   type WireDuration,
 } from '../options.js';
-import { noteStage } from '../progress.js';
 
 interface CreateOptions {
   readonly host?: boolean;
@@ -107,9 +107,10 @@ export function sessionCreateCommand(cli: Cli): Command {
       if (session === undefined) throw new Error('The server answered without a session.');
       if (follow) {
         const watch = sessions.watchSession({ sessionId: session.sessionId, untilCreated: true });
+        using progress = new Progress(context);
         for await (const { event } of watch) {
           if (event?.$case === 'session') session = event.value;
-          else if (event !== undefined) noteStage(out, event.value);
+          else if (event !== undefined) progress.stage(session.sessionId, event.value);
         }
       }
       if (out.json) await out.message('CreateSessionResponse', { session, agentToken: created.agentToken });

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { sessionState } from '../../client/words.js';
 import type { Cli } from '../context.js';
 import { withCommonOptions } from '../options.js';
-import { stageLine } from '../progress.js';
+import { stageLine } from '../stage-line.js';
 
 export function sessionWatchCommand(cli: Cli): Command {
   const command = withCommonOptions(new Command('watch'))
