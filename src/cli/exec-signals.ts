@@ -44,6 +44,11 @@ export class ExecSignals implements Disposable {
     this.#connected = connected;
   }
 
+  /** Asks the command to end as when its terminal is gone, and leaves it whatever it does. */
+  hangUp(): void {
+    this.#take('SIGHUP');
+  }
+
   /** Leaves the command as at a signal. */
   leave(signal: keyof typeof STATUSES): void {
     this.#status ??= STATUSES[signal];

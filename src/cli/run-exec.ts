@@ -5,18 +5,22 @@ import { ExecCall, type ExecOpening } from '../client/exec-call.js';
 import type { ExecExited, ExecResponse } from '../client/types.js';
 import { exitReason, isStderr } from '../client/words.js';
 import type { CommandContext } from './context.js';
+import { EscapeKeys } from './escape-keys.js';
 import { ExecSignals } from './exec-signals.js';
 import { EXEC_FAILED, statusOf, statusOfCommand, USAGE, type CommandEnd } from './exit-status.js';
 import { LocalTerminal, type RawMode } from './local-terminal.js';
 import { OutputClosed } from './output.js';
 
 const CTRL_C = 0x03;
+const ESCAPES = 'behind Enter: ~. leaves, ~~ types a tilde, ~? shows this.';
 
 export interface StreamOptions {
   /** Whether this process's stdin is the command's. */
   readonly input: boolean;
   /** Whether the command has a terminal. */
   readonly tty: boolean;
+  /** Whether some keys are this program's, where this terminal is the command's: see EscapeKeys. Default: none is. */
+  readonly escapes?: boolean;
   /** Where to write how it ended, as JSON. */
   readonly statusFile?: string | undefined;
 }
@@ -132,15 +136,29 @@ class ExecStream {
   }
 
   async #pump(): Promise<void> {
+    const escapes = new EscapeKeys();
     for await (const chunk of this.#context.io.stdin as AsyncIterable<Buffer | string>) {
       if (this.#over) return;
       const data = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
       // Nobody is there to take the key as what it is, and the person must not be held.
       if (this.#raw !== undefined && !this.#signals.connected && data.includes(CTRL_C))
         return this.#signals.leave('SIGINT');
-      await this.#call.sendInput(data);
+      if (this.#raw === undefined || this.#options.escapes !== true) {
+        await this.#call.sendInput(data);
+        continue;
+      }
+      const { data: keys, asked } = escapes.take(data);
+      if (keys.length > 0) await this.#call.sendInput(keys);
+      if (asked === 'leave') return this.#leave();
+      if (asked === 'help') this.#note(ESCAPES);
     }
     await this.#call.endInput();
+  }
+
+  /** The command loses its terminal, as when a window is closed, and nobody waits for it. */
+  #leave(): void {
+    this.#note('left.');
+    this.#signals.hangUp();
   }
 
   #connection(state: 'lost' | 'back'): void {

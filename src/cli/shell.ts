@@ -17,10 +17,14 @@ interface ShellOptions {
 // No login shell: /etc/profile would set another PATH than the environment's own.
 const LINE = `command -v bash >/dev/null 2>&1 && exec bash; PS1='$ ' exec sh`;
 const PROMPT = String.raw`\u@\h:\w\$ `;
+/** Terminals that have a title: it tells several shells apart. */
+const TITLED = /^(xterm|rxvt|screen|tmux|alacritty|kitty|foot|wezterm)/;
 
 export function shellCommand(cli: Cli): Command {
   const command = withCommonOptions(new Command('shell'))
-    .description('a shell in a session: bash, or sh where there is none; ends with its status')
+    .description(
+      'a shell in a session: bash, or sh where there is none; ends with its status; Enter ~. leaves',
+    )
     .argument('<SESSION>', 'its id')
     .addOption(new Option('-e, --env <K=V>', 'a variable more; may be repeated').argParser(pair))
     .option('-w, --workdir <DIR>', 'where it starts')
@@ -34,7 +38,7 @@ export function shellCommand(cli: Cli): Command {
         const tty = context.io.stdin.isTTY === true;
         const spec: DeepPartial<ExecSpec> = {
           command: { $case: 'shellLine', value: LINE },
-          env: { ...(tty ? { PS1: PROMPT } : {}), ...options.env },
+          env: { ...(tty ? { PS1: promptOf(sessionId, context.config.term ?? '') } : {}), ...options.env },
           workdir: options.workdir ?? '',
           user: options.user ?? '',
           stdin: true,
@@ -42,9 +46,22 @@ export function shellCommand(cli: Cli): Command {
         };
         const value = { sessionId, spec: tty ? withTerminal(context, spec) : spec };
         const connection = await context.connect(options.reconnect);
-        return streamExec(context, connection, { $case: 'start', value }, { input: true, tty });
+        return streamExec(
+          context,
+          connection,
+          { $case: 'start', value },
+          {
+            input: true,
+            tty,
+            escapes: true,
+          },
+        );
       },
       execErrorStatus,
     ),
   );
+}
+
+function promptOf(sessionId: string, term: string): string {
+  return TITLED.test(term) ? String.raw`\[\e]0;${sessionId}: \w\a\]${PROMPT}` : PROMPT;
 }

@@ -99,6 +99,25 @@ test('a shell is a terminal inside a terminal: keys, sizes, Ctrl-C, its status',
   expect(end.after).toBe(end.before);
 });
 
+test('a shell is left by Enter ~. as by ssh, and a tilde elsewhere is a tilde', async () => {
+  await using pty = terminal('shell', session.id);
+  await pty.shows(/\$ $/);
+  pty.type('sleep 304 & echo ~~ a~.b\r');
+  await pty.shows(/\n~~ a~\.b\r\n/);
+  pty.type('~');
+  pty.type('?');
+  await pty.shows(/~\. leaves, ~~ types a tilde/);
+  pty.type('\r~~\r');
+  await pty.shows(/Is a directory/);
+  pty.type('~.echo never\r');
+  await pty.shows(/codeset: left\./);
+  const { exit, before, after } = await pty.end();
+  expect([exit, after]).toEqual([129, before]);
+  await expect
+    .poll(async () => (await session.run('pgrep -fx "sleep 304" | wc -l')).stdout.trim(), { timeout: 20_000 })
+    .toBe('0');
+});
+
 test('a shell that is fed by a pipe has no terminal, and ends with the status of the last command', async () => {
   const child = spawn(process.execPath, [program.path, 'shell', '-u', 'root', session.id], { env: env() });
   child.stdin.end('id -u; tty; exit 9\n');
