@@ -3,7 +3,7 @@ import { copyEnd } from '../../src/cli/cp.js';
 import { bytes, duration, pair, sampleRef } from '../../src/cli/options.js';
 
 import { columns, printable } from '../../src/cli/output.js';
-import { byRepository } from '../../src/cli/sample/import-swe-bench.js';
+import { byRepository } from '../../src/cli/sample/import-entries.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { cli } from './run-cli.js';
 

@@ -92,6 +92,39 @@ test(
   },
 );
 
+test(
+  "samples of Codeset's JSON are imported and judged; what has no place is told, a bad one has its place",
+  { timeout: 240_000 },
+  async () => {
+    const { repo, entry } = await instance('codeset-repo');
+    const { FAIL_TO_PASS: _failing, PASS_TO_PASS: _passing, ...fields } = entry;
+    const sample = {
+      ...fields,
+      sample_id: 'Value',
+      language: 'python',
+      fail_to_pass: ['tests.test_value::test_right'],
+      pass_to_pass: [],
+      hints_text: 'Read the value.',
+    };
+    const file = join(folder.path, 'samples.json');
+    await writeFile(file, JSON.stringify({ samples: [{ ...sample, verifier: 'linter' }, sample] }, null, 2));
+    const environment = join(folder.path, 'environment-2.yaml');
+    await writeFile(environment, `host: {requires: [python3]}\nimage: ${TEST_IMAGE}\n`);
+    const common = ['--address', app.app.address, '--api-key', app.adminKey];
+    const imported = await cli([
+      ...common,
+      ...['sample', 'import', 'codeset', file, '--repo', repo, '--environment', environment],
+      ...['--test-command', 'python3 {files} > report.xml'],
+    ]);
+    expect(imported).toMatchObject({ status: 1, stdout: 'value@1  READY\n1 imported, 1 failed\n' });
+    expect(imported.stderr).toMatch(/^entry 1 \(Owner__Name-1\): verifier is linter/m);
+    expect(imported.stderr).toMatch(/^nothing was made of these fields.*: hints_text \(in 1\)$/m);
+    const judged = ['verify', '--sample', 'value', '--patch', '-'];
+    expect((await cli([...common, ...judged], { stdin: '' })).status).toBe(1);
+    expect((await cli([...common, ...judged], { stdin: String(entry['patch']) })).status).toBe(0);
+  },
+);
+
 test('a repository that is none is told before anything is sent', async () => {
   const { entry } = await instance('other');
   const file = join(folder.path, 'other.jsonl');

@@ -1,186 +1,23 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
-import { Command } from 'commander';
-import type { SampleClient } from '../../client/connection.js';
-import { CodesetClientError } from '../../client/errors.js';
-import { prepared, registerSample, uploadRepository } from '../../client/registration.js';
-import type { Sample } from '../../client/types.js';
-import { sampleState } from '../../client/words.js';
-import { importSweBench, type ImportedSample, type SweBenchOptions } from '../../samples/import/swe-bench.js';
-import { parseEnvironmentFile } from '../../samples/manifest.js';
-import { bundleRepository, packFiles } from '../../samples/pack.js';
+import type { Command } from 'commander';
+import { importSweBench } from '../../samples/import/swe-bench.js';
 import type { Cli } from '../context.js';
-import { CommandError, DONE, NEGATIVE, sentenceOf, UsageError } from '../exit-status.js';
-import { withCommonOptions } from '../options.js';
-import { cloneFromGitHub } from './clone.js';
+import { importEntriesCommand } from './import-entries.js';
 
-interface ImportOptions {
-  readonly dataset?: string;
-  readonly repo?: string;
-  readonly environment?: string;
-  readonly imageTemplate?: string;
-  readonly testCommand?: string;
-  readonly wait: boolean;
-}
+const EXAMPLES = `
+Examples:
+  codeset sample import swe-bench SWE-bench_Lite.parquet --image-template 'swebench/sweb.eval.x86_64.{dockerhub_id}'
+  codeset sample import swe-bench instances.jsonl --repo ./clone --environment environment.yaml
+  codeset sample import swe-bench swe-rebench.parquet --image-template '{docker_image}'
+  codeset sample import swe-bench multi.json --environment go.yaml --test-command 'gotestsum --junitfile "$CODESET_REPORT_DIR/r.xml" ./...'
 
-/** Told of each entry that can't be used. */
-type Bad = (name: string, error: unknown) => void;
+docs/importing.md says what becomes of each field.`;
 
 export function importSweBenchCommand(cli: Cli): Command {
-  const command = withCommonOptions(new Command('swe-bench'))
-    .description('register the instances of a SWE-bench file; a bad one does not stop the rest')
-    .argument('<FILE.jsonl>', 'one instance a line')
-    .option('--dataset <NAME>', "the samples' dataset (default: the file's name)")
-    .option(
-      '--repo <REPO_OR_BUNDLE>',
-      'a clone or a git bundle on this machine with the base commits (default: cloned from GitHub)',
-    )
-    .option('--environment <FILE.yaml>', 'the environment block that all of them get')
-    .option('--image-template <NAME>', 'an image each; {instance_id} stands for the id')
-    .option(
-      '--test-command <CMD>',
-      'runs the tests and writes JUnit XML to $CODESET_REPORT_DIR (default: pytest)',
-    )
-    .option('--no-wait', 'do not wait for the preparation');
-  return command.action((file: string, options: ImportOptions) =>
-    cli.run(command, async (context) => {
-      const { out, config } = context;
-      if (options.environment === undefined && options.imageTemplate === undefined)
-        throw new UsageError(
-          'Say what the samples run in: --environment FILE.yaml or --image-template NAME.',
-        );
-      const lines = (await readText(file)).split(/\r?\n/);
-      const settings = await settingsOf(file, options);
-      const { samples } = await context.connect();
-      const registered: Sample[] = [];
-      let failed = 0;
-      const bad: Bad = (name, error) => {
-        // Without a server the next one fares no better.
-        if (error instanceof CodesetClientError && error.unreachable) throw error;
-        failed += 1;
-        out.note(`${name}: ${sentenceOf(error, config.address)}`);
-      };
-      const scratch = await mkdtemp(join(tmpdir(), 'codeset-'));
-      try {
-        for (const [repository, itsLines] of byRepository(lines, options.repo)) {
-          try {
-            const from = options.repo ?? (await cloneFromGitHub(repository, scratch));
-            const importing = importSweBench(itsLines, { ...settings, repository: from, scratch });
-            registered.push(...(await register(samples, importing, from, scratch, bad)));
-          } catch (error) {
-            // One repository that can't be had is bad luck for its own entries; the one that was named, for all.
-            if (options.repo !== undefined) throw error;
-            for (const text of itsLines) if (text.trim() !== '') bad(repository, error);
-          }
-        }
-      } finally {
-        await rm(scratch, { recursive: true, force: true });
-      }
-      let ready = 0;
-      for (const sample of registered) {
-        const done = options.wait ? await prepared(samples, sample) : sample;
-        const state = sampleState(done.state);
-        if (state === 'ERROR') bad(done.sampleId, new Error(done.error));
-        else ready += 1;
-        if (!out.json && state !== 'ERROR') out.line(`${done.sampleId}@${done.version}  ${state}`);
-      }
-      if (out.json) await out.document({ imported: ready, failed });
-      else out.line(`${ready} imported, ${failed} failed`);
-      return failed === 0 ? DONE : NEGATIVE;
-    }),
-  );
-}
-
-/** Registers what was imported of one repository, which is uploaded once. */
-async function register(
-  samples: SampleClient,
-  importing: ReturnType<typeof importSweBench>,
-  repository: string,
-  scratch: string,
-  bad: Bad,
-): Promise<Sample[]> {
-  const imported: ImportedSample[] = [];
-  for await (const { line, instanceId, sample, problem } of importing) {
-    if (sample !== undefined) imported.push(sample);
-    else bad(`line ${line}${instanceId === undefined ? '' : ` (${instanceId})`}`, new Error(problem));
-  }
-  if (imported.length === 0) return [];
-  const commits = imported.map(({ commit }) => commit);
-  await using bundle = await bundleRepository(repository, commits, scratch);
-  await uploadRepository(samples, bundle);
-  const registered: Sample[] = [];
-  for (const { sampleId, commit, files } of imported) {
-    try {
-      const codebase = { sha256: bundle.sha256, commit };
-      const { sample } = await registerSample(samples, packFiles(files), codebase);
-      if (sample !== undefined) registered.push(sample);
-    } catch (error) {
-      bad(sampleId, error);
-    }
-  }
-  return registered;
-}
-
-/**
- * The file's lines for each repository that they name, all others left empty, so that lines keep their numbers.
- * A line that names none comes with the first.
- */
-export function byRepository(
-  lines: readonly string[],
-  only: string | undefined,
-): ReadonlyMap<string, readonly string[]> {
-  if (only !== undefined) return new Map([[only, lines]]);
-  const names = lines.map((line) => (line.trim() === '' ? undefined : repositoryOf(line)));
-  const known = new Set(names.filter((name) => name !== undefined && name !== ''));
-  const first = [...known][0] ?? '';
-  if (known.size === 0) known.add('');
-  return new Map(
-    [...known].map((repository) => [
-      repository ?? '',
-      lines.map((line, i) => ((names[i] === '' ? first : names[i]) === repository ? line : '')),
-    ]),
-  );
-}
-
-function repositoryOf(line: string): string {
-  try {
-    const entry = JSON.parse(line) as { repo?: unknown } | null;
-    return typeof entry?.repo === 'string' ? entry.repo : '';
-  } catch {
-    return '';
-  }
-}
-
-async function settingsOf(
-  file: string,
-  options: ImportOptions,
-): Promise<Omit<SweBenchOptions, 'repository' | 'scratch'>> {
-  const { environment, imageTemplate, testCommand } = options;
-  const block =
-    environment === undefined ? undefined : parseEnvironmentFile(await readText(environment), environment);
-  return {
-    dataset: options.dataset ?? datasetOf(file),
-    environment: block?.environment,
-    ...(block === undefined ? {} : { resources: block.resources }),
-    ...(imageTemplate === undefined ? {} : { imageTemplate }),
-    ...(testCommand === undefined ? {} : { testCommand }),
-  };
-}
-
-async function readText(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new CommandError(`There is no file ${file} that can be read.`, NEGATIVE, { cause });
+  return importEntriesCommand(cli, {
+    name: 'swe-bench',
+    description:
+      'register the instances of a SWE-bench file (also Multi-SWE-bench, SWE-Gym, SWE-rebench); a bad one does not stop the rest',
+    examples: EXAMPLES,
+    importEntries: (entries, options, place) => importSweBench(entries, options, place),
   });
-}
-
-/** `SWE-bench_Lite.jsonl` → `swe-bench_lite`. */
-function datasetOf(file: string): string {
-  const name = basename(file)
-    .replace(/\.jsonl?$/i, '')
-    .toLowerCase()
-    .replace(/[^a-z0-9._-]/g, '-')
-    .replace(/^[^a-z0-9]+/, '')
-    .slice(0, 128);
-  return name === '' ? 'swe-bench' : name;
 }

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { git, tryGit } from '../git.js';
-import { ImportError } from './swe-bench-entry.js';
+import { ImportError } from './import-error.js';
 
 export interface HiddenFile {
   readonly path: string;
@@ -21,6 +21,7 @@ export interface PatchedTree {
 
 /**
  * Applies a patch to a commit's tree without a work tree.
+ * @param patch '' changes nothing
  * @param view a bare repository of our own; the patch's objects are written there.
  * @throws {ImportError} when the patch doesn't apply, or makes what is no file.
  */
@@ -35,11 +36,14 @@ export async function applyToCommit(
   try {
     await git(['read-tree', commit], options);
     const text = patch.endsWith('\n') ? patch : `${patch}\n`;
-    const applied = await tryGit(['apply', '--cached', '--whitespace=nowarn', '-'], { ...options, stdin: text });
-    if (applied.exitCode !== 0)
-      throw new ImportError(
-        `${name} does not apply to ${commit.slice(0, 12)}: ${applied.stderr.trim().slice(0, 500)}`,
-      );
+    // git takes an empty patch for a broken one.
+    if (text.trim() !== '') {
+      const applied = await tryGit(['apply', '--cached', '--whitespace=nowarn', '-'], { ...options, stdin: text });
+      if (applied.exitCode !== 0)
+        throw new ImportError(
+          `${name} does not apply to ${commit.slice(0, 12)}: ${applied.stderr.trim().slice(0, 500)}`,
+        );
+    }
     const raw = await git(['diff-index', '--cached', '--raw', '-z', '--no-renames', '--no-abbrev', commit], options);
     const all = await git(['ls-files', '--cached', '-z'], options);
     const paths = new Set(all.toString('utf8').split('\0').slice(0, -1));

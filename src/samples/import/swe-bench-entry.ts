@@ -1,83 +1,116 @@
-/** One instance of a SWE-bench file, checked. */
-export interface SweBenchEntry {
-  readonly instanceId: string;
-  readonly repo: string;
-  readonly baseCommit: string;
-  readonly patch: string;
-  readonly testPatch: string;
-  readonly problemStatement: string;
-  readonly failToPass: readonly string[];
-  readonly passToPass: readonly string[];
-}
+import { ImportError } from './import-error.js';
+import {
+  commitOf,
+  fieldsOf,
+  optionalText,
+  requiredText,
+  testNames,
+  unmappedFields,
+  type Fields,
+  type Instance,
+} from './instance.js';
 
-/** The entry can't be used; the message says why, for whoever holds the file. */
-export class ImportError extends Error {
-  override readonly name = 'ImportError';
-}
+const USED: ReadonlySet<string> = new Set([
+  ...['instance_id', 'repo', 'base_commit', 'patch', 'test_patch', 'problem_statement', 'fail_to_pass', 'pass_to_pass'],
+  'language',
+]);
+
+const USED_OF_MULTI: ReadonlySet<string> = new Set([
+  ...['instance_id', 'org', 'repo', 'number', 'base', 'fix_patch', 'test_patch', 'title', 'body', 'resolved_issues'],
+  ...['f2p_tests', 's2p_tests', 'n2p_tests', 'p2p_tests', 'language'],
+]);
 
 /**
- * Reads one line. Lists may be lists or JSON texts of lists, their names in upper or lower case, as the
- * several editions of the data set have them. Fields that nothing is made of are passed over.
+ * Reads one entry of the family: SWE-bench, Lite, Verified, Multimodal, SWE-Gym and SWE-rebench, which share their
+ * fields, with lists as lists or as JSON texts, their names in upper or lower case; and Multi-SWE-bench, which has
+ * its own.
  * @throws {ImportError}
  */
-export function parseEntry(line: string): SweBenchEntry {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch (error) {
-    throw new ImportError(`is not JSON: ${(error as Error).message}`);
-  }
-  if (value === null || typeof value !== 'object' || Array.isArray(value))
-    throw new ImportError('is no JSON object');
-  const fields = value as Readonly<Record<string, unknown>>;
-  const baseCommit = text(fields, 'base_commit');
-  if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(baseCommit))
-    throw new ImportError('base_commit is no whole commit id of 40 hex digits');
-  const failToPass = names(fields, 'FAIL_TO_PASS');
-  // Lists made from logs name a test twice now and then; once is enough.
-  const wanted = new Set(failToPass);
-  const entry = {
-    instanceId: text(fields, 'instance_id'),
-    repo: text(fields, 'repo'),
+export function parseEntry(text: string): Instance {
+  const fields = fieldsOf(text);
+  const instance = fields['fix_patch'] === undefined ? ofSweBench(fields) : ofMultiSweBench(fields);
+  if (instance.failToPass.length === 0) throw new ImportError('FAIL_TO_PASS is empty: nothing would show the fix');
+  return instance;
+}
+
+function ofSweBench(fields: Fields): Instance {
+  if (fields['base_commit'] === undefined && fields['test_patch'] === undefined && fields['image_name'] !== undefined)
+    throw new ImportError(
+      'has an image_name and neither base_commit nor test_patch, as SWE-smith has: its patch breaks the code instead of mending it, which is not imported',
+    );
+  const baseCommit = commitOf(fields['base_commit']);
+  const failToPass = testNames(fields, 'FAIL_TO_PASS');
+  const passToPass = testNames(fields, 'PASS_TO_PASS');
+  if (failToPass === undefined) throw new ImportError('FAIL_TO_PASS is missing');
+  if (passToPass === undefined) throw new ImportError('PASS_TO_PASS is missing');
+  return {
+    instanceId: requiredText(fields, 'instance_id'),
+    repo: requiredText(fields, 'repo'),
     baseCommit,
-    patch: text(fields, 'patch'),
-    testPatch: text(fields, 'test_patch'),
-    problemStatement: text(fields, 'problem_statement'),
-    failToPass: [...wanted],
-    passToPass: [...new Set(names(fields, 'PASS_TO_PASS'))].filter((name) => !wanted.has(name)),
+    patch: requiredText(fields, 'patch'),
+    testPatch: requiredText(fields, 'test_patch'),
+    problemStatement: requiredText(fields, 'problem_statement'),
+    ...common(fields, failToPass, passToPass),
+    unmapped: unmappedFields(fields, USED),
   };
-  if (entry.failToPass.length === 0) throw new ImportError('FAIL_TO_PASS is empty: nothing would show the fix');
-  return entry;
 }
 
-/** The instance's id where a bad line still has one. */
-export function idOf(line: string): string | undefined {
-  try {
-    const id = (JSON.parse(line) as { instance_id?: unknown } | null)?.instance_id;
-    return typeof id === 'string' && id !== '' ? id.slice(0, 200) : undefined;
-  } catch {
-    return undefined;
-  }
+/** `org`, `repo`, `base.sha`, issues instead of a statement, and an object by test name for each list. */
+function ofMultiSweBench(fields: Fields): Instance {
+  const base = (fields['base'] ?? {}) as Fields;
+  const org = requiredText(fields, 'org');
+  const repo = requiredText(fields, 'repo');
+  const lists = ['f2p_tests', 's2p_tests', 'n2p_tests'].flatMap((key) => keysOf(fields, key));
+  const id = optionalText(fields, 'instance_id');
+  return {
+    instanceId: id === '' ? `${org}__${repo}-${String(fields['number'])}` : id,
+    repo: `${org}/${repo}`,
+    baseCommit: commitOf(base['sha'], 'base.sha'),
+    patch: requiredText(fields, 'fix_patch'),
+    testPatch: requiredText(fields, 'test_patch'),
+    problemStatement: issuesOf(fields),
+    ...common(fields, [...new Set(lists)], keysOf(fields, 'p2p_tests')),
+    unmapped: unmappedFields(fields, USED_OF_MULTI),
+  };
 }
 
-function text(fields: Readonly<Record<string, unknown>>, key: string): string {
-  const value = fields[key];
-  if (value === undefined || value === null) throw new ImportError(`${key} is missing`);
-  if (typeof value !== 'string' || value.trim() === '') throw new ImportError(`${key} is no text, or empty`);
-  return value;
+function common(
+  fields: Fields,
+  failToPass: readonly string[],
+  passToPass: readonly string[],
+): Pick<
+  Instance,
+  'description' | 'dataset' | 'language' | 'tags' | 'grading' | 'failToPass' | 'passToPass' | 'failToFail' | 'reports'
+> {
+  const wanted = new Set(failToPass);
+  const language = optionalText(fields, 'language').trim().toLowerCase();
+  return {
+    description: '',
+    dataset: '',
+    language: language === '' ? 'python' : language,
+    tags: ['swe-bench'],
+    grading: 'swe_bench',
+    failToPass,
+    passToPass: passToPass.filter((name) => !wanted.has(name)),
+    failToFail: [],
+    reports: [],
+  };
 }
 
-function names(fields: Readonly<Record<string, unknown>>, key: string): string[] {
-  let value = fields[key] ?? fields[key.toLowerCase()];
-  if (value === undefined || value === null) throw new ImportError(`${key} is missing`);
-  if (typeof value === 'string') {
-    try {
-      value = JSON.parse(value);
-    } catch {
-      throw new ImportError(`${key} is a text, but no JSON list`);
-    }
-  }
-  if (!Array.isArray(value) || !value.every((name) => typeof name === 'string' && name.trim() !== ''))
-    throw new ImportError(`${key} is no list of test names`);
-  return value as string[];
+function keysOf(fields: Fields, key: string): string[] {
+  const value = fields[key] ?? {};
+  if (typeof value !== 'object' || Array.isArray(value)) throw new ImportError(`${key} is no map of test names`);
+  return Object.keys(value);
+}
+
+function issuesOf(fields: Fields): string {
+  const issues = fields['resolved_issues'];
+  const told = Array.isArray(issues) && issues.length > 0 ? (issues as unknown[]) : [fields];
+  const texts = told.map((issue) => {
+    const { title, body } = (issue ?? {}) as Fields;
+    return [title, body].filter((part) => typeof part === 'string' && part.trim() !== '').join('\n\n');
+  });
+  const statement = texts.join('\n\n').trim();
+  if (statement === '') throw new ImportError('neither resolved_issues nor title and body say what is to be done');
+  return statement;
 }

@@ -33,6 +33,25 @@ sys.exit(pytest.main(sys.argv[1:]))
   return `exec python3 -c ${quote(program)} -p no:cacheprovider -rA --junitxml="$CODESET_REPORT_DIR/report.xml" -- ${files.map(quote).join(' ')} \${CODESET_CANARY:+"$CODESET_CANARY"}\n`;
 }
 
+/**
+ * A shell line that runs the tests, after which reports that it left in the workspace are handed in.
+ * @param reports globs in the workspace; what is there before belongs to no run of ours, and goes
+ */
+export function collectingCommand(command: string, reports: readonly string[]): string {
+  if (reports.length === 0) return `${command}\n`;
+  const globs = reports.join(' ');
+  return `rm -f ${globs}
+status=0
+(
+${command}
+) || status=$?
+for report in ${globs}; do
+  if [ -f "$report" ]; then cp "$report" "$CODESET_REPORT_DIR/$(printf %s "$report" | tr / _)"; fi
+done
+exit "$status"
+`;
+}
+
 /** The script that puts hidden test files in place as root, then starts `verification/test.sh` as the subject. */
 export function verificationScript(tests: PatchedTree): string {
   const lines = [
