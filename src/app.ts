@@ -224,7 +224,7 @@ export class App implements AsyncDisposable {
       log,
       now,
     });
-    const reference = new ReferenceSolution({ blobs, engine, reader, catalog, workshop, trees });
+    const reference = new ReferenceSolution({ blobs, engine, reader, catalog, workshop, trees, keeper });
     const validator = new SampleValidator({
       storage,
       catalog,

@@ -6,6 +6,8 @@ export interface Environment {
   readonly image?: string;
   /** Path of a Dockerfile in the sample's folder. */
   readonly dockerfile?: string;
+  /** Folder of the sample that its Dockerfile is built in, which lies in it; undefined: the sample's own. */
+  readonly context?: string;
   /** Shell lines run once, as the sandbox's root, without the codebase. */
   readonly setup: readonly string[];
   /** Shell lines run once per sample version, as the sandbox's root, in the workspace. */
@@ -14,7 +16,7 @@ export interface Environment {
   readonly network: NetworkMode;
   /** Only PATH may refer to `$PATH`; nothing else is expanded. */
   readonly env: Readonly<Record<string, string>>;
-  /** Absolute path; default `/workspace`. */
+  /** Absolute path; default `/workspace`. IMAGE_WORKDIR on no ground yet: what that says. */
   readonly workdir: string;
   /** `agent` (uid 1000), `root`, or a name the image has. */
   readonly user: string;
@@ -40,6 +42,8 @@ export interface GroundImage {
   readonly name: string;
   /** Variables that the image sets. */
   readonly env: Readonly<Record<string, string>>;
+  /** Where it starts commands; undefined: `/`, or resolved by a version that did not ask. */
+  readonly workdir?: string;
   /** `amd64`, `arm64`, … */
   readonly architecture: string;
   /**
@@ -78,11 +82,23 @@ export const RESOURCE_RANGES: Readonly<
 };
 
 export const WORKSPACE = '/workspace';
+/** As `workdir`: where the image starts commands. */
+export const IMAGE_WORKDIR = 'image';
 /** Our own program in every sandbox, whose applets stand for what an image may lack; init/PROTOCOL.md tells of them. */
 export const INIT = '/run/codeset/init';
 export const AGENT_USER = 'agent';
 /** Numeric ids of the `agent` user inside every sandbox of a host environment. */
 export const AGENT_UID = 1000;
+
+/** The environment on the ground that it came down to. */
+export function standingOn(environment: Environment, ground: Ground): Environment {
+  return { ...environment, ground, workdir: workdirOn(environment.workdir, ground) };
+}
+
+/** A working directory as paths go, once it is known what an environment came down to. */
+export function workdirOn(workdir: string, { image }: Ground): string {
+  return workdir === IMAGE_WORKDIR ? (image?.workdir ?? '/') : workdir;
+}
 
 /** The numeric id that a workspace and what is in it belong to, group too: the environment's user's. */
 export function workspaceOwner({ user, ground }: Environment): number {

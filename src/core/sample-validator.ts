@@ -3,7 +3,7 @@ import { judgedWhileWanted } from './judged-while-wanted.js';
 import type { Log } from './ports/log.js';
 import type { Storage } from './ports/storage.js';
 import type { ProgressFeed } from './progress-feed.js';
-import { ReferenceUnusable, type ReferenceSolution } from './reference-solution.js';
+import { ReferenceUnusable, type ReferenceSolution, type ReferenceSubject } from './reference-solution.js';
 import type { SampleCatalog } from './sample-catalog.js';
 import type { SampleVersion } from './sample.js';
 import { readySample } from './ready-sample.js';
@@ -23,12 +23,12 @@ import { ToldCalls } from './told-calls.js';
 interface Planned {
   readonly subject: ValidationSubject;
   readonly run: number;
-  readonly diff: Uint8Array;
+  readonly make: (signal: AbortSignal) => Promise<ReferenceSubject>;
 }
 
-/** The reference solution as a patch, that there is none, or why it can't be had. */
+/** What makes something to judge of the reference solution, that there is none, or why it can't be had. */
 interface Reference {
-  readonly patch?: Uint8Array | undefined;
+  readonly make?: Planned['make'] | undefined;
   readonly unusable?: string;
 }
 
@@ -85,18 +85,29 @@ export class SampleValidator {
     const name = { sampleId: sample.sampleId, version: sample.version };
     const asked = { runs: request.runs, concurrency: Math.min(request.concurrency, this.#maxConcurrency) };
     const { only } = request;
-    const { patch, unusable } = only === 'UNTOUCHED' ? {} : await this.#solution(sample, signal);
+    const reference: Reference = only === 'UNTOUCHED' ? {} : await this.#solution(sample, signal);
+    let { unusable } = reference;
+    const untouched = { kind: 'patch', sample: name, diff: new Uint8Array() } as const;
+    const makeUntouched = (): Promise<ReferenceSubject> =>
+      Promise.resolve({ asked: untouched, [Symbol.dispose]: () => undefined });
     const left: Planned[] = [];
     for (let run = 1; run <= asked.runs; run++) {
-      if (only !== 'REFERENCE') left.push({ subject: 'UNTOUCHED', run, diff: new Uint8Array() });
-      if (patch !== undefined) left.push({ subject: 'REFERENCE', run, diff: patch });
+      if (only !== 'REFERENCE') left.push({ subject: 'UNTOUCHED', run, make: makeUntouched });
+      if (reference.make !== undefined) left.push({ subject: 'REFERENCE', run, make: reference.make });
     }
     const runs: ValidationRun[] = [];
     const validationId = newId('req', this.#now());
-    await sideBySide(left, asked.concurrency, signal, async ({ subject, run, diff }, either) => {
+    await sideBySide(left, asked.concurrency, signal, async ({ subject, run, make }, either) => {
+      if (subject === 'REFERENCE' && unusable !== undefined) return;
+      using made = await make(either).catch((error: unknown) => {
+        if (!(error instanceof ReferenceUnusable)) throw error;
+        unusable = error.message;
+        return undefined;
+      });
+      if (made === undefined) return;
       const request = {
         requestId: runRequestId(validationId, subject, run),
-        subject: { kind: 'patch', sample: name, diff },
+        subject: made.asked,
         scope: undefined,
       } as const;
       const parts = { verifications: this.#verifications, log: this.#log };
@@ -112,7 +123,7 @@ export class SampleValidator {
 
   async #solution(sample: SampleVersion, signal: AbortSignal): Promise<Reference> {
     try {
-      return { patch: await this.#reference.patch(sample, signal) };
+      return { make: await this.#reference.subjects(sample, signal) };
     } catch (error) {
       if (!(error instanceof ReferenceUnusable)) throw error;
       return { unusable: error.message };

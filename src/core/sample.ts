@@ -1,5 +1,11 @@
 import type { KeptAudit } from './kept-audit.js';
-import type { Environment, Ground, NetworkMode, Resources } from './environment.js';
+import {
+  standingOn,
+  type Environment,
+  type Ground,
+  type NetworkMode,
+  type Resources,
+} from './environment.js';
 import type { Feedback } from './feedback.js';
 import type { Disagreement, Validation } from './validation.js';
 
@@ -110,7 +116,7 @@ export interface SampleVersion {
 
 /** The environment of a version, on the ground that it came down to. */
 export function environmentOf({ manifest, ground }: SampleVersion): Environment {
-  return ground === undefined ? manifest.environment : { ...manifest.environment, ground };
+  return ground === undefined ? manifest.environment : standingOn(manifest.environment, ground);
 }
 
 /** Layers that sandboxes of a sample are made from; filled in while it is prepared. */

@@ -1,4 +1,5 @@
 import { digestOf } from './digest.js';
+import { workdirOn } from './environment.js';
 import { CodesetError } from './errors.js';
 import type { LayerKeeper } from './layer-keeper.js';
 import type { OpenSession, OpenSessions } from './open-sessions.js';
@@ -64,7 +65,9 @@ export class SessionProvisioner {
       if (digestOf(session.ground) !== digestOf(ground)) {
         // From here on its sandbox has its name: on record before there is one.
         const sandboxId = sandboxIdOf(sessionId, ground.engine);
-        session = await this.#open.change(sessionId, () => ({ ground, engine: ground.engine, sandboxId }));
+        const workdir = workdirOn(session.workdir, ground);
+        const known = { ground, engine: ground.engine, sandboxId, workdir };
+        session = await this.#open.change(sessionId, () => known);
       }
       const layers = await this.#sandboxes.make(session, tell, signal);
       await this.#sandboxes.connect(session, signal);

@@ -1,6 +1,6 @@
 import { commandEnv } from './command-env.js';
 import type { EnvironmentBuilder } from './environment-builder.js';
-import type { Environment, Ground } from './environment.js';
+import { standingOn, type Environment, type Ground } from './environment.js';
 import { CodesetError, failedPrecondition } from './errors.js';
 import type { OpenSessions } from './open-sessions.js';
 import type { CommitOptions, Engine, LayerInfo, PartLayers, ResolveOptions } from './ports/engine.js';
@@ -117,7 +117,7 @@ export class SessionSandboxes {
 
   async environment(session: Session): Promise<Environment> {
     const environment = await this.#asked(session.source);
-    return session.ground === undefined ? environment : { ...environment, ground: session.ground };
+    return session.ground === undefined ? environment : standingOn(environment, session.ground);
   }
 
   async #asked(source: Session['source']): Promise<Environment> {

@@ -20,7 +20,14 @@ const MAX_PATCH_BYTES = 64 * 1024 * 1024;
 export type AskedSubject =
   | { readonly kind: 'session'; readonly sessionId: string }
   | { readonly kind: 'snapshot'; readonly snapshotId: string }
-  | { readonly kind: 'patch'; readonly sample: SampleName; readonly diff: Uint8Array };
+  | { readonly kind: 'patch'; readonly sample: SampleName; readonly diff: Uint8Array }
+  /** Layers over the sample's own, which go with the verification: a solution that is more than a patch. */
+  | {
+      readonly kind: 'solved';
+      readonly sample: SampleName;
+      readonly workspace: string;
+      readonly root: string;
+    };
 
 /** A subject that is kept; disposed when the verification that needs it is on record. */
 export interface HeldSubject extends Disposable {
@@ -80,6 +87,8 @@ export class SubjectKeeper {
     switch (asked.kind) {
       case 'patch':
         return this.#patch(asked);
+      case 'solved':
+        return this.#solved(asked);
       case 'snapshot':
         return this.#snapshot(asked.snapshotId, scope);
       case 'session':
@@ -89,16 +98,13 @@ export class SubjectKeeper {
 
   /** Whose verification it will be; it may have ended. @throws SESSION_NOT_FOUND, SNAPSHOT_NOT_FOUND */
   async sessionOf(asked: AskedSubject): Promise<Session | undefined> {
-    if (asked.kind === 'patch') return undefined;
+    if (asked.kind === 'patch' || asked.kind === 'solved') return undefined;
     const { sessionId } = asked.kind === 'session' ? asked : await this.#snapshots.get(asked.snapshotId);
     return this.#sessions.get(sessionId);
   }
 
   async #patch({ sample: name, diff }: AskedSubject & { readonly kind: 'patch' }): Promise<HeldSubject> {
-    const sample = await this.#catalog.settled(name);
-    if (sample.state !== 'READY') {
-      throw failedPrecondition('SAMPLE_NOT_READY', `The sample could not be prepared: ${sample.error}`);
-    }
+    const sample = await this.#ready(name);
     const held = await this.#blobs.put(diff, MAX_PATCH_BYTES);
     return {
       sample,
@@ -107,6 +113,34 @@ export class SubjectKeeper {
       patchBytes: held.bytes,
       [Symbol.dispose]: () => held[Symbol.dispose](),
     };
+  }
+
+  /** Whoever asks holds the layers until it is on record. */
+  async #solved({
+    sample: name,
+    workspace,
+    root,
+  }: AskedSubject & { readonly kind: 'solved' }): Promise<HeldSubject> {
+    const sample = await this.#ready(name);
+    const { layers } = sample;
+    return {
+      sample,
+      subject: { kind: 'patch', patchBlob: '' },
+      kept: {
+        kind: 'layers',
+        workspace: [...layers.workspace, workspace],
+        root: [...layers.root, root],
+        own: [workspace, root],
+      },
+      patchBytes: 0,
+      [Symbol.dispose]: () => undefined,
+    };
+  }
+
+  async #ready(name: SampleName): Promise<SampleVersion> {
+    const sample = await this.#catalog.settled(name);
+    if (sample.state === 'READY') return sample;
+    throw failedPrecondition('SAMPLE_NOT_READY', `The sample could not be prepared: ${sample.error}`);
   }
 
   async #session(

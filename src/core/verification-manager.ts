@@ -91,7 +91,7 @@ export class VerificationManager {
       }
     }
     const session = await this.#subjects.sessionOf(subject);
-    const owner = subject.kind === 'patch' ? subject.sample.sampleId : session?.sessionId;
+    const owner = 'sample' in subject ? subject.sample.sampleId : session?.sessionId;
     using _room = this.#queue.reserve(owner ?? '');
     const verificationId = newId('ver', this.#now());
     const most = await this.#mostOf(session);
@@ -138,7 +138,7 @@ export class VerificationManager {
       sampleId: sample.sampleId,
       sampleVersion: sample.version,
       subject,
-      scope: subject.kind === 'patch' ? 'PATCH' : (scope ?? spec.scope),
+      scope: subject.kind === 'patch' && kept.kind === 'patch' ? 'PATCH' : (scope ?? spec.scope),
       kept,
       patchBytes,
       subjectExpireTime: undefined,

@@ -56,6 +56,7 @@ export type Subject =
       /** That it was taken of, whose verification it is, too. */
       readonly sessionId: string;
     }
+  /** `patchBlob` is '' of a reference solution that is layers. */
   | { readonly kind: 'patch'; readonly patchBlob: string };
 
 /** Whose verification it is; undefined when a patch is judged. */

@@ -2,6 +2,7 @@ import { CodesetError, invalidFields } from '../core/errors.js';
 import {
   DEFAULT_RESOURCES,
   type Environment,
+  IMAGE_WORKDIR,
   RESOURCE_RANGES,
   type Resources,
   WORKSPACE,
@@ -149,6 +150,9 @@ function environmentOf(section: YamlSection): Environment {
     '',
   );
   const dockerfile = section.text('dockerfile', PATH, '');
+  const context = section.text('context', PATH, '').replace(/\/+$/, '');
+  if (context !== '' && !dockerfile.startsWith(`${context}/`))
+    section.problem('context', 'expected a folder that the dockerfile lies in, which is built with it');
   if (!section.has('host') && !section.has('image') && !section.has('dockerfile'))
     section.problem('', 'expected at least one of host, image, dockerfile');
   const network = section.choice('network', ['none', 'public'], 'none', NETWORK_LATER);
@@ -156,6 +160,7 @@ function environmentOf(section: YamlSection): Environment {
     ...(requires === undefined ? {} : { host: { requires } }),
     ...(image === '' ? {} : { image }),
     ...(dockerfile === '' ? {} : { dockerfile }),
+    ...(context === '' ? {} : { context }),
     setup: section.texts('setup', { ...COMMAND, maxItems: 100 }, []),
     prepare: section.texts('prepare', { ...COMMAND, maxItems: 100 }, []),
     setupNetwork: section.choice('setup_network', ['none', 'public'], 'none', NETWORK_LATER),
@@ -168,8 +173,8 @@ function environmentOf(section: YamlSection): Environment {
       'workdir',
       {
         maxLength: 1024,
-        pattern: /^\/(?!(?:.*\/)?\.\.(?:\/|$))[^\n\r]*$/,
-        expected: 'an absolute path without ".."',
+        pattern: /^(?:image$|\/(?!(?:.*\/)?\.\.(?:\/|$))[^\n\r]*$)/,
+        expected: 'an absolute path without "..", or image for what the image has',
       },
       WORKSPACE,
     ),
@@ -179,6 +184,8 @@ function environmentOf(section: YamlSection): Environment {
       'agent',
     ),
   };
+  if (environment.workdir === IMAGE_WORKDIR && environment.image === undefined && dockerfile === '')
+    section.problem('workdir', 'expected an absolute path: there is no image whose workdir it could be');
   const builtIn = environment.user === 'agent' || environment.user === 'root';
   if (environment.host !== undefined && !builtIn)
     section.problem('user', 'expected agent or root: a host environment has no other users');

@@ -67,7 +67,7 @@ function headerOf(info: Stats): { mode: number; uid: number; gid: number; mtime:
   return { mode: info.mode & 0o777, uid: 0, gid: 0, mtime: new Date(0) };
 }
 
-/** A sample made in memory as a tar. Paths are relative; `executable` gives mode 0755. */
+/** A sample made in memory as a tar. Paths are relative; `executable` gives mode 0755; one with a slash at its end is a folder. */
 export interface MemoryFile {
   readonly path: string;
   readonly content: Uint8Array | string;
@@ -77,7 +77,12 @@ export interface MemoryFile {
 export function packFiles(files: readonly MemoryFile[]): Readable {
   const out = pack();
   for (const { path: name, content, executable } of files) {
-    const header = { name, mode: executable === true ? 0o755 : 0o644, mtime: new Date(0) };
+    const mtime = new Date(0);
+    if (name.endsWith('/')) {
+      out.entry({ name, type: 'directory', mode: 0o755, mtime });
+      continue;
+    }
+    const header = { name, mode: executable === true ? 0o755 : 0o644, mtime };
     out.entry(header, Buffer.from(content as Uint8Array));
   }
   out.finalize();

@@ -52,6 +52,7 @@ export const DOCKER_ONLY: Readonly<Record<string, string>> = {
   'test/cli/prefetch.test.ts': 'is about its images',
   'test/e2e/no-shell.test.ts': 'is about images for it',
   'test/e2e/image-user.test.ts': 'is about users of its images',
+  'test/e2e/harbor.test.ts': 'is about tasks that are images',
   'test/e2e/docker-relink.test.ts': 'is about the links through it',
 };
 

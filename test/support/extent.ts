@@ -37,6 +37,7 @@ export const IN_CHECK_ONLY = [
   'test/adversarial/startup-hooks.test.ts',
   'test/adversarial/surroundings.test.ts',
   'test/e2e/docker-relink.test.ts',
+  'test/e2e/harbor.test.ts',
   'test/e2e/docker-returns.test.ts',
   'test/e2e/two-engines.test.ts',
   'test/engines/docker-relink.test.ts',

@@ -950,6 +950,11 @@ export interface Environment {
    */
   dockerfile: string;
   /**
+   * A folder of the sample's in which `dockerfile` lies: it alone is the
+   * context, and COPY takes paths in it. Empty: the sample's folder.
+   */
+  context: string;
+  /**
    * Shell lines that run once as the sandbox's root, without the codebase, in
    * order; what they wrote is kept as a layer that every sandbox with the
    * same environment shares. At most 64 lines of 64 KiB each.
@@ -979,7 +984,8 @@ export interface Environment {
   env: { [key: string]: string };
   /**
    * The working directory of commands that name none, an absolute path.
-   * Default `/workspace`.
+   * Default `/workspace`. A sample's may say `image`: the image's own, which
+   * its sessions then tell.
    */
   workdir: string;
   /**
@@ -1907,6 +1913,7 @@ function createBaseEnvironment(): Environment {
     host: undefined,
     image: "",
     dockerfile: "",
+    context: "",
     setup: [],
     prepare: [],
     setupNetwork: 0,
@@ -1927,6 +1934,9 @@ export const Environment: MessageFns<Environment> = {
     }
     if (message.dockerfile !== "") {
       writer.uint32(26).string(message.dockerfile);
+    }
+    if (message.context !== "") {
+      writer.uint32(90).string(message.context);
     }
     for (const v of message.setup) {
       writer.uint32(34).string(v!);
@@ -1987,6 +1997,14 @@ export const Environment: MessageFns<Environment> = {
             }
 
             message.dockerfile = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.context = reader.string();
             continue;
           }
           case 4: {
@@ -2065,6 +2083,7 @@ export const Environment: MessageFns<Environment> = {
       host: isSet(object.host) ? HostToolchain.fromJSON(object.host) : undefined,
       image: isSet(object.image) ? globalThis.String(object.image) : "",
       dockerfile: isSet(object.dockerfile) ? globalThis.String(object.dockerfile) : "",
+      context: isSet(object.context) ? globalThis.String(object.context) : "",
       setup: globalThis.Array.isArray(object?.setup) ? object.setup.map((e: any) => globalThis.String(e)) : [],
       prepare: globalThis.Array.isArray(object?.prepare) ? object.prepare.map((e: any) => globalThis.String(e)) : [],
       setupNetwork: isSet(object.setupNetwork)
@@ -2102,6 +2121,9 @@ export const Environment: MessageFns<Environment> = {
     }
     if (message.dockerfile !== "") {
       obj.dockerfile = message.dockerfile;
+    }
+    if (message.context !== "") {
+      obj.context = message.context;
     }
     if (message.setup?.length) {
       obj.setup = message.setup;
@@ -2143,6 +2165,7 @@ export const Environment: MessageFns<Environment> = {
       : undefined;
     message.image = object.image ?? "";
     message.dockerfile = object.dockerfile ?? "";
+    message.context = object.context ?? "";
     message.setup = object.setup?.map((e) => e) || [];
     message.prepare = object.prepare?.map((e) => e) || [];
     message.setupNetwork = object.setupNetwork ?? 0;

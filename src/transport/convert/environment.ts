@@ -11,6 +11,7 @@ export function environmentToProto(environment: Environment): pb.Environment {
     host: environment.host === undefined ? undefined : { requires: [...environment.host.requires] },
     image: environment.image ?? '',
     dockerfile: environment.dockerfile ?? '',
+    context: environment.context ?? '',
     setup: [...environment.setup],
     prepare: [...environment.prepare],
     setupNetwork: networkModes.toProto(environment.setupNetwork),

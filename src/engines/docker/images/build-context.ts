@@ -27,13 +27,16 @@ const HIDDEN = /^(verification|solution)(\/|$)/;
  * @param files the sample's folder as a tar
  * @param path the Dockerfile's, in it
  * @param maxBytes of all files together
+ * @param under the folder of it that the build sees, the Dockerfile in it; '' for all
  * @throws {CodesetError} ENVIRONMENT_UNMET without the Dockerfile, TOO_LARGE
  */
 export async function readBuildContext(
   files: Readable,
   path: string,
   maxBytes: number,
+  under = '',
 ): Promise<BuildContext> {
+  const top = under === '' ? '' : `${posix.normalize(under).replace(/\/+$/, '')}/`;
   const entries = new Map<string, { header: Header; data: Buffer }>();
   const archive = extract();
   files.once('error', (error) => archive.destroy(error));
@@ -51,19 +54,21 @@ export async function readBuildContext(
           `The sample's files are larger than ${Math.floor(maxBytes / 1024 ** 2)} MiB, too large for building its Dockerfile: fetch large files in the Dockerfile, or put them in an image.`,
         );
       }
-      const takes = name !== '.' && name !== '..' && !name.startsWith('../') && !HIDDEN.test(name);
-      if (takes) entries.set(name, { header, data: await buffer(entry) });
+      const outside = name === '.' || name === '..' || name.startsWith('../') || HIDDEN.test(name);
+      if (!outside && name.startsWith(top) && name !== top)
+        entries.set(name.slice(top.length), { header, data: await buffer(entry) });
       else entry.resume();
     }
   } finally {
     files.destroy();
   }
-  const wanted = posix.normalize(path);
+  const place = posix.normalize(path);
+  const wanted = place.startsWith(top) ? place.slice(top.length) : '';
   const found = entries.get(wanted);
   if (found === undefined || found.header.type !== 'file') {
     throw failedPrecondition(
       'ENVIRONMENT_UNMET',
-      `The sample names the Dockerfile ${JSON.stringify(path)}, and there is no such file in its folder${HIDDEN.test(wanted) ? ' that agents may see: verification/ and solution/ are hidden' : ''}.`,
+      `The sample names the Dockerfile ${JSON.stringify(path)}, and there is no such file in its folder${HIDDEN.test(place) ? ' that agents may see: verification/ and solution/ are hidden' : ''}.`,
     );
   }
   const ignores = entries.get(IGNORE_FILE);

@@ -238,7 +238,7 @@ export class DockerImages implements Images {
       );
     }
     const max = this.#options.maxContextBytes ?? 256 * 1024 ** 2;
-    const context = await readBuildContext(files, path, max);
+    const context = await readBuildContext(files, path, max, environment.context);
     const { bases, fetched } = readDockerfile(context.dockerfile);
     refuseFetching(path, fetched);
     for (const { image } of bases) {
@@ -314,7 +314,14 @@ function describe(
     digest === undefined || reference === undefined || reference.digest !== undefined
       ? name
       : `${familiarName(reference)}${digest.slice(digest.indexOf('@'))}`;
-  return { id: image.Id, name: pinned, env: Object.fromEntries(env), architecture: image.Architecture };
+  const workdir = image.Config?.WorkingDir ?? '';
+  return {
+    id: image.Id,
+    name: pinned,
+    env: Object.fromEntries(env),
+    ...(workdir === '' ? {} : { workdir }),
+    architecture: image.Architecture,
+  };
 }
 
 /** The reference in a GroundImage's name, where it has a digest to pull by. */

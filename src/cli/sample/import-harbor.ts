@@ -1,0 +1,117 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import type { SampleClient } from '../../client/connection.js';
+import { CodesetClientError } from '../../client/errors.js';
+import { prepared, registerSample } from '../../client/registration.js';
+import type { Sample } from '../../client/types.js';
+import { sampleState } from '../../client/words.js';
+import { importHarbor, type HarborOptions } from '../../samples/import/harbor.js';
+import { packFiles } from '../../samples/pack.js';
+import type { Cli } from '../context.js';
+import { DONE, NEGATIVE, sentenceOf } from '../exit-status.js';
+import { withCommonOptions } from '../options.js';
+import { datasetOf } from './dataset-name.js';
+import { UnmappedFields } from './unmapped-fields.js';
+
+interface ImportHarborOptions {
+  readonly dataset?: string;
+  readonly network?: 'none' | 'public';
+  readonly wait: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  codeset sample import harbor ./hello-world                 # one task: task.toml, instruction.md, environment/, tests/
+  codeset sample import harbor ./terminal-bench-2 --dataset terminal-bench-2       # a folder of tasks
+  codeset sample import harbor ./tasks --network none        # whatever they say of the internet
+
+Such samples need the Docker engine. Check them with \`codeset sample validate\`: the reference solution has to pass and
+the untouched environment to fail. docs/importing.md says what becomes of each setting.`;
+
+const SETTINGS_FILES = ['task.toml', 'task.yaml'];
+
+export function importHarborCommand(cli: Cli): Command {
+  const command = withCommonOptions(new Command('harbor'))
+    .description('register Harbor or Terminal-Bench task folders; a bad one does not stop the rest')
+    .argument('<DIR...>', 'task folders, or folders of them')
+    .option('--dataset <NAME>', "the samples' dataset (default: the name of the folder that a task is in)")
+    .addOption(
+      new Option(
+        '--network <MODE>',
+        'the network of sessions and verifications (default: as each task says)',
+      ).choices(['none', 'public']),
+    )
+    .option('--no-wait', 'do not wait for the preparation')
+    .addHelpText('after', EXAMPLES);
+  return command.action((folders: string[], options: ImportHarborOptions) =>
+    cli.run(command, async (context) => {
+      const { out, config } = context;
+      const { samples } = await context.connect();
+      const registered: Sample[] = [];
+      const unmapped = new UnmappedFields();
+      let failed = 0;
+      const bad = (name: string, error: unknown): void => {
+        // Without a server the next one fares no better.
+        if (error instanceof CodesetClientError && error.unreachable) throw error;
+        failed += 1;
+        out.note(`${name}: ${sentenceOf(error, config.address)}`);
+      };
+      for (const folder of folders) {
+        for (const task of await tasksIn(folder)) {
+          try {
+            registered.push(await register(samples, task, options, unmapped));
+          } catch (error) {
+            bad(task, error);
+          }
+        }
+      }
+      let ready = 0;
+      for (const sample of registered) {
+        const done = options.wait ? await prepared(samples, sample) : sample;
+        const state = sampleState(done.state);
+        if (state === 'ERROR') bad(done.sampleId, new Error(done.error));
+        else ready += 1;
+        if (!out.json && state !== 'ERROR') out.line(`${done.sampleId}@${done.version}  ${state}`);
+      }
+      for (const line of unmapped.lines()) out.note(line);
+      if (out.json) await out.document({ imported: ready, failed });
+      else out.line(`${ready} imported, ${failed} failed`);
+      return failed === 0 ? DONE : NEGATIVE;
+    }),
+  );
+}
+
+async function register(
+  samples: SampleClient,
+  task: string,
+  { dataset, network }: ImportHarborOptions,
+  unmapped: UnmappedFields,
+): Promise<Sample> {
+  const options: HarborOptions = {
+    dataset: dataset ?? datasetOf(basename(dirname(resolve(task))), 'harbor'),
+    ...(network === undefined ? {} : { network }),
+  };
+  const imported = await importHarbor(task, options);
+  const { sample } = await registerSample(samples, packFiles(imported.files), undefined);
+  if (sample === undefined) throw new Error('The server answered without a sample.');
+  unmapped.add(imported.unmapped);
+  return sample;
+}
+
+/** The folder itself, or the task folders in it; what is neither is a task that will be told to be none. */
+async function tasksIn(folder: string): Promise<readonly string[]> {
+  if (await isTask(folder)) return [folder];
+  const names = await readdir(folder).catch(() => []);
+  const tasks: string[] = [];
+  for (const name of names.sort()) if (await isTask(join(folder, name))) tasks.push(join(folder, name));
+  return tasks.length > 0 ? tasks : [folder];
+}
+
+async function isTask(folder: string): Promise<boolean> {
+  for (const name of SETTINGS_FILES) {
+    const info = await stat(join(folder, name)).catch(() => undefined);
+    if (info?.isFile() === true) return true;
+  }
+  return false;
+}
