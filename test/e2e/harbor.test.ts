@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cli, type CliRun } from '../cli/run-cli.js';
@@ -97,6 +97,13 @@ beforeAll(async () => {
     'tasks/older/run-tests.sh': '#!/bin/sh\nexec python3 "$TEST_DIR/test_outputs.py"\n',
     'tasks/older/tests/test_outputs.py': 'assert open("/app/greeting").read() == "hello\\n"\n',
     'tasks/older/solution.sh': '#!/bin/sh\necho hello > greeting\n',
+    // Its image has the work where a sandbox has its workspace.
+    'more/in-workspace/task.toml': '[environment]\nnetwork_mode = "no-network"\n',
+    'more/in-workspace/instruction.md': 'Mend what is broken in value.txt.\n',
+    'more/in-workspace/environment/Dockerfile': `FROM ${TEST_IMAGE}\nWORKDIR /workspace\nRUN echo broken > value.txt\n`,
+    'more/in-workspace/tests/test.sh':
+      '#!/bin/sh\ncd /workspace && grep -q mended value.txt && test -f pytest.ini && echo 1 > /logs/verifier/reward.txt\n',
+    'more/in-workspace/solution/solve.sh': '#!/bin/sh\necho mended > value.txt; touch pytest.ini\n',
     'tasks/several/task.toml': '[metadata]\n',
     'tasks/several/instruction.md': 'Do it.\n',
     'tasks/several/environment/docker-compose.yaml': 'services: {main: {}, database: {}}\n',
@@ -163,4 +170,53 @@ test("an agent works in the image's own folder as its root, and is judged by wha
   const verified = await codeset('verify', id, '--json');
   expect(verified.status, verified.stdout).toBe(0);
   await admin.sessions.closeSession({ sessionId: id });
+}, 180_000);
+
+test('a task whose image works in /workspace finds it there', async () => {
+  const imported = await codeset('sample', 'import', 'harbor', join(folder.path, 'more/in-workspace'));
+  expect(imported.stdout, imported.stderr).toBe('in-workspace@1  READY\n1 imported, 0 failed\n');
+  const validated = await codeset('sample', 'validate', 'in-workspace', '--runs', '1');
+  expect(validated.status, `${validated.stdout}${validated.stderr}`).toBe(0);
+}, 180_000);
+
+test('what is exported to Harbor and imported again is judged alike', async () => {
+  const { admin } = service;
+  const place = join(folder.path, 'own-words');
+  expect((await cli(['sample', 'init', place, '--language', 'shell'])).status).toBe(0);
+  const manifest = join(place, 'sample.yaml');
+  const text = (await readFile(manifest, 'utf8')).replace('debian:12-slim', TEST_IMAGE);
+  await writeFile(manifest, text);
+  expect((await codeset('sample', 'add', place)).status).toBe(0);
+
+  const out = join(folder.path, 'exported');
+  const exported = await codeset(
+    'sample',
+    'export',
+    'harbor',
+    'own-words',
+    'count-words',
+    'older',
+    '--out',
+    out,
+  );
+  expect(exported).toMatchObject({ status: 1, stdout: '2 exported, 1 failed\n' });
+  expect(exported.stderr).toMatch(/^older: came from Terminal-Bench/m);
+  expect(exported.stderr).toMatch(/fail_to_pass \(the exit status decides\) \(in 1\)/);
+  // One that came from Harbor is as it was.
+  for (const name of [
+    'task.toml',
+    'environment/Dockerfile',
+    'environment/text.txt',
+    'tests/test.sh',
+    'solution/solve.sh',
+  ])
+    expect(await readFile(join(out, 'count-words', name), 'utf8'), name).toBe(
+      await readFile(join(folder.path, 'tasks/count', name), 'utf8'),
+    );
+
+  await admin.samples.deleteSample({ sample: { sampleId: 'own-words' } });
+  const again = await codeset('sample', 'import', 'harbor', join(out, 'own-words'), '--dataset', 'again');
+  expect(again.stdout, again.stderr).toBe('own-words@1  READY\n1 imported, 0 failed\n');
+  const validated = await codeset('sample', 'validate', 'own-words', '--runs', '1');
+  expect(validated.status, `${validated.stdout}${validated.stderr}`).toBe(0);
 }, 180_000);

@@ -31,6 +31,12 @@ export const PARTS_MISSING: Readonly<Record<string, () => string | undefined>> =
       ? undefined
       : `does not judge examples whose programs are not here: ${lacking.join('; ')}`;
   },
+  'test/unit/samples/skeleton.test.ts': () => {
+    const lacking = ['python3', 'node', 'go'].filter((program) => !onPath(program));
+    return lacking.length === 0
+      ? undefined
+      : `does not judge new samples whose programs are not here: ${lacking.join(', ')}`;
+  },
   'test/unit/init-binary.test.ts': () => {
     const { compiler, emulator, name } = otherMachine;
     const absent = [compiler, emulator].filter((program) => !works(program, ['--version']));

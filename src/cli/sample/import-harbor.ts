@@ -104,7 +104,8 @@ async function tasksIn(folder: string): Promise<readonly string[]> {
   if (await isTask(folder)) return [folder];
   const names = await readdir(folder).catch(() => []);
   const tasks: string[] = [];
-  for (const name of names.sort()) if (await isTask(join(folder, name))) tasks.push(join(folder, name));
+  for (const name of names.toSorted((a, b) => (a < b ? -1 : 1)))
+    if (await isTask(join(folder, name))) tasks.push(join(folder, name));
   return tasks.length > 0 ? tasks : [folder];
 }
 

@@ -16,10 +16,10 @@ export class UnmappedFields {
     }
   }
 
-  /** A line for people, or none. */
-  lines(): readonly string[] {
+  /** A line for people, or none. @param where has no place for them */
+  lines(where = 'a sample'): readonly string[] {
     if (this.#counts.size === 0) return [];
     const fields = [...this.#counts].map(([name, count]) => `${name} (in ${count})`);
-    return [`nothing was made of these fields, for which a sample has no place: ${fields.join(', ')}`];
+    return [`nothing was made of these fields, for which ${where} has no place: ${fields.join(', ')}`];
   }
 }

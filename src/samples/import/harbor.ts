@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { parse as parseYaml, stringify } from 'yaml';
-import { IMAGE_WORKDIR, type NetworkMode } from '../../core/environment.js';
+import { IMAGE_WORKDIR, WORKSPACE, type NetworkMode } from '../../core/environment.js';
 import { CodesetError } from '../../core/errors.js';
 import { ID_PATTERN, parseManifest } from '../manifest.js';
 import type { MemoryFile } from '../pack.js';
@@ -29,6 +29,7 @@ interface Task {
   readonly description: string;
   readonly instruction: string;
   readonly settings: HarborSettings;
+  readonly settingsFile: 'task.toml' | 'task.yaml';
   readonly tags: readonly string[];
   /** What the Dockerfile is built in. */
   readonly context: readonly MemoryFile[];
@@ -70,6 +71,7 @@ export async function importHarbor(folder: string, options: HarborOptions): Prom
   }
   const below = (prefix: string, inner: readonly MemoryFile[]): MemoryFile[] =>
     inner.map((file) => ({ ...file, path: `${prefix}/${file.path}` }));
+  const recipe = recipeOf(task);
   const verification = harborVerification({ env: verifierEnv, file: task.testFile }, task.byExit);
   return {
     sampleId,
@@ -78,7 +80,13 @@ export async function importHarbor(folder: string, options: HarborOptions): Prom
       { path: 'task.md', content: `${task.instruction.trim()}\n` },
       // The task is in the image; the workspace is empty.
       { path: 'codebase/', content: '' },
-      ...below('environment', task.context),
+      ...below(
+        'environment',
+        task.context.map((file) => (isRecipe(file) && recipe.isChanged ? { ...file, content: recipe.text } : file)),
+      ),
+      // As they came, for who exports it again.
+      { path: `verification/${task.settingsFile}`, content: files.text(task.settingsFile) },
+      ...(recipe.isChanged ? [{ path: 'verification/Dockerfile', content: recipe.original }] : []),
       { path: 'verification/run', content: verification, executable: true },
       ...below('verification/tests', task.tests),
       ...(task.solution.length === 0
@@ -94,6 +102,21 @@ export async function importHarbor(folder: string, options: HarborOptions): Prom
     ],
     unmapped: [...settings.unread(), ...task.unmapped],
   };
+}
+
+/** What the image has where a sandbox has its workspace: kept elsewhere, and put back when the sample is prepared. */
+const KEPT_WORKSPACE = '/opt/codeset-image-workspace';
+
+function isRecipe(file: MemoryFile): boolean {
+  return file.path === 'Dockerfile';
+}
+
+/** The Dockerfile, which keeps what it has in the workspace's place; '' without one. */
+function recipeOf(task: Task): { readonly original: string; readonly text: string; readonly isChanged: boolean } {
+  const original = String(task.context.find(isRecipe)?.content ?? '');
+  const isChanged = new RegExp(`${WORKSPACE}\\b`).test(original);
+  const lines = `USER root\nRUN mkdir -p ${WORKSPACE} && cp -a ${WORKSPACE} ${KEPT_WORKSPACE}\n`;
+  return { original, text: isChanged ? `${original.replace(/\n*$/, '')}\n${lines}` : original, isChanged };
 }
 
 function harborTask(files: TaskFolder, folder: string): Task {
@@ -112,6 +135,7 @@ function harborTask(files: TaskFolder, folder: string): Task {
     description: settings.text('task.description'),
     instruction,
     settings,
+    settingsFile: 'task.toml',
     tags: [
       ...settings.texts('task.keywords'),
       ...settings.texts('metadata.tags'),
@@ -141,6 +165,7 @@ function terminalBenchTask(files: TaskFolder, folder: string): Task {
     description: '',
     instruction: settings.text('instruction'),
     settings,
+    settingsFile: 'task.yaml',
     tags: [...settings.texts('tags'), settings.text('difficulty'), settings.text('category')],
     context: files.below('').filter((file) => !own.test(file.path)),
     tests: [
@@ -193,11 +218,12 @@ function manifestOf(task: Task, sampleId: string, { dataset, network: forced }: 
   const { settings } = task;
   const [firstLine = ''] = task.instruction.trim().split(/\r?\n/, 1);
   const description = (task.description.split(/\r?\n/, 1)[0] || firstLine).slice(0, 200);
-  const dockerfile = task.context.find((file) => file.path === 'Dockerfile');
   const image = settings.text('environment.docker_image');
-  if (image === '' && dockerfile === undefined)
+  const built = recipeOf(task);
+  if (image === '' && built.original === '')
     throw new ImportError('has neither a Dockerfile nor environment.docker_image');
-  const recipe = image === '' ? String(dockerfile?.content) : '';
+  const recipe = image === '' ? built.original : '';
+  const hasWorkspace = image === '' && built.isChanged;
   const network = forced ?? networkOf(settings, 'environment') ?? 'public';
   if (forced !== undefined) networkOf(settings, 'verifier', forced);
   const workdir = settings.text('environment.workdir');
@@ -211,6 +237,7 @@ function manifestOf(task: Task, sampleId: string, { dataset, network: forced }: 
       ...(image === '' ? { dockerfile: 'environment/Dockerfile', context: 'environment' } : { image }),
       // A build without RUN needs none.
       setup_network: /^\s*(?:RUN|ADD)\s/im.test(recipe) ? 'public' : 'none',
+      ...(hasWorkspace ? { prepare: [`if [ -e ${KEPT_WORKSPACE}/.git ]; then rm -rf ${WORKSPACE}/.git; fi; cp -a ${KEPT_WORKSPACE}/. ${WORKSPACE}/`] } : {}),
       network,
       ...(Object.keys(env).length === 0 ? {} : { env }),
       workdir: workdir === '' ? IMAGE_WORKDIR : workdir,
@@ -227,6 +254,8 @@ function manifestOf(task: Task, sampleId: string, { dataset, network: forced }: 
       timeout: `${Math.max(1, Math.ceil(task.timeoutSec))}s`,
       scope: 'filesystem',
       grading: 'reward_file',
+      // All that an agent changes is judged, as with Harbor.
+      ...(hasWorkspace ? { hardening: { keep: ['**'] } } : {}),
       network: forced ?? networkOf(settings, 'verifier') ?? network,
     },
   };

@@ -138,6 +138,8 @@ async function importEntry(
     { path: 'task.md', content: `${entry.problemStatement.trim()}\n` },
     { path: 'solution/solution.patch', content: `${entry.patch.replace(/\n*$/, '')}\n` },
     { path: 'verification/run', content: verificationScript(tests), executable: true },
+    // As it came, for who exports it again.
+    { path: 'verification/test.patch', content: entry.testPatch },
     { path: 'verification/test.sh', content: testCommand(entry, tests, options.testCommand) },
     ...tests.changed.map(({ path: name, content, executable }) => ({
       path: `verification/files/${name}`,
