@@ -89,6 +89,19 @@ test(
     const judged = ['verify', '--sample', 'owner__name-1', '--patch', '-'];
     expect((await cli([...common, ...judged], { stdin: '' })).status).toBe(1);
     expect((await cli([...common, ...judged], { stdin: String(entry['patch']) })).status).toBe(0);
+
+    // What is exported and imported again is the same content, and so the same version.
+    const out = join(folder.path, 'exported', 'again.jsonl');
+    const exported = await cli([...common, 'sample', 'export', 'swe-bench', 'owner__name-1', '--out', out]);
+    expect(exported).toMatchObject({ status: 0, stdout: '1 exported, 0 failed\n' });
+    expect(exported.stderr).toMatch(/for which the other format has no place: environment \(in 1\)/);
+    const again = await cli([
+      ...common,
+      ...['sample', 'import', 'swe-bench', out, '--repo', repo, '--environment', environment],
+      ...['--dataset', 'some-file'],
+      ...['--test-command', 'python3 tests/test_value.py > "$CODESET_REPORT_DIR/report.xml"'],
+    ]);
+    expect(again).toMatchObject({ status: 0, stdout: 'owner__name-1@1  READY\n1 imported, 0 failed\n' });
   },
 );
 

@@ -216,7 +216,7 @@ test('what is exported to Harbor and imported again is judged alike', async () =
 
   await admin.samples.deleteSample({ sample: { sampleId: 'own-words' } });
   const again = await codeset('sample', 'import', 'harbor', join(out, 'own-words'), '--dataset', 'again');
-  expect(again.stdout, again.stderr).toBe('own-words@1  READY\n1 imported, 0 failed\n');
+  expect(again.stdout, again.stderr).toBe('own-words@2  READY\n1 imported, 0 failed\n');
   const validated = await codeset('sample', 'validate', 'own-words', '--runs', '1');
   expect(validated.status, `${validated.stdout}${validated.stderr}`).toBe(0);
 }, 180_000);

@@ -14,7 +14,7 @@ export interface ExportedTask {
 }
 
 /** `OWNER/NAME` of GitHub. */
-const GITHUB = /^[\w.-]+\/[\w.-]+$/;
+const GITHUB = /^\w[\w.-]*\/\w[\w.-]*$/;
 /** Where the codebase lies in the image. */
 const APP = '/app';
 
@@ -62,10 +62,12 @@ function fromHarbor(folder: SampleFolder): ExportedTask {
     files: [
       { path: 'task.toml', content: folder.text('verification/task.toml') },
       { path: 'instruction.md', content: folder.task },
-      ...moved('environment', 'environment').filter((file) => file.path !== 'environment/Dockerfile'),
-      ...(folder.has('verification/Dockerfile')
-        ? [{ path: 'environment/Dockerfile', content: folder.text('verification/Dockerfile') }]
-        : []),
+      // The Dockerfile's own text, where the import had to change it.
+      ...moved('environment', 'environment').map((file) =>
+        file.path === 'environment/Dockerfile' && folder.has('verification/Dockerfile')
+          ? { ...file, content: folder.text('verification/Dockerfile') }
+          : file,
+      ),
       ...moved('verification/tests', 'tests'),
       ...moved('solution/files', 'solution'),
     ],

@@ -55,15 +55,16 @@ export function harborSolution({ env, file }: HarborScript): string {
   return `#!/bin/sh
 # Runs the reference solution as Harbor's oracle does, from /solution.
 set -eu
-rm -rf /solution
-mkdir -p /logs/agent /logs/verifier /logs/artifacts
-cp -R "$CODESET_SOLUTION_DIR/files" /solution
+# A user other than root may empty it, and no more.
+rm -rf /solution 2> /dev/null || true
+mkdir -p /solution /logs/agent /logs/verifier /logs/artifacts
+cp -R "$CODESET_SOLUTION_DIR/files/." /solution
 chmod +x ${quote(`/solution/${file}`)}
 export DEBIAN_FRONTEND=noninteractive
 ${exports(env)}
 status=0
 ${quote(`/solution/${file}`)} || status=$?
 echo "${file} ended with exit status $status"
-rm -rf /solution
+rm -rf /solution 2> /dev/null || true
 `;
 }

@@ -35,6 +35,11 @@ export class HarborSettings {
     return new HarborSettings(value as Readonly<Record<string, unknown>>);
   }
 
+  /** Without it counting as read. */
+  peek(key: string): unknown {
+    return this.#values.get(key);
+  }
+
   get(key: string): unknown {
     this.#read.add(key);
     return this.#values.get(key) ?? undefined;

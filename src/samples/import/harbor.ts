@@ -104,6 +104,8 @@ export async function importHarbor(folder: string, options: HarborOptions): Prom
   };
 }
 
+/** Folders that Harbor makes as root, for whom the task's user can not. */
+const FOR_USERS = 'mkdir -p /logs/agent /logs/verifier /logs/artifacts /solution && chmod 777 /logs /logs/* /solution';
 /** What the image has where a sandbox has its workspace: kept elsewhere, and put back when the sample is prepared. */
 const KEPT_WORKSPACE = '/opt/codeset-image-workspace';
 
@@ -188,6 +190,8 @@ function refuse(settings: HarborSettings): void {
   if (os !== '' && os !== 'linux') throw new ImportError(`environment.os is ${os}; sandboxes are Linux`);
   if ((settings.number('environment.gpus') ?? 0) > 0) throw new ImportError('environment.gpus asks for a GPU, which sandboxes have none of');
   if (settings.get('environment.tpu.type') !== undefined) throw new ImportError('environment.tpu asks for a TPU, which sandboxes have none of');
+  // Here it always is.
+  if (['root', 0].includes(settings.peek('verifier.user') as string | number)) settings.get('verifier.user');
   const mode = settings.text('verifier.environment_mode');
   if (mode !== '' && mode !== 'shared')
     throw new ImportError(`verifier.environment_mode is ${mode}; tests run in the task's own environment here`);
@@ -227,6 +231,7 @@ function manifestOf(task: Task, sampleId: string, { dataset, network: forced }: 
   const network = forced ?? networkOf(settings, 'environment') ?? 'public';
   if (forced !== undefined) networkOf(settings, 'verifier', forced);
   const workdir = settings.text('environment.workdir');
+  const user = userOf(settings, recipe);
   const env = settings.variables('environment.env');
   return {
     sample_id: sampleId,
@@ -237,11 +242,12 @@ function manifestOf(task: Task, sampleId: string, { dataset, network: forced }: 
       ...(image === '' ? { dockerfile: 'environment/Dockerfile', context: 'environment' } : { image }),
       // A build without RUN needs none.
       setup_network: /^\s*(?:RUN|ADD)\s/im.test(recipe) ? 'public' : 'none',
+      ...(user === 'root' ? {} : { setup: [FOR_USERS] }),
       ...(hasWorkspace ? { prepare: [`if [ -e ${KEPT_WORKSPACE}/.git ]; then rm -rf ${WORKSPACE}/.git; fi; cp -a ${KEPT_WORKSPACE}/. ${WORKSPACE}/`] } : {}),
       network,
       ...(Object.keys(env).length === 0 ? {} : { env }),
       workdir: workdir === '' ? IMAGE_WORKDIR : workdir,
-      user: userOf(settings, recipe),
+      user,
     },
     resources: {
       cpus: Math.max(0.1, settings.number('environment.cpus') ?? DEFAULTS.cpus),

@@ -162,6 +162,7 @@ test("Terminal-Bench's folders before Harbor are read, with everything beside th
     'codebase/',
     'environment/Dockerfile',
     'environment/data/input.txt',
+    'verification/task.yaml',
     'verification/run',
     'verification/tests/test_outputs.py',
     'verification/tests/run-tests.sh',
