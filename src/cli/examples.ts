@@ -15,10 +15,6 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['codeset sample add samples/examples/median-of-even-lists'],
     ['codeset sample add samples/*/*', 'what is there already stays as it is'],
   ],
-  'sample import swe-bench': [
-    ['codeset sample import swe-bench lite.jsonl --environment python.yaml'],
-    ["codeset sample import swe-bench lite.jsonl --image-template 'swebench/sweb.eval.x86_64.{instance_id}'"],
-  ],
   'sample list': [
     ['codeset sample list --dataset examples'],
     ['codeset sample list --language python --search queue'],

@@ -68,7 +68,8 @@ function knownOf(command: Command, positional: number): Known | undefined {
   if (name.startsWith('SESSION')) return 'session';
   if (name === 'SNAPSHOT') return 'snapshot';
   if (name === 'VERIFICATION') return 'verification';
-  return name === 'SAMPLE_ID' || (name === 'ID' && command.parent?.name() === 'sample')
+  return name === 'SAMPLE_ID' ||
+    (name === 'ID' && ['sample', 'export'].includes(command.parent?.name() ?? ''))
     ? 'sample'
     : undefined;
 }

@@ -8,7 +8,7 @@ Examples:
   codeset sample import swe-bench SWE-bench_Lite.parquet --image-template 'swebench/sweb.eval.x86_64.{dockerhub_id}'
   codeset sample import swe-bench instances.jsonl --repo ./clone --environment environment.yaml
   codeset sample import swe-bench swe-rebench.parquet --image-template '{docker_image}'
-  codeset sample import swe-bench multi.json --environment go.yaml --test-command 'gotestsum --junitfile "$CODESET_REPORT_DIR/r.xml" ./...'
+  codeset sample import swe-bench multi.json --environment java.yaml --test-command 'sh run-tests {files}'
 
 docs/importing.md says what becomes of each field.`;
 

@@ -293,3 +293,19 @@ describe('quantities', () => {
     ['m', undefined],
   ])('duration %s', (text, ms) => expect(parseDuration(text)).toBe(ms));
 });
+
+test("the image's own workdir and a Dockerfile's own folder are for images alone", () => {
+  const head = 'sample_id: a\ndataset: d\n';
+  const own = 'environment: {dockerfile: env/Dockerfile, context: env/, workdir: image}\n';
+  expect(parseManifest(head + own).environment).toMatchObject({
+    dockerfile: 'env/Dockerfile',
+    context: 'env',
+    workdir: 'image',
+  });
+  expect(refusals(`${head}environment: {host: {}, workdir: image}\n`)).toEqual([
+    'sample.yaml:3: environment.workdir expected an absolute path: there is no image whose workdir it could be',
+  ]);
+  expect(refusals(`${head}environment: {dockerfile: Dockerfile, context: env}\n`)).toEqual([
+    'sample.yaml:3: environment.context expected a folder that the dockerfile lies in, which is built with it',
+  ]);
+});

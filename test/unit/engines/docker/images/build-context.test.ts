@@ -62,6 +62,20 @@ test('what .dockerignore leaves out is no part of it, the Dockerfile itself perh
   expect((await contextOf({ ...files, Dockerfile: 'FROM z' })).digest).not.toBe(plain.digest);
 });
 
+test('a folder of its own is all that a build sees, with its .dockerignore', async () => {
+  const files = {
+    'env/Dockerfile': 'FROM x',
+    'env/a': '1',
+    'env/solution/b': '2',
+    'env/.dockerignore': 'left',
+  };
+  const tar = await layerTar({ ...files, 'env/left': 'x', 'environment/c': '3', 'task.md': 'outside' });
+  const context = await readBuildContext(Readable.from([tar]), 'env/Dockerfile', MANY, 'env');
+  expect(context.dockerfile).toBe('FROM x');
+  const names = (await entriesOf(context.tar('FROM y'))).map(({ name }) => name);
+  expect(names).toEqual([context.dockerfilePath, '.dockerignore', 'Dockerfile', 'a', 'solution/b']);
+});
+
 test('the Dockerfile that is built takes no name that a file has', async () => {
   const { dockerfilePath } = await contextOf({ Dockerfile: 'FROM x', '.codeset-dockerfile': 'mine' });
   expect(dockerfilePath).toBe('.codeset-dockerfile-');
