@@ -28,7 +28,7 @@ export class SampleFolder {
     tar.once('error', (error) => entries.destroy(error));
     tar.pipe(entries);
     for await (const entry of entries) {
-      const { name, type, mode = 0o644 } = entry.header;
+      const { name, type, mode } = entry.header;
       const path = name.replace(/^(?:\.\/)+/, '');
       if (type === 'file') files.set(path, { path, content: await buffer(entry), executable: (mode & 0o111) !== 0 });
       else if (type === 'symlink' || type === 'link') links.push(path);
