@@ -17,8 +17,8 @@ export default defineConfig({
     maxWorkers: 2,
     // Of the tests of one file that may run side by side.
     maxConcurrency: 4,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // Whoever forgets to await an assertion learns it.
     dangerouslyIgnoreUnhandledErrors: false,
     // Polling ends as soon as it may; a second, the default, is short on a busy machine.

@@ -301,7 +301,7 @@ describe.each(['bash', 'sh'] as const)('in %s', (kind) => {
     expect([end.signal, end.reset]).toEqual(['SIGKILL', true]);
   });
 
-  test('stays in step when commands are given up at any moment', async () => {
+  test('stays in step when commands are given up at any moment', { timeout: 240_000 }, async () => {
     const shell = fresh();
     const lines = [
       'for i in 1 2 3 4 5 6 7 8 9; do sleep 0.002; done',
