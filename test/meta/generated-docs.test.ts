@@ -7,17 +7,18 @@ import { errorsPage } from './errors-page.js';
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** What a page of docs/ has to be; CODESET_TEST_WRITE_DOCS=1 writes it. */
-async function expectPage(name: string, made: string): Promise<void> {
+/** A page of docs/, and what it has to be; CODESET_TEST_WRITE_DOCS=1 writes it. */
+async function pageAndWhatIsMade(name: string, made: string): Promise<readonly [string, string]> {
   const page = join(root, 'docs', name);
   const expected = await format(made, { parser: 'markdown', printWidth: 110 });
   if (process.env['CODESET_TEST_WRITE_DOCS'] === '1') writeFileSync(page, expected);
-  expect(readFileSync(page, 'utf8')).toBe(expected);
+  return [readFileSync(page, 'utf8'), expected];
 }
 
 test('docs/api.md is what the comments of proto/ say', async () => {
   const text = apiReference(readFileSync(join(root, 'gen/codeset.binpb')));
-  await expectPage('api.md', text);
+  const [page, expected] = await pageAndWhatIsMade('api.md', text);
+  expect(page).toBe(expected);
   const links = [...text.matchAll(/\]\(#([\w-]+)\)/g)].map(([, anchor]) => anchor ?? '');
   const titles = new Set(
     [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
@@ -42,8 +43,7 @@ test('every call, message, field and value of the contract is explained', () => 
 });
 
 test('docs/errors.md tells every reason of the contract', async () => {
-  await expectPage(
-    'errors.md',
-    errorsPage(readFileSync(join(root, 'proto/codeset/v1/error_reason.proto'), 'utf8')),
-  );
+  const reasons = readFileSync(join(root, 'proto/codeset/v1/error_reason.proto'), 'utf8');
+  const [page, expected] = await pageAndWhatIsMade('errors.md', errorsPage(reasons));
+  expect(page).toBe(expected);
 });
