@@ -81,8 +81,13 @@ export class Progress implements Disposable {
 
   /** Something has come to its end. */
   end(name: string): void {
-    this.#rows.delete(name);
     this.#ended++;
+    this.leave(name);
+  }
+
+  /** Something is shown no more, and is none of those that are counted. */
+  leave(name: string): void {
+    this.#rows.delete(name);
     this.#lines.draw();
   }
 

@@ -3,21 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { SampleClient } from '../../client/connection.js';
-import { CodesetClientError } from '../../client/errors.js';
-import { prepared, registerSample, uploadRepository } from '../../client/registration.js';
-import type { Sample } from '../../client/types.js';
-import { sampleState } from '../../client/words.js';
+import { registerSample, uploadRepository } from '../../client/registration.js';
 import { readEntryFile, type EntryFile } from '../../samples/import/entry-file.js';
 import { ImportError } from '../../samples/import/import-error.js';
 import type { ImportedSample, ImportOptions, ImportOutcome } from '../../samples/import/instances.js';
 import { parseEnvironmentFile } from '../../samples/manifest.js';
 import { bundleRepository, packFiles } from '../../samples/pack.js';
 import type { Cli } from '../context.js';
-import { CommandError, DONE, NEGATIVE, sentenceOf, UsageError } from '../exit-status.js';
+import { CommandError, NEGATIVE, UsageError } from '../exit-status.js';
+import { counted } from '../live/counted.js';
 import { withCommonOptions } from '../options.js';
 import { cloneFromGitHub } from './clone.js';
 import { datasetOf } from './dataset-name.js';
-import { UnmappedFields } from './unmapped-fields.js';
+import { ImportRun } from './import-run.js';
 
 interface EntryOptions {
   readonly dataset?: string;
@@ -44,9 +42,6 @@ export interface EntryFormat {
   ): Importing;
 }
 
-/** Told of each entry that can't be used. */
-type Bad = (name: string, error: unknown) => void;
-
 export function importEntriesCommand(cli: Cli, format: EntryFormat): Command {
   const command = withCommonOptions(new Command(format.name))
     .description(format.description)
@@ -69,7 +64,6 @@ export function importEntriesCommand(cli: Cli, format: EntryFormat): Command {
     .addHelpText('after', format.examples);
   return command.action((file: string, options: EntryOptions) =>
     cli.run(command, async (context) => {
-      const { out, config } = context;
       if (options.environment === undefined && options.imageTemplate === undefined)
         throw new UsageError(
           'Say what the samples run in: --environment FILE.yaml or --image-template NAME.',
@@ -77,45 +71,30 @@ export function importEntriesCommand(cli: Cli, format: EntryFormat): Command {
       const { entries, place } = await entriesOf(file);
       const settings = await settingsOf(file, options);
       const { samples } = await context.connect();
-      const registered: Sample[] = [];
-      let failed = 0;
-      const bad: Bad = (name, error) => {
-        // Without a server the next one fares no better.
-        if (error instanceof CodesetClientError && error.unreachable) throw error;
-        failed += 1;
-        out.note(`${name}: ${sentenceOf(error, config.address)}`);
-      };
-      const unmapped = new UnmappedFields();
+      using run = new ImportRun(context, entries.filter((entry) => entry.trim() !== '').length);
       const scratch = await mkdtemp(join(tmpdir(), 'codeset-'));
       try {
         for (const [repository, its] of byRepository(entries, options.repo)) {
           try {
+            run.progress.at(repository, options.repo === undefined ? 'is cloned from GitHub' : 'is read');
             const from = options.repo ?? (await cloneFromGitHub(repository, scratch));
             const all = { ...settings, repository: from, scratch };
             const importing = format.importEntries(its, all, place, options.dataset === undefined);
-            const told = unmapped.noting(importing);
-            registered.push(...(await register(samples, told, { place, repository: from, scratch, bad })));
+            const told = run.unmapped.noting(importing);
+            const where = { place, name: repository, repository: from, scratch };
+            await register(samples, told, where, run);
           } catch (error) {
             // One repository that can't be had is bad luck for its own entries; the one that was named, for all.
             if (options.repo !== undefined) throw error;
-            for (const text of its) if (text.trim() !== '') bad(repository, error);
+            for (const text of its) if (text.trim() !== '') run.bad(repository, error);
+          } finally {
+            run.progress.leave(repository);
           }
         }
       } finally {
         await rm(scratch, { recursive: true, force: true });
       }
-      let ready = 0;
-      for (const sample of registered) {
-        const done = options.wait ? await prepared(samples, sample) : sample;
-        const state = sampleState(done.state);
-        if (state === 'ERROR') bad(done.sampleId, new Error(done.error));
-        else ready += 1;
-        if (!out.json && state !== 'ERROR') out.line(`${done.sampleId}@${done.version}  ${state}`);
-      }
-      for (const line of unmapped.lines()) out.note(line);
-      if (out.json) await out.document({ imported: ready, failed });
-      else out.line(`${ready} imported, ${failed} failed`);
-      return failed === 0 ? DONE : NEGATIVE;
+      return await run.end(samples, options.wait);
     }),
   );
 }
@@ -133,32 +112,36 @@ async function register(
   importing: Importing,
   from: {
     readonly place: string;
+    /** What people call the repository. */
+    readonly name: string;
     readonly repository: string;
     readonly scratch: string;
-    readonly bad: Bad;
   },
-): Promise<Sample[]> {
-  const { place, repository, scratch, bad } = from;
+  run: ImportRun,
+): Promise<void> {
+  const { place, name, repository, scratch } = from;
   const imported: ImportedSample[] = [];
   for await (const { line, instanceId, sample, problem } of importing) {
     if (sample !== undefined) imported.push(sample);
-    else bad(`${place} ${line}${instanceId === undefined ? '' : ` (${instanceId})`}`, new Error(problem));
+    else run.bad(`${place} ${line}${instanceId === undefined ? '' : ` (${instanceId})`}`, new Error(problem));
   }
-  if (imported.length === 0) return [];
+  if (imported.length === 0) return;
   const commits = imported.map(({ commit }) => commit);
+  run.progress.at(name, `${imported.length} commits are packed`);
   await using bundle = await bundleRepository(repository, commits, scratch);
-  await uploadRepository(samples, bundle);
-  const registered: Sample[] = [];
+  run.progress.at(name, 'is uploaded');
+  const content = () => counted(bundle.content(), (done) => run.progress.moved(name, done, bundle.bytes));
+  await uploadRepository(samples, { sha256: bundle.sha256, bytes: bundle.bytes, content });
   for (const { sampleId, commit, files } of imported) {
+    run.progress.at(name, `${sampleId} is registered`);
     try {
       const codebase = { sha256: bundle.sha256, commit };
       const { sample } = await registerSample(samples, packFiles(files), codebase);
-      if (sample !== undefined) registered.push(sample);
+      if (sample !== undefined) run.registered(sample);
     } catch (error) {
-      bad(sampleId, error);
+      run.bad(sampleId, error);
     }
   }
-  return registered;
 }
 
 /**

@@ -2,17 +2,15 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { SampleClient } from '../../client/connection.js';
-import { CodesetClientError } from '../../client/errors.js';
-import { prepared, registerSample } from '../../client/registration.js';
+import { registerSample } from '../../client/registration.js';
 import type { Sample } from '../../client/types.js';
-import { sampleState } from '../../client/words.js';
 import { importHarbor, type HarborOptions } from '../../samples/import/harbor.js';
 import { packFiles } from '../../samples/pack.js';
 import type { Cli } from '../context.js';
-import { DONE, NEGATIVE, sentenceOf } from '../exit-status.js';
 import { withCommonOptions } from '../options.js';
 import { datasetOf } from './dataset-name.js';
-import { UnmappedFields } from './unmapped-fields.js';
+import { ImportRun } from './import-run.js';
+import type { UnmappedFields } from './unmapped-fields.js';
 
 interface ImportHarborOptions {
   readonly dataset?: string;
@@ -46,38 +44,20 @@ export function importHarborCommand(cli: Cli): Command {
     .addHelpText('after', EXAMPLES);
   return command.action((folders: string[], options: ImportHarborOptions) =>
     cli.run(command, async (context) => {
-      const { out, config } = context;
       const { samples } = await context.connect();
-      const registered: Sample[] = [];
-      const unmapped = new UnmappedFields();
-      let failed = 0;
-      const bad = (name: string, error: unknown): void => {
-        // Without a server the next one fares no better.
-        if (error instanceof CodesetClientError && error.unreachable) throw error;
-        failed += 1;
-        out.note(`${name}: ${sentenceOf(error, config.address)}`);
-      };
-      for (const folder of folders) {
-        for (const task of await tasksIn(folder)) {
-          try {
-            registered.push(await register(samples, task, options, unmapped));
-          } catch (error) {
-            bad(task, error);
-          }
+      const tasks = (await Promise.all(folders.map(tasksIn))).flat();
+      using run = new ImportRun(context, tasks.length);
+      for (const task of tasks) {
+        const name = basename(resolve(task));
+        run.progress.at(name, 'is packed');
+        try {
+          run.registered(await register(samples, task, options, run.unmapped));
+        } catch (error) {
+          run.bad(task, error);
         }
+        run.progress.leave(name);
       }
-      let ready = 0;
-      for (const sample of registered) {
-        const done = options.wait ? await prepared(samples, sample) : sample;
-        const state = sampleState(done.state);
-        if (state === 'ERROR') bad(done.sampleId, new Error(done.error));
-        else ready += 1;
-        if (!out.json && state !== 'ERROR') out.line(`${done.sampleId}@${done.version}  ${state}`);
-      }
-      for (const line of unmapped.lines()) out.note(line);
-      if (out.json) await out.document({ imported: ready, failed });
-      else out.line(`${ready} imported, ${failed} failed`);
-      return failed === 0 ? DONE : NEGATIVE;
+      return await run.end(samples, options.wait);
     }),
   );
 }
