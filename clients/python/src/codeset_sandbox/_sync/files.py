@@ -1,0 +1,171 @@
+# Made from _async/files.py by scripts/generate.py: change it there.
+"""The files of a session."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import IO, Iterator
+
+from .. import methods
+from .._convert import bytes_of, file_info
+from .._tar import pack, pieces, unpack
+from ..types import FileInfo
+from ..v1 import session_service_pb2 as wire
+from .connection import Connection
+
+_READ = 2 * 1024 * 1024
+
+
+class SessionFiles:
+    """What of a session has to do with files. Paths are absolute or relative to the session's working directory, and
+    are resolved inside the sandbox by its user."""
+
+    def __init__(self, connection: Connection, session_id: str) -> None:
+        self._connection = connection
+        #: The session's id, `ses_…`.
+        self.id = session_id
+
+    def read_file(
+        self, path: str, *, offset: int = 0, limit: int | None = None, timeout: float | None = None
+    ) -> bytes:
+        """The file's bytes from `offset` on, `limit` of them at most. Raises NotFoundError PATH_NOT_FOUND,
+        FailedPreconditionError NOT_A_FILE or PATH_DENIED."""
+        data = bytearray()
+        while limit is None or len(data) < limit:
+            ask = wire.ReadFileRequest(
+                session_id=self.id,
+                path=path,
+                offset=offset + len(data),
+                limit=_READ if limit is None else min(_READ, limit - len(data)),
+            )
+            answer = self._connection.call(methods.sessions.ReadFile, ask, timeout)
+            data += answer.data
+            if not answer.data or offset + len(data) >= answer.size_bytes:
+                break
+        return bytes(data)
+
+    def read_text(self, path: str, *, timeout: float | None = None) -> str:
+        """The file as UTF-8. Raises UnicodeDecodeError when it is not; otherwise as `read_file`."""
+        return (self.read_file(path, timeout=timeout)).decode("utf-8")
+
+    def write_file(
+        self,
+        path: str,
+        data: str | bytes,
+        *,
+        mode: int | None = None,
+        make_parents: bool = False,
+        timeout: float | None = None,
+    ) -> None:
+        """Writes a whole file of at most 3 MiB (`upload` takes more); readers see the old or the new content. `mode`
+        defaults to what it has, 0o644 for a new file. Raises NotFoundError PATH_NOT_FOUND without `make_parents`."""
+        request = wire.WriteFileRequest(
+            session_id=self.id, path=path, data=bytes_of(data), mode=mode, make_parents=make_parents
+        )
+        self._connection.call(methods.sessions.WriteFile, request, timeout)
+
+    def stat(self, path: str, *, timeout: float | None = None) -> FileInfo:
+        """What is known of a path; a symbolic link is not followed. Raises NotFoundError PATH_NOT_FOUND."""
+        ask = wire.StatRequest(session_id=self.id, path=path)
+        return file_info((self._connection.call(methods.sessions.Stat, ask, timeout)).file)
+
+    def list_directory(self, path: str = ".", *, timeout: float | None = None) -> list[FileInfo]:
+        """What is in a directory, by name. Raises NotFoundError, FailedPreconditionError NOT_A_DIRECTORY."""
+        found: list[FileInfo] = []
+        token = ""
+        while True:
+            ask = wire.ListDirectoryRequest(session_id=self.id, path=path, page_size=1000, page_token=token)
+            page = self._connection.call(methods.sessions.ListDirectory, ask, timeout)
+            found += [file_info(file) for file in page.files]
+            token = page.next_page_token
+            if token == "":
+                return found
+
+    def move(
+        self, source: str, destination: str, *, overwrite: bool = False, timeout: float | None = None
+    ) -> None:
+        """Moves or renames. `destination` is the new path itself. Raises AlreadyExistsError PATH_EXISTS."""
+        request = wire.MoveRequest(
+            session_id=self.id, source=source, destination=destination, overwrite=overwrite
+        )
+        self._connection.call(methods.sessions.Move, request, timeout)
+
+    def remove(self, path: str, *, recursive: bool = False, timeout: float | None = None) -> None:
+        """Removes a file, a link or a directory. Raises FailedPreconditionError DIRECTORY_NOT_EMPTY."""
+        request = wire.RemoveRequest(session_id=self.id, path=path, recursive=recursive)
+        self._connection.call(methods.sessions.Remove, request, timeout)
+
+    def replace_in_file(
+        self,
+        path: str,
+        old_text: str,
+        new_text: str,
+        *,
+        replace_all: bool = False,
+        timeout: float | None = None,
+    ) -> int:
+        """Replaces text that is in the file exactly once, or every occurrence; gives how many. Raises
+        FailedPreconditionError TEXT_NOT_FOUND, TEXT_NOT_UNIQUE or NOT_TEXT."""
+        request = wire.ReplaceInFileRequest(
+            session_id=self.id, path=path, old_text=old_text, new_text=new_text, replace_all=replace_all
+        )
+        answer = self._connection.call(methods.sessions.ReplaceInFile, request, timeout)
+        return answer.replaced_count
+
+    def apply_patch(self, diff: str | bytes, *, timeout: float | None = None) -> list[str]:
+        """Applies a unified diff to the workspace, whole or not at all; gives the paths that were changed. Raises
+        FailedPreconditionError or InvalidArgumentError PATCH_REJECTED."""
+        request = wire.ApplyPatchRequest(session_id=self.id, diff=bytes_of(diff))
+        answer = self._connection.call(methods.sessions.ApplyPatch, request, timeout)
+        return list(answer.changed_paths)
+
+    def diff(self, *, timeout: float | None = None) -> bytes:
+        """The workspace's difference from the sample, as a git patch; empty when nothing differs."""
+        ask = wire.GetDiffRequest(session_id=self.id)
+        parts = [part.data for part in self._connection.stream(methods.sessions.GetDiff, ask, timeout)]
+        return b"".join(parts)
+
+    def upload(
+        self, source: str | os.PathLike[str], destination: str = ".", *, timeout: float | None = None
+    ) -> None:
+        """Brings a folder's content, or one file, into a directory of the sandbox, which is made. Owners are not kept;
+        files there are replaced. Raises FailedPreconditionError PATH_DENIED, ResourceExhaustedError."""
+        with pack(source) as archive:
+            self._make_directory(destination, timeout)
+            self.upload_archive(destination, archive, timeout=timeout)
+
+    def upload_archive(self, path: str, archive: IO[bytes], *, timeout: float | None = None) -> None:
+        """Unpacks an uncompressed tar into a directory that is there. Raises InvalidArgumentError INVALID_ARCHIVE."""
+
+        def requests() -> Iterator[wire.UploadArchiveRequest]:
+            header = wire.UploadArchiveRequest.Header(session_id=self.id, path=path)
+            yield wire.UploadArchiveRequest(header=header)
+            for data in pieces(archive):
+                yield wire.UploadArchiveRequest(data=data)
+
+        self._connection.upload(methods.sessions.UploadArchive, requests(), timeout)
+
+    def download(
+        self, source: str, destination: str | os.PathLike[str], *, timeout: float | None = None
+    ) -> None:
+        """Brings a directory's content into a folder of this machine, which is made, or a file into a folder or to a
+        path. What a sandbox sends can't leave the folder. Raises NotFoundError PATH_NOT_FOUND."""
+        with tempfile.TemporaryFile() as archive:
+            self.download_archive(source, archive, timeout=timeout)
+            archive.seek(0)
+            unpack(archive, destination)
+
+    def download_archive(self, path: str, to: IO[bytes], *, timeout: float | None = None) -> None:
+        """Writes an uncompressed tar of a file or directory; its name alone is the root of the entries."""
+        ask = wire.DownloadArchiveRequest(session_id=self.id, path=path)
+        for part in self._connection.stream(methods.sessions.DownloadArchive, ask, timeout):
+            to.write(part.data)
+
+    def _make_directory(self, path: str, timeout: float | None) -> None:
+        """An empty file is the way that needs no program of the sandbox's; it is gone again at once."""
+        marker = f"{path.rstrip('/') or ''}/.codeset-upload"
+        request = wire.WriteFileRequest(session_id=self.id, path=marker, make_parents=True)
+        self._connection.call(methods.sessions.WriteFile, request, timeout)
+        remove = wire.RemoveRequest(session_id=self.id, path=marker)
+        self._connection.call(methods.sessions.Remove, remove, timeout)
