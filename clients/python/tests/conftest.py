@@ -6,7 +6,9 @@ CODESET_TEST_ROOT is the checkout of the project, by default the one that this f
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
+import secrets
 import socket
 import threading
 from pathlib import Path
@@ -20,7 +22,15 @@ ROOT = Path(os.environ.get("CODESET_TEST_ROOT") or Path(__file__).resolve().pare
 SAMPLE = "median-of-even-lists"
 SAMPLE_FOLDER = ROOT / "samples" / "examples" / SAMPLE
 
+#: Of this run alone: the server may have seen others.
+RUN = secrets.token_hex(4)
+
 T = TypeVar("T")
+
+# The harnesses are in environments of their own.
+collect_ignore = [
+    f"adapters/test_{name}.py" for name in ("inspect_ai", "harbor") if importlib.util.find_spec(name) is None
+]
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:

@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from conftest import run_async
+from conftest import RUN, run_async
 
 from codeset_sandbox import AsyncClient, AsyncSession, Client, Session
 
@@ -85,10 +85,10 @@ def test_a_cancelled_create_leaves_no_session(client: Client) -> None:
                 await task
 
     async def _made(other: AsyncClient) -> AsyncSession:
-        return await other.create_session(host=True, labels={"run": "cancelled"})
+        return await other.create_session(host=True, labels={"cancelled": RUN})
 
     run_async(work())
-    states = [found.state for found in client.list_sessions(labels={"run": "cancelled"})]
+    states = [found.state for found in client.list_sessions(labels={"cancelled": RUN})]
     assert set(states) <= {"CLOSED"}
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from conftest import RUN
 
 from codeset_sandbox import (
     Client,
@@ -18,7 +19,7 @@ def test_a_session_is_made_told_extended_and_closed(client: Client) -> None:
         host=True,
         env={"GREETING": "hello"},
         secret_env={"TOKEN": "never shown again"},
-        labels={"run": "sessions"},
+        labels={"run": RUN},
         limits=Limits(processes=64),
         ttl=600,
     ) as session:
@@ -26,7 +27,7 @@ def test_a_session_is_made_told_extended_and_closed(client: Client) -> None:
         info = session.info()
         assert (info.state, info.env, info.user, info.sample) == ("READY", {"GREETING": "hello"}, "agent", None)
         assert info.limits.processes == 64
-        assert [found.session_id for found in client.list_sessions(labels={"run": "sessions"})] == [session.id]
+        assert [found.session_id for found in client.list_sessions(labels={"run": RUN})] == [session.id]
         later = session.extend(3600)
         assert info.expire_time and later.expire_time and later.expire_time > info.expire_time
     assert session.info().state == "CLOSED"
@@ -46,8 +47,8 @@ def test_what_it_is_made_from_is_named_once(client: Client) -> None:
 
 
 def test_a_request_id_makes_one_session(client: Client) -> None:
-    with client.create_session(host=True, request_id="twice") as session:
-        assert client.create_session(host=True, request_id="twice").id == session.id
+    with client.create_session(host=True, request_id=f"twice-{RUN}") as session:
+        assert client.create_session(host=True, request_id=f"twice-{RUN}").id == session.id
 
 
 def test_forks_begin_with_the_files_and_go_their_own_ways(client: Client) -> None:
@@ -63,8 +64,8 @@ def test_forks_begin_with_the_files_and_go_their_own_ways(client: Client) -> Non
         for result in results:
             assert result.error is None and result.session is not None
             result.session.close()
-        snapshot = session.snapshot(labels={"step": "1"})
-    assert [found.snapshot_id for found in client.list_snapshots(labels={"step": "1"})] == [snapshot.snapshot_id]
+        snapshot = session.snapshot(labels={"step": RUN})
+    assert [found.snapshot_id for found in client.list_snapshots(labels={"step": RUN})] == [snapshot.snapshot_id]
     with client.create_session(snapshot=snapshot.snapshot_id) as later:
         assert later.read_text("state") == "so far"
     with client.fork(snapshot.snapshot_id) as one:
@@ -87,8 +88,8 @@ def test_an_agents_token_is_good_for_its_session_alone(client: Client) -> None:
 
 
 def test_sessions_are_closed_by_label(client: Client) -> None:
-    made = [client.create_session(host=True, labels={"run": "many"}) for _ in range(2)]
-    assert client.close_sessions(labels={"run": "many"}) == 2
+    made = [client.create_session(host=True, labels={"many": RUN}) for _ in range(2)]
+    assert client.close_sessions(labels={"many": RUN}) == 2
     assert {session.info().state for session in made} == {"CLOSED"}
 
 

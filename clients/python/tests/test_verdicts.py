@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import SAMPLE_FOLDER, run_async
+from conftest import RUN, SAMPLE_FOLDER, run_async
 
 from codeset_sandbox import AsyncClient, Client, DeadlineExceededError, FailedPreconditionError, Session
 
@@ -41,7 +41,7 @@ def test_a_session_fails_and_the_reference_solution_passes(client: Client, sampl
 def test_a_verification_that_is_late_is_cancelled(client: Client, sample: str) -> None:
     with client.create_session(sample=sample) as session:
         with pytest.raises(DeadlineExceededError):
-            session.verify(timeout=0.02, request_id="late")
+            session.verify(timeout=0.02, request_id=f"late-{RUN}")
         for verdict in client.list_verifications(session_id=session.id):
             assert verdict.state in ("CANCELLED", "FAILED")
 

@@ -7,6 +7,7 @@
 `AsyncClient` is the same for asyncio, word for word.
 """
 
+from . import methods
 from ._async.client import AsyncClient
 from ._async.command import AsyncRunningCommand
 from ._async.fork import AsyncForkResult, AsyncForks
@@ -54,4 +55,51 @@ from .types import (
 
 __version__ = "0.1.0"
 
-__all__ = [name for name in dir() if name[0].isupper()] + ["__version__"]
+__all__ = [
+    "AlreadyExistsError",
+    "AsyncClient",
+    "AsyncForkResult",
+    "AsyncForks",
+    "AsyncRunningCommand",
+    "AsyncSamples",
+    "AsyncSession",
+    "AsyncShell",
+    "Client",
+    "CodesetError",
+    "CommandExit",
+    "CommandFailedError",
+    "CommandResult",
+    "Counts",
+    "Dataset",
+    "DeadlineExceededError",
+    "DisconnectedError",
+    "ExecInfo",
+    "FailedPreconditionError",
+    "FieldViolation",
+    "FileInfo",
+    "ForkResult",
+    "Forks",
+    "InternalError",
+    "InvalidArgumentError",
+    "Limits",
+    "NotFoundError",
+    "OutOfRangeError",
+    "OutputChunk",
+    "PermissionDeniedError",
+    "ResourceExhaustedError",
+    "RunningCommand",
+    "SampleInfo",
+    "SampleVersion",
+    "Samples",
+    "ServerUnreachableError",
+    "Session",
+    "SessionInfo",
+    "Shell",
+    "SnapshotInfo",
+    "TestVerdict",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "Verdict",
+    "__version__",
+    "methods",
+]

@@ -40,12 +40,22 @@ async def verify(
         return verdict(await _watch(connection, verification_id, on_log, deadline))
     except BaseException as error:
         late_now = isinstance(error, CodesetError) and error.code == "DEADLINE_EXCEEDED"
-        if verification_id and (late_now or not isinstance(error, CodesetError)):
-            cancel = wire.CancelVerificationRequest(verification_id=verification_id)
-            await farewell(lambda: connection.call(methods.verifications.CancelVerification, cancel, 1.5))
+        if late_now or not isinstance(error, CodesetError):
+            await farewell(lambda: _cancel(connection, request, verification_id))
         if late_now and timeout is not None:
             raise late(timeout) from error
         raise
+
+
+async def _cancel(
+    connection: AsyncConnection, request: wire.StartVerificationRequest, verification_id: str
+) -> None:
+    if verification_id == "":
+        # Whether it was started is not known: its request id tells, or starts the one that is cancelled next.
+        again = await connection.call(methods.verifications.StartVerification, request, 1.0)
+        verification_id = again.verification.verification_id
+    cancel = wire.CancelVerificationRequest(verification_id=verification_id)
+    await connection.call(methods.verifications.CancelVerification, cancel, 1.0)
 
 
 async def _watch(

@@ -41,12 +41,22 @@ def verify(
         return verdict(_watch(connection, verification_id, on_log, deadline))
     except BaseException as error:
         late_now = isinstance(error, CodesetError) and error.code == "DEADLINE_EXCEEDED"
-        if verification_id and (late_now or not isinstance(error, CodesetError)):
-            cancel = wire.CancelVerificationRequest(verification_id=verification_id)
-            farewell(lambda: connection.call(methods.verifications.CancelVerification, cancel, 1.5))
+        if late_now or not isinstance(error, CodesetError):
+            farewell(lambda: _cancel(connection, request, verification_id))
         if late_now and timeout is not None:
             raise late(timeout) from error
         raise
+
+
+def _cancel(
+    connection: Connection, request: wire.StartVerificationRequest, verification_id: str
+) -> None:
+    if verification_id == "":
+        # Whether it was started is not known: its request id tells, or starts the one that is cancelled next.
+        again = connection.call(methods.verifications.StartVerification, request, 1.0)
+        verification_id = again.verification.verification_id
+    cancel = wire.CancelVerificationRequest(verification_id=verification_id)
+    connection.call(methods.verifications.CancelVerification, cancel, 1.0)
 
 
 def _watch(
