@@ -38,6 +38,7 @@ export const LOCAL_ONLY: Readonly<Record<string, string>> = {
   'test/e2e/isolation.test.ts':
     "looks at its mounts from this machine; Docker's walls are in the engines' contract",
   'test/e2e/audit-local.test.ts': 'is about prepare with git, and samples on this machine’s toolchains',
+  'test/clients/python.test.ts': 'runs its sessions on this machine’s toolchain',
   'test/e2e/differential.test.ts': "compares a sandbox with this machine's own shell, on the same programs",
 };
 

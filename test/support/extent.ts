@@ -28,6 +28,7 @@ export const IN_CHECK_ONLY = [
   'test/faults/eval-killed.test.ts',
   'test/cli/example-agent.test.ts',
   'test/docs/pages.test.ts',
+  'test/clients/python.test.ts',
   'test/adversarial/disk-and-links.test.ts',
   'test/adversarial/forced-errors.test.ts',
   'test/adversarial/git.test.ts',

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { works } from '../../scripts/lib/process.mjs';
 import { engineHere } from './engine-name.js';
+import { pythonHere } from './python-here.js';
 import { isRoot } from './root-only.js';
 
 const EXAMPLES = join(import.meta.dirname, '../../samples/examples');
@@ -18,6 +19,13 @@ export const PARTS_MISSING: Readonly<Record<string, () => string | undefined>> =
     (works('python3', ['-m', 'pytest', '--version'])
       ? undefined
       : 'judges none of the real instances: this python3 has no pytest'),
+  'test/clients/python.test.ts': () => {
+    if (pythonHere(10) === undefined)
+      return 'needs Python 3.10 or newer with venv (Debian, Ubuntu: apt-get install python3-venv)';
+    return pythonHere(12) === undefined
+      ? 'tries no environment of Harbor, which needs Python 3.12 or newer'
+      : undefined;
+  },
   'test/rpc/grpcurl.test.ts': () =>
     grpcurlHere() === undefined
       ? 'needs grpcurl: go install github.com/fullstorydev/grpcurl/cmd/grpcurl@latest'

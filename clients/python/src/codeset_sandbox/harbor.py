@@ -160,7 +160,7 @@ class CodesetEnvironment(BaseEnvironment):
 
     @property
     def _dockerfile(self) -> Path:
-        return self.environment_dir / "Dockerfile"
+        return Path(self.environment_dir) / "Dockerfile"
 
     @property
     def _workdir(self) -> str:

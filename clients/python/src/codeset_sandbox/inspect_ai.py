@@ -13,7 +13,7 @@ It needs asyncio, inspect_ai's default backend.
 from __future__ import annotations
 
 import errno
-from typing import Any, Literal, Union, cast, overload
+from typing import Any, Literal, Union, overload
 
 import inspect_ai.util as util
 from inspect_ai.scorer import Score, Scorer, Target, accuracy, scorer, stderr
@@ -268,7 +268,7 @@ def verdict() -> Scorer:
             raise RuntimeError(f"The verification {found.verification_id} ended in {found.state}: {found.message}")
         failed = [test.name for test in found.tests if test.status not in ("PASSED", "XFAILED")]
         return Score(
-            value=cast(float, found.score or 0.0),
+            value=found.score or 0.0,
             explanation=found.message,
             metadata={
                 "state": found.state,

@@ -69,7 +69,7 @@ def test_harbor_runs_a_trial(task: Path, tmp_path: Path, client: Client, agent: 
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
     said = ran.stdout + ran.stderr
     assert ran.returncode == 0, said
@@ -77,7 +77,9 @@ def test_harbor_runs_a_trial(task: Path, tmp_path: Path, client: Client, agent: 
     assert len(results) == 1, said
     assert results[0]["exception_info"] is None, results[0]["exception_info"]
     assert results[0]["verifier_result"]["rewards"] == {"reward": reward}
-    assert not list(client.list_sessions(labels={"harness": "harbor"}, states=["READY"]))
+    trial = results[0]["trial_name"]
+    sessions = [found for found in client.list_sessions(labels={"harness": "harbor"}) if trial in found.labels["trial"]]
+    assert [found.state for found in sessions] == ["CLOSED"]
 
 
 def test_an_environment_does_what_harbor_asks_of_it(task: Path, tmp_path: Path, client: Client) -> None:

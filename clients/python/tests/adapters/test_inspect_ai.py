@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, AsyncIterator
 
 import pytest
-from conftest import SAMPLE_FOLDER
+from conftest import RUN, SAMPLE_FOLDER
 from inspect_ai import Task, eval
 from inspect_ai.dataset import Sample
 from inspect_ai.model import ModelOutput, get_model
@@ -70,13 +70,16 @@ def test_a_model_uses_a_sandbox_that_is_found_by_its_name(tmp_path: Path, client
         solver=basic_agent(tools=[bash()], message_limit=20),
         scorer=includes(),
         sandbox="codeset",
+        name=f"files-{RUN}",
     )
     (log,) = eval(task, _mock("cat given.txt > made.txt; id -un", "cat made.txt"), log_dir=str(tmp_path), display="none")
     assert log.status == "success", log.error
     assert log.samples is not None
     said = [message.text for message in log.samples[0].messages if message.role == "tool"]
     assert said[0].strip() == "agent" and said[1] == "given"
-    assert not list(client.list_sessions(labels={"harness": "inspect_ai"}, states=["READY"]))
+    sessions = list(client.list_sessions(labels={"task": f"files-{RUN}"}))
+    assert len(sessions) == 1
+    assert not list(client.list_sessions(labels={"task": f"files-{RUN}"}, states=["READY"]))
 
 
 @solver
