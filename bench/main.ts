@@ -5,6 +5,7 @@ import { evaluation } from './eval.js';
 import { exec } from './exec.js';
 import { flood } from './flood.js';
 import { Run, type Benchmark, type Figures } from './lib/run.js';
+import { python } from './python.js';
 import { session } from './session.js';
 import { throughput } from './throughput.js';
 import { verification } from './verification.js';
@@ -18,6 +19,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   density,
   verification,
   eval: evaluation,
+  python,
 };
 
 const FAREWELL_MS = 3000;

@@ -55,10 +55,13 @@ def sync() -> dict[Path, str]:
 
 def stubs() -> dict[Path, str]:
     import tempfile
+    from importlib.metadata import version
 
     import grpc_tools  # type: ignore[import-untyped]
     from grpc_tools import protoc
 
+    if not version("grpcio-tools").startswith("1.62."):
+        raise SystemExit(f"Stubs are made by grpcio-tools 1.62, not {version('grpcio-tools')}: use scripts/stubs.sh.")
     well_known = Path(grpc_tools.__file__).parent / "_proto"
 
     made: dict[Path, str] = {PACKAGE / "v1" / "__init__.py": '"""The messages of the contract, as protoc makes them."""\n'}
