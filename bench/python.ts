@@ -21,7 +21,8 @@ interface Measured {
 
 /** What the Python package costs over the bare stub: its streams that can be taken up again, ids, records of output. */
 export const python: Benchmark = {
-  about: "`run` of the Python package with 64 sessions in one asyncio loop, beside the bare stub's RunCommand",
+  about:
+    "`run` of the Python package with 64 sessions in one asyncio loop, beside the bare stub's RunCommand",
   async run(run) {
     const service = await startService(run);
     run.say('installing the Python package');
