@@ -234,7 +234,7 @@ class Dataset(_message.Message):
     def __init__(self, name: _Optional[str] = ..., sample_count: _Optional[int] = ...) -> None: ...
 
 class Environment(_message.Message):
-    __slots__ = ("host", "image", "dockerfile", "setup", "prepare", "setup_network", "network", "env", "workdir", "user")
+    __slots__ = ("host", "image", "dockerfile", "context", "setup", "prepare", "setup_network", "network", "env", "workdir", "user")
     class EnvEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -245,6 +245,7 @@ class Environment(_message.Message):
     HOST_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     DOCKERFILE_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
     SETUP_FIELD_NUMBER: _ClassVar[int]
     PREPARE_FIELD_NUMBER: _ClassVar[int]
     SETUP_NETWORK_FIELD_NUMBER: _ClassVar[int]
@@ -255,6 +256,7 @@ class Environment(_message.Message):
     host: HostToolchain
     image: str
     dockerfile: str
+    context: str
     setup: _containers.RepeatedScalarFieldContainer[str]
     prepare: _containers.RepeatedScalarFieldContainer[str]
     setup_network: NetworkMode
@@ -262,7 +264,7 @@ class Environment(_message.Message):
     env: _containers.ScalarMap[str, str]
     workdir: str
     user: str
-    def __init__(self, host: _Optional[_Union[HostToolchain, _Mapping]] = ..., image: _Optional[str] = ..., dockerfile: _Optional[str] = ..., setup: _Optional[_Iterable[str]] = ..., prepare: _Optional[_Iterable[str]] = ..., setup_network: _Optional[_Union[NetworkMode, str]] = ..., network: _Optional[_Union[NetworkMode, str]] = ..., env: _Optional[_Mapping[str, str]] = ..., workdir: _Optional[str] = ..., user: _Optional[str] = ...) -> None: ...
+    def __init__(self, host: _Optional[_Union[HostToolchain, _Mapping]] = ..., image: _Optional[str] = ..., dockerfile: _Optional[str] = ..., context: _Optional[str] = ..., setup: _Optional[_Iterable[str]] = ..., prepare: _Optional[_Iterable[str]] = ..., setup_network: _Optional[_Union[NetworkMode, str]] = ..., network: _Optional[_Union[NetworkMode, str]] = ..., env: _Optional[_Mapping[str, str]] = ..., workdir: _Optional[str] = ..., user: _Optional[str] = ...) -> None: ...
 
 class HostToolchain(_message.Message):
     __slots__ = ("requires",)
