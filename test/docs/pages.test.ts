@@ -87,8 +87,8 @@ describe.each(pages)('%s', (page) => {
     const blocks = await blocksOf(ROOT, page);
     for (const { language, text, line, notRun } of blocks) {
       const where = `${page}:${line}`;
-      // `ts` is run by test/client/documents.test.ts, `js` by test/rpc.
-      expect(['sh', 'ts', 'js', 'json', 'yaml', 'text', 'ini', ''], where).toContain(language);
+      // `ts` is run by test/client/documents.test.ts, `js` by test/rpc, `python` by test/clients.
+      expect(['sh', 'ts', 'js', 'python', 'json', 'yaml', 'text', 'ini', ''], where).toContain(language);
       if (language === 'json') expect(() => JSON.parse(text) as unknown, where).not.toThrow();
       if (language === 'yaml')
         for (const document of parseAllDocuments(text)) expect(document.errors, where).toEqual([]);

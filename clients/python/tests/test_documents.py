@@ -9,7 +9,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-_BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.M | re.S)
+_BLOCK = re.compile(r"(?<!-->\n\n)^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.M | re.S)
 _PAGES = ["docs/python.md", "clients/python/README.md"]
 _PROGRAMS = [
     pytest.param(program, printed, id=f"{page} {number + 1}")
