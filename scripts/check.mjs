@@ -23,7 +23,7 @@ const steps = [
 
 await main(async () => {
   if (!afterTest) clearCounts();
-  await setUp({ tests: true });
+  await setUp({ tests: true, check: true });
   const failed = [];
   for (const [name, step] of steps) {
     if (only.length > 0 && !only.includes(name)) continue;

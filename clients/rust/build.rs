@@ -1,5 +1,6 @@
 //! Makes the stubs from `proto/`, with a protoc that is a crate.
 
+// docs:stubs
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=../../proto");
     let mut protoc = tonic_prost_build::Config::new();
@@ -16,3 +17,4 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         )?;
     Ok(())
 }
+// docs:end

@@ -14,23 +14,24 @@ const say = (line) => console.error(`set-up: ${line}`);
  * Makes the checkout ready to run. What is there already is left alone, without a word and without a network.
  * @param build false to leave out init and dist/, for commands that only need the packages.
  * @param tests true to bring also what only the tests need: Docker, and an image for it.
+ * @param check true to bring also what only the tests of `npm run check` need: gRPC for C++.
  * @throws Failure with the words of the step that failed.
  */
-export async function setUp({ build = true, tests = false } = {}) {
+export async function setUp({ build = true, tests = false, check = false } = {}) {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 10)) {
     throw new Failure(`set-up: Node 20.10 or later is needed; this is ${process.versions.node}.`);
   }
   const start = Date.now();
   const steps = await locked(
-    () => takeSteps(build, tests),
+    () => takeSteps(build, tests, check),
     () => say('waiting for another set-up of this checkout'),
   );
   if (steps > 0) say(`done in ${((Date.now() - start) / 1000).toFixed(0)} s`);
 }
 
 /** @returns how many steps had something to do. */
-async function takeSteps(build, tests) {
+async function takeSteps(build, tests, check) {
   let steps = 0;
   const step = async (line, work) => {
     steps += 1;
@@ -40,7 +41,7 @@ async function takeSteps(build, tests) {
   const packages = packagesInstalled();
   const native = packages && (await nativeBuilt());
 
-  const missing = missingPrograms(!native, tests);
+  const missing = missingPrograms(!native, tests, check);
   if (missing.length > 0) {
     const named = missing.map((need) => need.debian).join(' ');
     if (canInstall()) {

@@ -28,12 +28,28 @@ const TEST_NEEDS = [
   { any: ['newuidmap'], debian: 'uidmap', why: 'the tests of the local engine as an ordinary user' },
 ];
 
+// The same for those that only `npm run check` runs: the client in C++ takes the distribution's gRPC. Go, Maven and
+// cargo are for who has them: the distribution's may be too old.
+const CHECK_NEEDS = [
+  { any: ['cmake'], debian: 'cmake', why: 'the client in C++' },
+  { any: ['make'], debian: 'make', why: 'the client in C++' },
+  { any: ['c++'], debian: 'g++', why: 'the client in C++' },
+  {
+    any: ['grpc_cpp_plugin'],
+    debian: 'libgrpc++-dev libprotobuf-dev protobuf-compiler-grpc',
+    why: 'the client in C++',
+  },
+  { any: ['pkg-config'], debian: 'pkg-config', why: 'the client in C++' },
+];
+
 /**
  * What is not here.
  * @param native whether better-sqlite3 is still to be built. @param tests whether the tests will run.
+ * @param check whether those will that only `npm run check` runs.
  */
-export function missingPrograms(native, tests) {
-  const needs = [...NEEDS, ...(native ? BUILD_NEEDS : []), ...(tests && canInstall() ? TEST_NEEDS : [])];
+export function missingPrograms(native, tests, check) {
+  const needs = [...NEEDS, ...(native ? BUILD_NEEDS : [])];
+  if (canInstall()) needs.push(...(tests ? TEST_NEEDS : []), ...(check ? CHECK_NEEDS : []));
   return needs.filter((need) => need.any.every((program) => which(program) === undefined));
 }
 

@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, readFileSync, readdirSync } from 'no
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { works } from '../../scripts/lib/process.mjs';
+import { clientLacks } from './client-toolchains.js';
 import { engineHere } from './engine-name.js';
 import { pythonHere } from './python-here.js';
 import { isRoot } from './root-only.js';
@@ -30,6 +31,19 @@ export const PARTS_MISSING: Readonly<Record<string, () => string | undefined>> =
     grpcurlHere() === undefined
       ? 'needs grpcurl: go install github.com/fullstorydev/grpcurl/cmd/grpcurl@latest'
       : undefined,
+  'test/rpc/grpcurl-page.test.ts': () => {
+    const absent = [
+      ...(grpcurlHere() === undefined ? ['grpcurl'] : []),
+      ...(toolHere('ghz') === undefined ? ['ghz (go install github.com/bojand/ghz/cmd/ghz@latest)'] : []),
+    ];
+    return absent.length === 0
+      ? undefined
+      : `runs only a part of the page: there is no ${absent.join(' and no ')}`;
+  },
+  'test/clients/go.test.ts': () => clientLacks('go'),
+  'test/clients/java.test.ts': () => clientLacks('java'),
+  'test/clients/rust.test.ts': () => clientLacks('rust'),
+  'test/clients/cpp.test.ts': () => clientLacks('cpp'),
   'test/unit/samples/examples.test.ts': () => {
     const lacking = readdirSync(EXAMPLES).flatMap((name) => {
       const programs = exampleLacks(name);
@@ -93,11 +107,13 @@ export function sweBenchFolder(): string | undefined {
 
 /** CODESET_TEST_GRPCURL, or where it is installed. */
 export function grpcurlHere(): string | undefined {
+  return process.env['CODESET_TEST_GRPCURL'] ?? toolHere('grpcurl');
+}
+
+/** Where a program is that may have been installed by `go install`. */
+export function toolHere(name: string): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), join(homedir(), 'go', 'bin')];
-  return (
-    process.env['CODESET_TEST_GRPCURL'] ??
-    folders.map((folder) => join(folder, 'grpcurl')).find((path) => existsSync(path))
-  );
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
 /** What an example of samples/examples requires of a host, and is not on this machine's PATH. */
