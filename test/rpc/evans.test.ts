@@ -47,7 +47,9 @@ class Reflection {
     const client = new grpc.reflection.v1alpha.ServerReflection(address, credentials.createInsecure());
     this.#stream = client.ServerReflectionInfo();
     this.#stream.on('data', (answer: Answer) => this.#waiting.shift()?.done(answer));
-    this.#stream.on('error', (error: Error) => this.#waiting.splice(0).forEach(({ fail }) => fail(error)));
+    this.#stream.on('error', (error: Error) => {
+      for (const waiting of this.#waiting.splice(0)) waiting.fail(error);
+    });
     this.#stream.on('end', () => client.close());
   }
 

@@ -20,6 +20,13 @@ const sections = page.split(/^(?=## )/m);
 const [preamble = ''] = sections;
 const ofGhz = sections.filter((section) => section.startsWith('## ghz'));
 
+interface Outcome {
+  /** With what all of them wrote to stderr. */
+  readonly call: string;
+  readonly printed: string;
+  readonly expected: RegExp;
+}
+
 describe.skipIf(grpcurl === undefined)('docs/grpcurl.md (skipped without grpcurl)', () => {
   let service: TestService;
 
@@ -36,8 +43,8 @@ describe.skipIf(grpcurl === undefined)('docs/grpcurl.md (skipped without grpcurl
     await service?.[Symbol.asyncDispose]();
   });
 
-  /** Runs the calls of a text one after another in one shell, and looks at what each block printed. */
-  async function follows(part: string): Promise<void> {
+  /** Runs the calls of a text one after another in one shell. */
+  async function outcomes(part: string): Promise<readonly Outcome[]> {
     const blocks = [...part.matchAll(/^```sh\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?/gms)];
     const between = '=== the next block ===';
     const script = blocks.map(([, lines = '']) => `${callsHere(lines)}echo '${between}'\n`).join('');
@@ -53,24 +60,30 @@ describe.skipIf(grpcurl === undefined)('docs/grpcurl.md (skipped without grpcurl
     });
     const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
     const printed = stdout.split(`${between}\n`);
-    expect(printed, stderr).toHaveLength(blocks.length + 1);
-    for (const [i, [, lines = '', prints = '']] of blocks.entries())
-      expect(plain(printed[i] ?? ''), `${lines}\n${stderr}`).toMatch(pattern(prints));
+    return blocks.map(([, lines = '', prints = ''], i) => ({
+      call: `${lines}${stderr}`,
+      printed: plain(printed[i] ?? 'the shell ended before this'),
+      expected: pattern(prints),
+    }));
   }
 
   test('every call with grpcurl and buf curl prints what the page says', { timeout: 120_000 }, async () => {
-    await follows(sections.filter((section) => !ofGhz.includes(section)).join(''));
+    const others = sections.filter((section) => !ofGhz.includes(section)).join('');
+    for (const { call, printed, expected } of await outcomes(others)) expect(printed, call).toMatch(expected);
   });
 
   test.skipIf(ghz === undefined)('so does every call with ghz', { timeout: 120_000 }, async () => {
     expect(ofGhz).toHaveLength(1);
-    await follows(preamble + ofGhz.join(''));
+    for (const { call, printed, expected } of await outcomes(preamble + ofGhz.join('')))
+      expect(printed, call).toMatch(expected);
   });
 
   test('no call ends without words on what it prints', () => {
     const calls = [...page.matchAll(/^```sh\n(.*?)^```\n\n(```text)?/gms)];
     expect(calls.length).toBeGreaterThan(12);
-    const silent = calls.filter(([, lines = '', prints]) => prints === undefined && !/^server=/.test(lines));
+    const silent = calls.filter(
+      ([, lines = '', prints]) => prints === undefined && !lines.startsWith('server='),
+    );
     expect(silent.map(([block]) => block)).toEqual([]);
   });
 });
