@@ -12,7 +12,10 @@ import { blocksOf, scriptOf } from './pages.js';
 const ROOT = resolve(import.meta.dirname, '../..');
 
 /** Pages whose calls a test of their own runs. */
-const ELSEWHERE: Readonly<Record<string, string>> = {};
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  'docs/clients.md': 'test/clients',
+  'docs/grpcurl.md': 'test/rpc/grpcurl-page.test.ts',
+};
 
 const pages = [
   'README.md',
