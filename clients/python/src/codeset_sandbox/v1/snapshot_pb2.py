@@ -16,13 +16,14 @@ from codeset_sandbox.v1 import sample_pb2 as codeset_dot_v1_dot_sample__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x63odeset/v1/snapshot.proto\x12\ncodeset.v1\x1a\x17\x63odeset/v1/sample.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8b\x04\n\x08Snapshot\x12\x13\n\x0bsnapshot_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\'\n\x06sample\x18\x03 \x01(\x0b\x32\x15.codeset.v1.SampleRefH\x00\x12.\n\x0b\x65nvironment\x18\x04 \x01(\x0b\x32\x17.codeset.v1.EnvironmentH\x00\x12\x30\n\x06labels\x18\x05 \x03(\x0b\x32 .codeset.v1.Snapshot.LabelsEntry\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsize_bytes\x18\x07 \x01(\x03\x12(\n\tresources\x18\x08 \x01(\x0b\x32\x15.codeset.v1.Resources\x12(\n\x07network\x18\t \x01(\x0e\x32\x17.codeset.v1.NetworkMode\x12*\n\x03\x65nv\x18\n \x03(\x0b\x32\x1d.codeset.v1.Snapshot.EnvEntry\x12\x0e\n\x06\x65ngine\x18\x0b \x01(\t\x12\x11\n\ttransient\x18\x0c \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a*\n\x08\x45nvEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06sourceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x63odeset/v1/snapshot.proto\x12\ncodeset.v1\x1a\x17\x63odeset/v1/sample.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8b\x04\n\x08Snapshot\x12\x13\n\x0bsnapshot_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\'\n\x06sample\x18\x03 \x01(\x0b\x32\x15.codeset.v1.SampleRefH\x00\x12.\n\x0b\x65nvironment\x18\x04 \x01(\x0b\x32\x17.codeset.v1.EnvironmentH\x00\x12\x30\n\x06labels\x18\x05 \x03(\x0b\x32 .codeset.v1.Snapshot.LabelsEntry\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsize_bytes\x18\x07 \x01(\x03\x12(\n\tresources\x18\x08 \x01(\x0b\x32\x15.codeset.v1.Resources\x12(\n\x07network\x18\t \x01(\x0e\x32\x17.codeset.v1.NetworkMode\x12*\n\x03\x65nv\x18\n \x03(\x0b\x32\x1d.codeset.v1.Snapshot.EnvEntry\x12\x0e\n\x06\x65ngine\x18\x0b \x01(\t\x12\x11\n\ttransient\x18\x0c \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a*\n\x08\x45nvEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06sourceB\x02P\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'codeset.v1.snapshot_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
-  DESCRIPTOR._options = None
+  _globals['DESCRIPTOR']._options = None
+  _globals['DESCRIPTOR']._serialized_options = b'P\001'
   _globals['_SNAPSHOT_LABELSENTRY']._options = None
   _globals['_SNAPSHOT_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_SNAPSHOT_ENVENTRY']._options = None
