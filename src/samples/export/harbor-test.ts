@@ -1,5 +1,5 @@
 import type { SampleManifest } from '../../core/sample.js';
-import { quote } from '../import/verification-script.js';
+import { CLEAR_WAY, quote } from '../import/verification-script.js';
 
 /** tests/test.sh: the sample's own script, started as codeset starts it. @param app where the codebase lies */
 export function harborTest({ verification: spec }: SampleManifest, app: string): string {
@@ -9,7 +9,11 @@ export function harborTest({ verification: spec }: SampleManifest, app: string):
 # Written by codeset sample export. Runs the sample's own script as codeset does: hidden files closed to the code under
 # test, which as-subject starts as the user agent.
 set -u
+# Harbor leaves this folder open to all. From here on code under test puts no reward there, nor a link in its place.
 mkdir -p /logs/verifier
+chown 0:0 /logs/verifier
+chmod 755 /logs/verifier
+rm -rf /logs/verifier/reward.json /logs/verifier/reward.txt
 export CODESET_VERIFICATION_DIR=/tests/verification CODESET_REPORT_DIR=/logs/verifier/reports
 export PATH="/tests/bin:$PATH" TZ=UTC LC_ALL=C.UTF-8 PYTHONHASHSEED="\${PYTHONHASHSEED:-0}" PYTHONDONTWRITEBYTECODE=1
 rm -rf "$CODESET_REPORT_DIR" && mkdir -m 711 "$CODESET_REPORT_DIR"
@@ -18,11 +22,12 @@ chmod -R go-rwx /tests/verification
 if [ -d /tests/protected ]; then chmod -R go-rwx /tests/protected; fi
 cd ${quote(app)} || exit 1
 
+${CLEAR_WAY}
 # What belongs to the sample comes back over whatever is there.
 put_back() {
+  clear_way "$1"
   rm -rf "./$1"
   if [ -e "/tests/protected/$1" ]; then
-    mkdir -p "$(dirname "./$1")"
     cp -R "/tests/protected/$1" "./$1"
     chmod -R u+rwX,go+rX "./$1"
   fi

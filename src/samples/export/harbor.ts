@@ -35,6 +35,11 @@ export function exportHarbor(folder: SampleFolder): ExportedTask {
     throw new ExportError('names no image, and a Harbor task is one; add environment.image');
   if (spec.grading === 'SWE_BENCH' || spec.failToFail.length > 0)
     throw new ExportError('is graded by its reports beside the exit status, which Harbor does not read; export it as swe-bench');
+  // An import puts the files of its test patch in place itself.
+  if (manifest.codebase !== undefined && spec.protectedPaths.length > 0 && !folder.has('verification/test.patch'))
+    throw new ExportError(
+      'protects paths of a repository, whose files the export does not have to put back; make the codebase a folder',
+    );
   const test = harborTest(manifest, APP);
   const bits = (prefix: string, files: readonly MemoryFile[]): MemoryFile[] =>
     files.map((file) => ({ ...file, path: `${prefix}/${file.path}` }));

@@ -61,12 +61,8 @@ export function verificationScript(tests: PatchedTree): string {
   return `${PREAMBLE}\n${lines.join('\n')}\n\n${RUN}`;
 }
 
-const PREAMBLE = `#!/bin/sh
-# Puts the test files that belong to this sample in place, then runs the tests as the subject's user. The
-# report says which of them passed.
-set -eu
-
-# Where a folder on the way to the file is a link, or no folder, it makes place: nothing that the subject left
+/** A function of shell that makes the way to a path in the working directory one of folders. */
+export const CLEAR_WAY = `# Where a folder on the way to the file is a link, or no folder, it makes place: nothing that the subject left
 # may lead a write of root's elsewhere.
 clear_way() {
   way=.
@@ -82,7 +78,14 @@ clear_way() {
     [ -d "$way" ] || mkdir "$way"
   done
 }
+`;
 
+const PREAMBLE = `#!/bin/sh
+# Puts the test files that belong to this sample in place, then runs the tests as the subject's user. The
+# report says which of them passed.
+set -eu
+
+${CLEAR_WAY}
 put() {
   clear_way "$1"
   rm -rf "./$1"
