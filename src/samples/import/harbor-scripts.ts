@@ -25,6 +25,9 @@ set -eu
 if [ -L /logs ]; then rm -f /logs; fi
 rm -rf /tests /logs/verifier
 mkdir -p /logs/verifier /logs/agent /logs/artifacts
+# An agent who is not root has them open to all, and what tests run as that user could put others in their place.
+chown 0:0 /logs /logs/verifier
+chmod 755 /logs /logs/verifier
 cp -R "$CODESET_VERIFICATION_DIR/tests" /tests
 chmod -R u+rwX,go+rX /tests
 chmod +x ${quote(`/tests/${file}`)}

@@ -285,8 +285,9 @@ function networkOf(settings: HarborSettings, section: string, instead?: NetworkM
 /** Whom agents are: as the task says, else as the Dockerfile ends. */
 function userOf(settings: HarborSettings, recipe: string): string {
   const said = settings.get('agent.user');
+  if (said === 0) return 'root';
   const user = typeof said === 'string' ? said : [...recipe.matchAll(/^\s*USER\s+([^\s:]+)/gim)].at(-1)?.[1];
-  if (typeof said === 'number' && said !== 0) throw new ImportError(`agent.user is the number ${said}; name the user`);
+  if (typeof said === 'number') throw new ImportError(`agent.user is the number ${said}; name the user`);
   return user === undefined || user === '0' ? 'root' : user;
 }
 

@@ -122,6 +122,17 @@ env = { SOLVE = "yes" }
     await expect(imported(toml)).rejects.toThrow(words);
   });
 
+  test('of agent.user 0 is root\'s, whoever its Dockerfile ends as', async () => {
+    const sample = await imported('[agent]\nuser = 0\n', { 'environment/Dockerfile': 'FROM debian:12\nUSER app\n' });
+    expect(manifestOf(sample).environment).toMatchObject({ user: 'root', setup: [] });
+  });
+
+  test('has no place where its tests take a reward that is open to others than root', async () => {
+    const { files } = await imported('[agent]\nuser = "app"\n');
+    const script = String(files.find((file) => file.path === 'verification/run')?.content);
+    expect(script).toMatch(/chown 0:0 \/logs \/logs\/verifier\nchmod 755 \/logs \/logs\/verifier\n/);
+  });
+
   test('that lacks a file, has a link or several services is refused by name', async () => {
     await expect(imported('', { 'tests/test.sh': undefined })).rejects.toThrow('has no tests/test.sh');
     await expect(imported('', { 'instruction.md': undefined })).rejects.toThrow('has no instruction.md');
