@@ -75,9 +75,11 @@ export function importEntriesCommand(cli: Cli, format: EntryFormat): Command {
       const scratch = await mkdtemp(join(tmpdir(), 'codeset-'));
       try {
         for (const [repository, its] of byRepository(entries, options.repo)) {
+          // Clones of many repositories would fill the disk.
+          const clones = await mkdtemp(join(scratch, 'clone-'));
           try {
             run.progress.at(repository, options.repo === undefined ? 'is cloned from GitHub' : 'is read');
-            const from = options.repo ?? (await cloneFromGitHub(repository, scratch));
+            const from = options.repo ?? (await cloneFromGitHub(repository, clones));
             const all = { ...settings, repository: from, scratch };
             const importing = format.importEntries(its, all, place, options.dataset === undefined);
             const told = run.unmapped.noting(importing);
@@ -88,6 +90,7 @@ export function importEntriesCommand(cli: Cli, format: EntryFormat): Command {
             if (options.repo !== undefined) throw error;
             for (const text of its) if (text.trim() !== '') run.bad(repository, error);
           } finally {
+            await rm(clones, { recursive: true, force: true });
             run.progress.leave(repository);
           }
         }
@@ -135,6 +138,7 @@ async function register(
   for (const { sampleId, commit, files } of imported) {
     run.progress.at(name, `${sampleId} is registered`);
     try {
+      run.claim(sampleId, `one of ${name}`);
       const codebase = { sha256: bundle.sha256, commit };
       const { sample } = await registerSample(samples, packFiles(files), codebase);
       if (sample !== undefined) run.registered(sample);

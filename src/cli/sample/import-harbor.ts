@@ -10,7 +10,6 @@ import type { Cli } from '../context.js';
 import { withCommonOptions } from '../options.js';
 import { datasetOf } from './dataset-name.js';
 import { ImportRun } from './import-run.js';
-import type { UnmappedFields } from './unmapped-fields.js';
 
 interface ImportHarborOptions {
   readonly dataset?: string;
@@ -27,7 +26,8 @@ Examples:
 Such samples need the Docker engine. Check them with \`codeset sample validate\`: the reference solution has to pass and
 the untouched environment to fail. docs/importing.md says what becomes of each setting.`;
 
-const SETTINGS_FILES = ['task.toml', 'task.yaml'];
+/** What only a task's folder has, also one whose settings are missing. */
+const SIGNS = ['task.toml', 'task.yaml', 'instruction.md'];
 
 export function importHarborCommand(cli: Cli): Command {
   const command = withCommonOptions(new Command('harbor'))
@@ -51,7 +51,7 @@ export function importHarborCommand(cli: Cli): Command {
         const name = basename(resolve(task));
         run.progress.at(name, 'is packed');
         try {
-          run.registered(await register(samples, task, options, run.unmapped));
+          run.registered(await register(samples, task, options, run));
         } catch (error) {
           run.bad(task, error);
         }
@@ -66,16 +66,17 @@ async function register(
   samples: SampleClient,
   task: string,
   { dataset, network }: ImportHarborOptions,
-  unmapped: UnmappedFields,
+  run: ImportRun,
 ): Promise<Sample> {
   const options: HarborOptions = {
     dataset: dataset ?? datasetOf(basename(dirname(resolve(task))), 'harbor'),
     ...(network === undefined ? {} : { network }),
   };
   const imported = await importHarbor(task, options);
+  run.claim(imported.sampleId, task);
   const { sample } = await registerSample(samples, packFiles(imported.files), undefined);
   if (sample === undefined) throw new Error('The server answered without a sample.');
-  unmapped.add(imported.unmapped);
+  run.unmapped.add(imported.unmapped);
   return sample;
 }
 
@@ -90,7 +91,7 @@ async function tasksIn(folder: string): Promise<readonly string[]> {
 }
 
 async function isTask(folder: string): Promise<boolean> {
-  for (const name of SETTINGS_FILES) {
+  for (const name of SIGNS) {
     const info = await stat(join(folder, name)).catch(() => undefined);
     if (info?.isFile() === true) return true;
   }

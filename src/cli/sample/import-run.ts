@@ -14,6 +14,7 @@ export class ImportRun implements Disposable {
   readonly unmapped = new UnmappedFields();
   readonly #context: CommandContext;
   readonly #registered: Sample[] = [];
+  readonly #claims = new Map<string, string>();
   #failed = 0;
 
   /** @param total how many entries there are */
@@ -29,6 +30,13 @@ export class ImportRun implements Disposable {
     const { out, config } = this.#context;
     out.note(`${name}: ${sentenceOf(error, config.address)}`);
     this.progress.end(name);
+  }
+
+  /** @throws Error for an id that another entry has already: it would become a version of that one's sample */
+  claim(sampleId: string, entry: string): void {
+    const earlier = this.#claims.get(sampleId);
+    if (earlier !== undefined) throw new Error(`It has the same id, ${sampleId}, as ${earlier}.`);
+    this.#claims.set(sampleId, entry);
   }
 
   registered(sample: Sample): void {

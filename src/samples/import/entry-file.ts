@@ -1,4 +1,6 @@
-import { open, readFile } from 'node:fs/promises';
+import { constants } from 'node:buffer';
+import { createReadStream } from 'node:fs';
+import { open, readFile, stat } from 'node:fs/promises';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { ImportError } from './import-error.js';
@@ -16,10 +18,13 @@ const PARQUET = 'PAR1';
 /**
  * Reads a file of entries, told by its content: Parquet; JSON, which is a list of them, an object whose `samples` or
  * `data` is the list, or one entry; or else JSON lines.
+ * @param largestText of a file that is larger, in bytes, only JSON lines are read
  * @throws {ImportError} when it can't be read, or is broken Parquet
  */
-export async function readEntryFile(file: string): Promise<EntryFile> {
+export async function readEntryFile(file: string, largestText = constants.MAX_STRING_LENGTH): Promise<EntryFile> {
   if ((await headOf(file)) === PARQUET) return { place: 'row', entries: await parquetRows(file) };
+  // More than one string holds is in lines.
+  if ((await stat(file)).size > largestText) return { place: 'line', entries: await linesOf(file) };
   const text = (await readFile(file, 'utf8')).replace(/^\ufeff/, '');
   const whole = jsonOf(text);
   if (whole === undefined || text.trim() === '') return { place: 'line', entries: text.split(/\r?\n/) };
@@ -39,6 +44,27 @@ async function headOf(file: string): Promise<string> {
   } catch (cause) {
     throw new ImportError(`There is no file ${file} that can be read.`, { cause });
   }
+}
+
+/** As bytes that are parted at line feeds alone: what readline takes for a line's end, JSON may have in a text. */
+async function linesOf(file: string): Promise<string[]> {
+  const lines: string[] = [];
+  let begun: Buffer[] = [];
+  const end = (last: Buffer): void => {
+    const line = Buffer.concat([...begun, last]).toString('utf8').replace(/\r$/, '');
+    lines.push(lines.length === 0 ? line.replace(/^\ufeff/, '') : line);
+    begun = [];
+  };
+  for await (const piece of createReadStream(file) as AsyncIterable<Buffer>) {
+    let from = 0;
+    for (let at = piece.indexOf(10); at >= 0; at = piece.indexOf(10, from)) {
+      end(piece.subarray(from, at));
+      from = at + 1;
+    }
+    begun.push(piece.subarray(from));
+  }
+  end(Buffer.alloc(0));
+  return lines;
 }
 
 async function parquetRows(file: string): Promise<string[]> {

@@ -56,6 +56,12 @@ describe('a text', () => {
   });
 });
 
+test('a file that is larger than a text can be is read as lines', async () => {
+  const file = path.join(folder.path, 'large');
+  await writeFile(file, `\ufeff{"a":"\u2028é"}\r\n\n{"b":"${'x'.repeat(200_000)}"}`);
+  expect(await readEntryFile(file, 1000)).toEqual(await readEntryFile(file));
+});
+
 test('what is missing, and what only begins like Parquet, is told by its name', async () => {
   await expect(readEntryFile('/nowhere/x.json')).rejects.toThrow('There is no file /nowhere/x.json');
   await expect(read('PAR1 and no more')).rejects.toThrow(/is no Parquet file that can be read/);
