@@ -1,4 +1,5 @@
 import { stringify } from 'smol-toml';
+import { WORKSPACE } from '../../core/environment.js';
 import type { SampleManifest } from '../../core/sample.js';
 import { quote } from '../import/verification-script.js';
 import type { MemoryFile } from '../pack.js';
@@ -96,7 +97,11 @@ function settingsOf({ sampleId, dataset, description, tags, environment, resourc
   })}\n`;
 }
 
+/** @throws {ExportError} */
 function dockerfileOf({ environment, codebase }: SampleManifest): string {
+  const broken = Object.entries(environment.env).find(([, value]) => /[\r\n]/.test(value));
+  if (broken !== undefined)
+    throw new ExportError(`sets ${broken[0]} to several lines, which no Dockerfile can; set it in the script that needs it`);
   const run = (lines: readonly string[]): string[] => lines.map((line) => `RUN ["sh", "-c", ${JSON.stringify(line)}]`);
   const env = Object.entries(environment.env).map(
     ([name, value]) => `ENV ${name}="${value.replace(/["\\]/g, '\\$&').replace(name === 'PATH' ? /\$(?!PATH\b)/g : /\$/g, '\\$')}"`,
@@ -153,7 +158,9 @@ function unmappedOf({ verification: spec, resources, environment }: SampleManife
     ...(spec.passToPass.length === 0 ? [] : ['verification.pass_to_pass (the exit status decides)']),
     ...(spec.canary === undefined ? [] : ['verification.canary']),
     ...(spec.remove.length === 0 ? [] : ['verification.remove']),
+    'verification.hardening (what an agent planted for tests to pick up stays)',
     ...(spec.scope === 'FILESYSTEM' ? [] : ['verification.scope']),
+    ...(environment.workdir === WORKSPACE ? [] : ['environment.workdir']),
     ...(environment.host === undefined ? [] : ['environment.host']),
     ...(environment.network !== spec.network ? ['verification.network'] : []),
     ...(resources.processes > 0 ? ['resources.processes'] : []),

@@ -40,6 +40,8 @@ describe('a sample as a Harbor task', () => {
       ]),
     );
     expect(unmapped).toContain('verification.report');
+    expect(unmapped.join()).toContain('verification.hardening');
+    expect(unmapped).not.toContain('environment.workdir');
   });
 
   test('closes the folder of rewards before code under test runs, and puts back behind no link', async () => {
@@ -76,6 +78,11 @@ describe('a sample as a Harbor task', () => {
           : file,
       ),
       /protects paths of a repository/,
+    ],
+    [
+      'with a variable of several lines',
+      changed('sample.yaml', 'PYTHONDONTWRITEBYTECODE: "1"', 'A: "1\\n2"'),
+      /sets A to several lines/,
     ],
     ['that is graded by reports', changed('sample.yaml', 'grading: all_listed', 'grading: swe_bench'), /export it as swe-bench/],
   ])('%s is refused in words', async (_name, files, words) => {
