@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -220,6 +222,21 @@ test('one that is asked to end closes its session, which has an idle time-out fo
       .toBe('CLOSED');
   }
 });
+
+test('a message that is too long ends it as its client does', async () => {
+  const child = spawn(process.execPath, [program.path, 'mcp', '--host', '--label', 'by=long'], {
+    env: { PATH: process.env['PATH'] ?? '', CODESET_ADDRESS: app.app.address, CODESET_DATA_DIR: app.dataDir },
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const ended = once(child, 'exit');
+  // It stops reading in the middle, and its input stays open.
+  child.stdin.on('error', () => undefined).write(Buffer.alloc(33 * 1024 * 1024, 'x'));
+  expect(await ended).toEqual([0, null]);
+  const { sessions } = await app.client().sessions.listSessions({ labels: { by: 'long' } });
+  expect(sessions).toHaveLength(1);
+  expect((await codeset.session(sessions[0]?.sessionId ?? '').info()).state).toBe('CLOSED');
+}, 60_000);
 
 test('wrong usage is told on stderr, and stdout is the protocol’s alone', async () => {
   const server = ['--address', app.app.address, '--data-dir', app.dataDir];
