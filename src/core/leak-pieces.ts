@@ -12,6 +12,8 @@ export interface Piece {
 export interface HiddenParts {
   /** The reference solution; undefined when there is none. */
   readonly solution: Uint8Array | undefined;
+  /** Files of the sample's `solution/`, by their path below it, where the solution is no patch. */
+  readonly solutionFiles?: readonly { readonly path: string; readonly content: Uint8Array }[];
   /** Files of the sample's `verification/`, by their path below it. */
   readonly files: readonly { readonly path: string; readonly content: Uint8Array }[];
   readonly failToPass: readonly string[];
@@ -32,7 +34,12 @@ const STRING = /"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)'/g;
 const NUMBER = /(?<![\w.])-?\d[\d_]*(?:\.\d+)?(?![\w.])/g;
 
 /** The distinctive pieces of a sample's hidden parts, each once for each kind. */
-export function leakPieces({ solution, files, failToPass }: HiddenParts): readonly Piece[] {
+export function leakPieces({
+  solution,
+  solutionFiles = [],
+  files,
+  failToPass,
+}: HiddenParts): readonly Piece[] {
   const pieces = new Map<string, { kind: LeakKind; text: Buffer; sources: Set<string> }>();
   const add = (kind: LeakKind, source: string, text: string): void => {
     const key = `${kind} ${text}`;
@@ -43,10 +50,13 @@ export function leakPieces({ solution, files, failToPass }: HiddenParts): readon
   if (solution !== undefined)
     for (const { path, line } of addedLines(Buffer.from(solution).toString()))
       addLine(line, (text) => add('SOLUTION', path, text));
+  for (const { path, content } of solutionFiles) {
+    for (const line of textOf(content)?.split('\n') ?? [])
+      addLine(line, (piece) => add('SOLUTION', `solution/${path}`, piece));
+  }
   for (const { path, content } of files) {
-    const text = Buffer.from(content).toString();
-    // Not UTF-8: it has no lines.
-    if (text.includes('\ufffd') || text.includes('\0')) continue;
+    const text = textOf(content);
+    if (text === undefined) continue;
     const source = `verification/${path}`;
     for (const line of text.split('\n')) addLine(line, (piece) => add('HIDDEN_FILE', source, piece));
     for (const value of literals(text)) add('EXPECTED_VALUE', source, value);
@@ -56,6 +66,12 @@ export function leakPieces({ solution, files, failToPass }: HiddenParts): readon
     if (Buffer.byteLength(word) >= MIN_TEST_NAME) add('TEST_NAME', 'fail_to_pass', word);
   }
   return [...pieces.values()].map(({ kind, text, sources }) => ({ kind, text, sources: [...sources] }));
+}
+
+/** Undefined for what is not UTF-8: it has no lines. */
+function textOf(content: Uint8Array): string | undefined {
+  const text = Buffer.from(content).toString();
+  return text.includes('\ufffd') || text.includes('\0') ? undefined : text;
 }
 
 function addLine(line: string, add: (text: string) => void): void {

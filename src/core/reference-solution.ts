@@ -65,7 +65,7 @@ export class ReferenceSolution {
     signal: AbortSignal,
   ): Promise<((signal: AbortSignal) => Promise<ReferenceSubject>) | undefined> {
     if (!sample.hasSolution) return undefined;
-    if (await this.#isWhole(sample)) return (given) => this.#solved(sample, given);
+    if (await this.isWhole(sample)) return (given) => this.#solved(sample, given);
     const diff = await this.patch(sample, signal);
     if (diff === undefined) return undefined;
     const asked = { kind: 'patch', sample: nameOf(sample), diff } as const;
@@ -78,7 +78,7 @@ export class ReferenceSolution {
    */
   async patch(sample: SampleVersion, signal: AbortSignal): Promise<Uint8Array | undefined> {
     if (!sample.hasSolution) return undefined;
-    if (await this.#isWhole(sample)) {
+    if (await this.isWhole(sample)) {
       throw new ReferenceUnusable(
         'It is a script that may change all of the file system, as the scope says, and no patch.',
       );
@@ -86,7 +86,8 @@ export class ReferenceSolution {
     return (await this.#catalog.solutionPatch(nameOf(sample))) ?? this.#applied(sample, signal);
   }
 
-  async #isWhole(sample: SampleVersion): Promise<boolean> {
+  /** Whether it is a script that may change all of the file system, as a sample's scope says, and no patch. */
+  async isWhole(sample: SampleVersion): Promise<boolean> {
     if (sample.manifest.verification.scope !== 'FILESYSTEM') return false;
     return (await this.#catalog.solutionPatch(nameOf(sample))) === undefined;
   }

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
 import type { Audit, AuditEvent, AuditRequest } from './audit.js';
@@ -152,25 +153,56 @@ export class SampleAuditor {
     signal: AbortSignal,
   ): Promise<{ readonly parts: HiddenParts; readonly unsearched: string[] }> {
     const unsearched: string[] = [];
-    const solution = await this.#reference.patch(sample, signal).catch((error: unknown) => {
+    const isWhole = sample.hasSolution && (await this.#reference.isWhole(sample));
+    const solution = isWhole ? undefined : await this.#patch(sample, unsearched, signal);
+    await using upload = await this.#reader.read(await this.#blobs.get(sample.archiveBlob));
+    const room = { bytes: MAX_HIDDEN_BYTES };
+    const take = (folder: string, tar: Readable): Promise<HiddenFile[]> =>
+      filesOf(
+        tar,
+        room,
+        (path) => unsearched.push(`${folder}/${path} is too large to be searched for.`),
+        signal,
+      );
+    const files = await take('verification', upload.hidden());
+    const solutionFiles = isWhole ? await take('solution', upload.solution()) : [];
+    const { failToPass } = sample.manifest.verification;
+    return { parts: { solution, solutionFiles, files, failToPass }, unsearched };
+  }
+
+  /** The reference solution as a patch; undefined where there is none, or none that can be had. */
+  #patch(sample: SampleVersion, unsearched: string[], signal: AbortSignal): Promise<Uint8Array | undefined> {
+    return this.#reference.patch(sample, signal).catch((error: unknown) => {
       if (!(error instanceof ReferenceUnusable)) throw error;
       unsearched.push(`The reference solution could not be had. ${error.message}`);
       return undefined;
     });
-    const files: { readonly path: string; readonly content: Uint8Array }[] = [];
-    await using upload = await this.#reader.read(await this.#blobs.get(sample.archiveBlob));
-    let bytes = 0;
-    for await (const entry of upload.hidden().pipe(extract())) {
-      const { type, name: path, size } = entry.header;
-      signal.throwIfAborted();
-      if (type === 'file' && bytes + size <= MAX_HIDDEN_BYTES) {
-        bytes += size;
-        files.push({ path, content: await buffer(entry) });
-        continue;
-      }
-      if (type === 'file') unsearched.push(`verification/${path} is too large to be searched for.`);
-      entry.resume();
-    }
-    return { parts: { solution, files, failToPass: sample.manifest.verification.failToPass }, unsearched };
   }
+}
+
+interface HiddenFile {
+  readonly path: string;
+  readonly content: Uint8Array;
+}
+
+/** The files of a tar, as long as there is room for them. @param onLarge told of each that there is none for */
+async function filesOf(
+  tar: Readable,
+  room: { bytes: number },
+  onLarge: (path: string) => void,
+  signal: AbortSignal,
+): Promise<HiddenFile[]> {
+  const files: HiddenFile[] = [];
+  for await (const entry of tar.pipe(extract())) {
+    const { type, name: path, size = 0 } = entry.header;
+    signal.throwIfAborted();
+    if (type === 'file' && size <= room.bytes) {
+      room.bytes -= size;
+      files.push({ path, content: await buffer(entry) });
+      continue;
+    }
+    if (type === 'file') onLarge(path);
+    entry.resume();
+  }
+  return files;
 }

@@ -81,6 +81,25 @@ test('what the workspace has no git for is searched as files, and it is said', a
   expect(found.unsearched).toEqual([expect.stringMatching(/no git repository/)]);
 });
 
+test('a solution that may change all of the file system is searched for as the script that it is', async () => {
+  const apply =
+    '#!/bin/sh\necho "answered by the reference alone" > /opt/answers-of-the-reference\necho 42 > answer\n';
+  const whole = { verification: '  scope: filesystem\n', apply };
+  await register(admin, hidingSample('whole', whole));
+  const found = await audit(admin, 'whole');
+  expect(found).toMatchObject({ verdict: AuditVerdict.CLEAN, findings: [], unsearched: [] });
+  const files = [{ path: 'codebase/notes.txt', content: apply }];
+  await register(admin, hidingSample('told', { ...whole, files }));
+  const leaking = await audit(admin, 'told');
+  expect(brief(leaking)).toEqual([expect.stringMatching(/^SOLUTION\?? WORKSPACE \/workspace\/notes.txt \d$/)]);
+  expect(leaking.findings[0]).toMatchObject({ source: 'solution/apply' });
+  const ask = { sample: { sampleId: 'whole' }, cheats: ['killed-by-itself'] };
+  let outcome: AuditVerdict | undefined;
+  for await (const { event } of admin.samples.auditSample(ask))
+    if (event?.$case === 'audit') outcome = event.value.verdict;
+  expect(outcome).toBe(AuditVerdict.CLEAN);
+});
+
 test('only an admin may, and what is not there can’t be audited', async () => {
   await using keys = await KeyAdmin.open(running.dataDir);
   const { secret } = await keys.create('RUNNER', 'audit');

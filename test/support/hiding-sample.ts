@@ -19,12 +19,16 @@ export interface SampleOptions {
   readonly environment?: string;
   readonly files?: readonly MemoryFile[];
   readonly requires?: string;
+  /** Lines of its `verification`. */
+  readonly verification?: string;
+  /** A program that is the solution, in the place of the patch. */
+  readonly apply?: string;
 }
 
 /** A sample whose solution and hidden script have lines that nobody else has. */
 export function hidingSample(
   sampleId: string,
-  { environment = '', files = [], requires = '' }: SampleOptions = {},
+  { environment = '', files = [], requires = '', verification = '', apply }: SampleOptions = {},
 ) {
   const manifest = `sample_id: ${sampleId}
 dataset: audit
@@ -36,7 +40,7 @@ verification:
   timeout: 60s
   grading: exit_code
   fail_to_pass: ["suite::folds_wide_octets"]
-`;
+${verification}`;
   const patch = `--- a/fold.js\n+++ b/fold.js\n@@ -1 +1,${SOLUTION.length} @@\n-nothing();\n${SOLUTION.map((line) => `+  ${line}\n`).join('')}`;
   return packFiles([
     { path: 'sample.yaml', content: manifest },
@@ -44,7 +48,9 @@ verification:
     { path: 'codebase/fold.js', content: 'nothing();\n' },
     { path: 'codebase/answer', content: '41\n' },
     { path: 'verification/run', content: HIDDEN, executable: true },
-    { path: 'solution/solution.patch', content: patch },
+    apply === undefined
+      ? { path: 'solution/solution.patch', content: patch }
+      : { path: 'solution/apply', content: apply, executable: true },
     ...files,
   ]) as AsyncIterable<Buffer>;
 }
