@@ -194,7 +194,7 @@ async function filesOf(
 ): Promise<HiddenFile[]> {
   const files: HiddenFile[] = [];
   for await (const entry of tar.pipe(extract())) {
-    const { type, name: path, size = 0 } = entry.header;
+    const { type, name: path, size } = entry.header;
     signal.throwIfAborted();
     if (type === 'file' && size <= room.bytes) {
       room.bytes -= size;

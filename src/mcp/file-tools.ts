@@ -125,6 +125,11 @@ async function fileOr(session: Session, path: string, signal: AbortSignal): Prom
 }
 
 async function directory(session: Session, path: string, signal: AbortSignal): Promise<CallToolResult> {
+  const { type } = await session.stat(`${path}/.`, { signal }).catch((error: unknown) => {
+    if (error instanceof CodesetClientError && error.reason === 'NOT_A_DIRECTORY') return { type: 'other' };
+    throw error;
+  });
+  if (type !== 'directory') return refused(`${path} is neither a file nor a directory.`);
   const lines: string[] = [];
   for await (const entry of session.list(path, { signal })) {
     if (lines.length === MAX_ENTRIES) {

@@ -24,7 +24,7 @@ class ClosingTransport extends StdioServerTransport {
 /**
  * Serves the protocol over a pair of streams, messages a line each, until the client ends its input, sends a message
  * that is too long, or `signal` is aborted. Calls that are in work then are given up.
- * @param onError what went wrong beside the calls, such as a line that is no message
+ * @param onError what went wrong beside the calls; a line that is no JSON is passed over
  */
 export async function serveStreams(
   make: () => McpServer,

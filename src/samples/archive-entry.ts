@@ -82,7 +82,9 @@ export function checkParents(entries: ReadonlyMap<string, ArchiveEntry>): void {
     for (let slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
       const parent = entries.get(path.slice(0, slash));
       if (parent !== undefined && parent.type !== 'directory')
-        throw invalidArchive(`The entry ${shown(path)} lies below ${shown(parent.path)}, which is no folder.`);
+        throw invalidArchive(
+          `The entry ${shown(path)} lies below ${shown(parent.path)}, which is no folder.`,
+        );
     }
   }
 }

@@ -6,7 +6,14 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract, pack, type Header, type Pack } from 'tar-stream';
 import { CodesetError } from '../core/errors.js';
-import { checkParents, checkSymlink, invalidArchive, safePath, shown, type ArchiveEntry } from './archive-entry.js';
+import {
+  checkParents,
+  checkSymlink,
+  invalidArchive,
+  safePath,
+  shown,
+  type ArchiveEntry,
+} from './archive-entry.js';
 
 export interface ArchiveLimits {
   /** Bytes of the tar, and of what is in it. */
@@ -282,7 +289,7 @@ class ArchiveSpooler {
   }
 
   async #append(chunk: Buffer): Promise<void> {
-    for (let done = 0; done < chunk.length; ) {
+    for (let done = 0; done < chunk.length;) {
       const { bytesWritten } = await this.#spool.write(chunk, done, chunk.length - done, this.#offset);
       done += bytesWritten;
       this.#offset += bytesWritten;

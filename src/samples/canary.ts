@@ -40,12 +40,7 @@ class Test_${NONCE_MARK}(unittest.TestCase):
     scripted('test.mjs', "import { expect, test } from 'vitest';\n\n", 'test', 'expect(1 + 1).toBe(3)'),
   jest: () => scripted('test.js', '', 'test', 'expect(1 + 1).toBe(3)'),
   mocha: () =>
-    scripted(
-      'test.cjs',
-      "const assert = require('node:assert/strict');\n\n",
-      'it',
-      'assert.equal(1 + 1, 3)',
-    ),
+    scripted('test.cjs', "const assert = require('node:assert/strict');\n\n", 'it', 'assert.equal(1 + 1, 3)'),
   go: (goPackage) => ({
     path: `codeset_${NONCE_MARK}_test.go`,
     content: `package ${goPackage}
@@ -97,7 +92,7 @@ function madeFor(section: YamlSection, path: TextRule): CanarySpec {
   const folder = section.text('folder', path, '').replace(/\/+$/, '');
   const goPackage = section.text(
     'package',
-    { maxLength: 256, pattern: /^[\p{L}_][\p{L}\p{N}_]*$/u, expected: "the name of a Go package" },
+    { maxLength: 256, pattern: /^[\p{L}_][\p{L}\p{N}_]*$/u, expected: 'the name of a Go package' },
     '',
   );
   if (runner === 'go' && goPackage === '')
@@ -112,7 +107,11 @@ function ownOf(section: YamlSection, path: TextRule): CanarySpec {
   const canary: CanarySpec = {
     path: section.requiredText('path', path),
     content: section.requiredText('content', { maxLength: 64 * 1024, pattern: /\S/, expected }),
-    tests: section.texts('tests', { maxItems: 100, maxLength: 4096, pattern: /\S/, expected: 'the name of a test' }, []),
+    tests: section.texts(
+      'tests',
+      { maxItems: 100, maxLength: 4096, pattern: /\S/, expected: 'the name of a test' },
+      [],
+    ),
   };
   if (canary.content !== '' && !canary.content.includes(NONCE_MARK))
     section.problem('content', `expected ${expected}`);

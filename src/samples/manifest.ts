@@ -7,7 +7,12 @@ import {
   type Resources,
   WORKSPACE,
 } from '../core/environment.js';
-import { DEFAULT_REPORT_PATHS, type Grading, type SampleManifest, type VerificationSpec } from '../core/sample.js';
+import {
+  DEFAULT_REPORT_PATHS,
+  type Grading,
+  type SampleManifest,
+  type VerificationSpec,
+} from '../core/sample.js';
 import { canaryOf } from './canary.js';
 import { parseDuration, parseSize } from './quantities.js';
 import { readYaml, type TextRule, type YamlSection } from './yaml-section.js';
@@ -224,7 +229,12 @@ function resourcesOf(section: YamlSection | undefined): Resources {
   return resources;
 }
 
-const GRADINGS = { exit_code: 'EXIT_CODE', all_listed: 'ALL_LISTED', swe_bench: 'SWE_BENCH', reward_file: 'REWARD_FILE' } as const;
+const GRADINGS = {
+  exit_code: 'EXIT_CODE',
+  all_listed: 'ALL_LISTED',
+  swe_bench: 'SWE_BENCH',
+  reward_file: 'REWARD_FILE',
+} as const;
 
 const SCOPE = { patch: 'PATCH', workspace: 'WORKSPACE', filesystem: 'FILESYSTEM' } as const;
 const FEEDBACK = { none: 'NONE', verdict: 'VERDICT', full: 'FULL' } as const;
@@ -268,7 +278,10 @@ function verificationOf(root: YamlSection): VerificationSpec {
   if ((grading === 'ALL_LISTED' || grading === 'SWE_BENCH') && !listed)
     section.problem('grading', 'expected at least one test in fail_to_pass or pass_to_pass to grade by');
   if (failToFail.length > 0 && !listed)
-    section.problem('fail_to_fail', 'expected tests in fail_to_pass or pass_to_pass beside it, which have to pass');
+    section.problem(
+      'fail_to_fail',
+      'expected tests in fail_to_pass or pass_to_pass beside it, which have to pass',
+    );
   checkLists(section, { fail_to_pass: failToPass, pass_to_pass: passToPass, fail_to_fail: failToFail });
 
   const scope = section.choice(
@@ -317,7 +330,10 @@ function verificationOf(root: YamlSection): VerificationSpec {
     ),
   };
   if (spec.canary !== undefined && grading !== 'ALL_LISTED' && grading !== 'SWE_BENCH')
-    section.problem('canary', 'expected grading all_listed or swe_bench beside it: a canary is looked for in reports');
+    section.problem(
+      'canary',
+      'expected grading all_listed or swe_bench beside it: a canary is looked for in reports',
+    );
   section.finish({
     reward_file: 'is no field; say grading: reward_file, and have the script write reward.json or reward.txt',
     canaries: 'is no field; say canary: {runner: …}',

@@ -153,9 +153,12 @@ async function expectNoFuture(folder: string, base: string): Promise<void> {
   if (names !== `refs/heads/main ${base}`) throw new Error(`The codebase has other names: ${names}`);
   const later = await gitLine(['rev-list', '--all', '--max-count=1', `^${base}`], { cwd });
   if (later !== '') throw new Error(`The codebase has a later commit: ${later}`);
-  const stray = await tryGit(['fsck', '--unreachable', '--no-progress', '--connectivity-only', '--no-reflogs'], {
-    cwd,
-  });
+  const stray = await tryGit(
+    ['fsck', '--unreachable', '--no-progress', '--connectivity-only', '--no-reflogs'],
+    {
+      cwd,
+    },
+  );
   if (/unreachable/.test(stray.stdout.toString()))
     throw new Error(`The codebase has objects that nothing names: ${stray.stdout.toString().slice(0, 500)}`);
   if (stray.exitCode !== 0) throw unreadable(stray.stderr);

@@ -75,7 +75,8 @@ class SpooledUpload implements SampleUpload {
     const manifest = parseManifest(await textOf(archive, 'sample.yaml', MAX_MANIFEST_BYTES));
     const task = await textOf(archive, 'task.md', MAX_TASK_BYTES);
     const violations = [...checkFiles(archive, manifest)];
-    if (task.trim() === '') violations.push({ field: 'task.md:1', description: 'is empty; say what is to be done' });
+    if (task.trim() === '')
+      violations.push({ field: 'task.md:1', description: 'is empty; say what is to be done' });
     if (violations.length > 0) throw invalidFields(violations, 'INVALID_MANIFEST');
     return new SpooledUpload(archive, manifest, task);
   }

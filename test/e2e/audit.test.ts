@@ -91,7 +91,9 @@ test('a solution that may change all of the file system is searched for as the s
   const files = [{ path: 'codebase/notes.txt', content: apply }];
   await register(admin, hidingSample('told', { ...whole, files }));
   const leaking = await audit(admin, 'told');
-  expect(brief(leaking)).toEqual([expect.stringMatching(/^SOLUTION\?? WORKSPACE \/workspace\/notes.txt \d$/)]);
+  expect(brief(leaking)).toEqual([
+    expect.stringMatching(/^SOLUTION\?? WORKSPACE \/workspace\/notes.txt \d$/),
+  ]);
   expect(leaking.findings[0]).toMatchObject({ source: 'solution/apply' });
   const ask = { sample: { sampleId: 'whole' }, cheats: ['killed-by-itself'] };
   let outcome: AuditVerdict | undefined;

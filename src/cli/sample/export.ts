@@ -59,6 +59,8 @@ function sweBenchCommand(cli: Cli): Command {
         lines.push(`${JSON.stringify(entry)}\n`);
         return unmapped;
       });
+      // What was there is not emptied for nothing.
+      if (lines.length === 0) return status;
       await mkdir(dirname(options.out), { recursive: true });
       await writeFile(options.out, lines.join(''));
       return status;

@@ -69,6 +69,8 @@ export function importEntriesCommand(cli: Cli, format: EntryFormat): Command {
           'Say what the samples run in: --environment FILE.yaml or --image-template NAME.',
         );
       const { entries, place } = await entriesOf(file);
+      if (entries.every((entry) => entry.trim() === ''))
+        throw new CommandError(`There is no entry in ${file}.`, NEGATIVE);
       const settings = await settingsOf(file, options);
       const { samples } = await context.connect();
       using run = new ImportRun(context, entries.filter((entry) => entry.trim() !== '').length);
@@ -152,21 +154,31 @@ async function register(
  * The file's lines for each repository that they name, all others left empty, so that lines keep their numbers.
  * A line that names none comes with the first.
  */
-export function byRepository(
+export function* byRepository(
   lines: readonly string[],
   only: string | undefined,
-): ReadonlyMap<string, readonly string[]> {
-  if (only !== undefined) return new Map([[only, lines]]);
-  const names = lines.map((line) => (line.trim() === '' ? undefined : repositoryOf(line)));
-  const known = new Set(names.filter((name) => name !== undefined && name !== ''));
-  const first = [...known][0] ?? '';
-  if (known.size === 0) known.add('');
-  return new Map(
-    [...known].map((repository) => [
-      repository ?? '',
-      lines.map((line, i) => ((names[i] === '' ? first : names[i]) === repository ? line : '')),
-    ]),
-  );
+): Generator<readonly [repository: string, lines: readonly string[]]> {
+  if (only !== undefined) return yield [only, lines];
+  const places = new Map<string, number[]>();
+  const nameless: number[] = [];
+  for (const [i, line] of lines.entries()) {
+    if (line.trim() === '') continue;
+    const name = repositoryOf(line);
+    if (name === '') nameless.push(i);
+    else {
+      const its = places.get(name);
+      if (its === undefined) places.set(name, [i]);
+      else its.push(i);
+    }
+  }
+  const [first = ''] = places.keys();
+  places.set(first, [...(places.get(first) ?? []), ...nameless]);
+  // One after another: a file may name thousands, and all lines of each are many.
+  for (const [repository, its] of places) {
+    const own = lines.map(() => '');
+    for (const i of its) own[i] = lines[i] ?? '';
+    yield [repository, own];
+  }
 }
 
 function repositoryOf(line: string): string {

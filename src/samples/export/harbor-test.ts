@@ -3,7 +3,9 @@ import { CLEAR_WAY, quote } from '../import/verification-script.js';
 
 /** tests/test.sh: the sample's own script, started as codeset starts it. @param app where the codebase lies */
 export function harborTest({ verification: spec }: SampleManifest, app: string): string {
-  const command = spec.command.map((word) => quote(word.replace(/^verification\//, '/tests/verification/'))).join(' ');
+  const command = spec.command
+    .map((word) => quote(word.replace(/^verification\//, '/tests/verification/')))
+    .join(' ');
   const back = spec.protectedPaths.map((path) => `put_back ${quote(path.replace(/\/+$/, ''))}\n`).join('');
   return `#!/bin/sh
 # Written by codeset sample export. Runs the sample's own script as codeset does: hidden files closed to the code under

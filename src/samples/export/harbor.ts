@@ -29,15 +29,23 @@ export function exportHarbor(folder: SampleFolder): ExportedTask {
   const { manifest } = folder;
   const { verification: spec } = manifest;
   if (folder.has('verification/task.yaml'))
-    throw new ExportError("came from Terminal-Bench; Harbor's own `harbor tasks migrate` makes a task of the original");
+    throw new ExportError(
+      "came from Terminal-Bench; Harbor's own `harbor tasks migrate` makes a task of the original",
+    );
   if (manifest.environment.dockerfile !== undefined)
     throw new ExportError('has a Dockerfile, on which a codebase can not be put; name an image in its place');
   if (manifest.environment.image === undefined)
     throw new ExportError('names no image, and a Harbor task is one; add environment.image');
   if (spec.grading === 'SWE_BENCH' || spec.failToFail.length > 0)
-    throw new ExportError('is graded by its reports beside the exit status, which Harbor does not read; export it as swe-bench');
+    throw new ExportError(
+      'is graded by its reports beside the exit status, which Harbor does not read; export it as swe-bench',
+    );
   // An import puts the files of its test patch in place itself.
-  if (manifest.codebase !== undefined && spec.protectedPaths.length > 0 && !folder.has('verification/test.patch'))
+  if (
+    manifest.codebase !== undefined &&
+    spec.protectedPaths.length > 0 &&
+    !folder.has('verification/test.patch')
+  )
     throw new ExportError(
       'protects paths of a repository, whose files the export does not have to put back; make the codebase a folder',
     );
@@ -81,7 +89,15 @@ function fromHarbor(folder: SampleFolder): ExportedTask {
   };
 }
 
-function settingsOf({ sampleId, dataset, description, tags, environment, resources, verification }: SampleManifest): string {
+function settingsOf({
+  sampleId,
+  dataset,
+  description,
+  tags,
+  environment,
+  resources,
+  verification,
+}: SampleManifest): string {
   const mebibytes = (bytes: number): number => Math.ceil(bytes / 1024 ** 2);
   return `${stringify({
     schema_version: '1.1',
@@ -101,10 +117,14 @@ function settingsOf({ sampleId, dataset, description, tags, environment, resourc
 function dockerfileOf({ environment, codebase }: SampleManifest): string {
   const broken = Object.entries(environment.env).find(([, value]) => /[\r\n]/.test(value));
   if (broken !== undefined)
-    throw new ExportError(`sets ${broken[0]} to several lines, which no Dockerfile can; set it in the script that needs it`);
-  const run = (lines: readonly string[]): string[] => lines.map((line) => `RUN ["sh", "-c", ${JSON.stringify(line)}]`);
+    throw new ExportError(
+      `sets ${broken[0]} to several lines, which no Dockerfile can; set it in the script that needs it`,
+    );
+  const run = (lines: readonly string[]): string[] =>
+    lines.map((line) => `RUN ["sh", "-c", ${JSON.stringify(line)}]`);
   const env = Object.entries(environment.env).map(
-    ([name, value]) => `ENV ${name}="${value.replace(/["\\]/g, '\\$&').replace(name === 'PATH' ? /\$(?!PATH\b)/g : /\$/g, '\\$')}"`,
+    ([name, value]) =>
+      `ENV ${name}="${value.replace(/["\\]/g, '\\$&').replace(name === 'PATH' ? /\$(?!PATH\b)/g : /\$/g, '\\$')}"`,
   );
   const get =
     codebase === undefined
@@ -137,7 +157,9 @@ function remoteOf(git: string): string {
 
 function protectedOf(folder: SampleFolder): MemoryFile[] {
   const paths = folder.manifest.verification.protectedPaths.map((path) => path.replace(/\/+$/, ''));
-  return folder.below('codebase').filter((file) => paths.some((path) => file.path === path || file.path.startsWith(`${path}/`)));
+  return folder
+    .below('codebase')
+    .filter((file) => paths.some((path) => file.path === path || file.path.startsWith(`${path}/`)));
 }
 
 function solutionOf(folder: SampleFolder): MemoryFile[] {

@@ -30,7 +30,8 @@ export class SampleFolder {
     for await (const entry of entries) {
       const { name, type, mode } = entry.header;
       const path = name.replace(/^(?:\.\/)+/, '');
-      if (type === 'file') files.set(path, { path, content: await buffer(entry), executable: (mode & 0o111) !== 0 });
+      if (type === 'file')
+        files.set(path, { path, content: await buffer(entry), executable: (mode & 0o111) !== 0 });
       else if (type === 'symlink' || type === 'link') links.push(path);
       if (type !== 'file') entry.resume();
     }
@@ -52,7 +53,8 @@ export class SampleFolder {
   below(folder: string): MemoryFile[] {
     const prefix = `${folder}/`;
     const link = this.#links.find((name) => name.startsWith(prefix));
-    if (link !== undefined) throw new ExportError(`holds the link ${link}, which is not exported; put the file in its place`);
+    if (link !== undefined)
+      throw new ExportError(`holds the link ${link}, which is not exported; put the file in its place`);
     return [...this.#files.values()]
       .filter((file) => file.path.startsWith(prefix))
       .map((file) => ({ ...file, path: file.path.slice(prefix.length) }));

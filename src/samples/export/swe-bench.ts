@@ -22,7 +22,8 @@ export function exportSweBench(folder: SampleFolder): ExportedEntry {
       'is judged by a script of its own, and the format has a patch of tests alone; `codeset sample export harbor` takes scripts',
     );
   const testPatch = folder.text('verification/test.patch');
-  if (testPatch.trim() === '') throw new ExportError('has its tests in the repository, and the format wants a patch of them');
+  if (testPatch.trim() === '')
+    throw new ExportError('has its tests in the repository, and the format wants a patch of them');
   if (!folder.has('solution/solution.patch'))
     throw new ExportError('has no solution/solution.patch, which the format wants');
   const { language } = manifest;

@@ -10,7 +10,16 @@ import {
 } from './instance.js';
 
 const USED: ReadonlySet<string> = new Set([
-  ...['sample_id', 'instance_id', 'repo', 'language', 'base_commit', 'problem_statement', 'description', 'dataset'],
+  ...[
+    'sample_id',
+    'instance_id',
+    'repo',
+    'language',
+    'base_commit',
+    'problem_statement',
+    'description',
+    'dataset',
+  ],
   ...['patch', 'non_code_patch', 'test_patch', 'fail_to_pass', 'pass_to_pass', 'fail_to_fail', 'verifier'],
 ]);
 
@@ -47,13 +56,16 @@ export function parseCodesetEntry(text: string): Instance {
     throw new ImportError(`verifier is ${verifier}; only test_suite says how it is judged`);
   const failToPass = testNames(fields, 'fail_to_pass') ?? [];
   const passToPass = testNames(fields, 'pass_to_pass') ?? [];
-  if (failToPass.length === 0) throw new ImportError('fail_to_pass is missing or empty: nothing would show the fix');
+  if (failToPass.length === 0)
+    throw new ImportError('fail_to_pass is missing or empty: nothing would show the fix');
   const wanted = new Set(failToPass);
   const passing = new Set([...failToPass, ...passToPass]);
   const said = optionalText(fields, 'language').trim().toLowerCase();
   const language = LANGUAGES[said] ?? said;
   const sampleId = optionalText(fields, 'sample_id');
-  const patches = ['patch', 'non_code_patch'].map((key) => optionalText(fields, key)).filter((diff) => diff.trim() !== '');
+  const patches = ['patch', 'non_code_patch']
+    .map((key) => optionalText(fields, key))
+    .filter((diff) => diff.trim() !== '');
   if (patches.length === 0) throw new ImportError('patch is missing or empty');
   return {
     instanceId: sampleId === '' ? requiredText(fields, 'instance_id') : sampleId,

@@ -21,7 +21,10 @@ const PARQUET = 'PAR1';
  * @param largestText of a file that is larger, in bytes, only JSON lines are read
  * @throws {ImportError} when it can't be read, or is broken Parquet
  */
-export async function readEntryFile(file: string, largestText = constants.MAX_STRING_LENGTH): Promise<EntryFile> {
+export async function readEntryFile(
+  file: string,
+  largestText = constants.MAX_STRING_LENGTH,
+): Promise<EntryFile> {
   if ((await headOf(file)) === PARQUET) return { place: 'row', entries: await parquetRows(file) };
   // More than one string holds is in lines.
   if ((await stat(file)).size > largestText) return { place: 'line', entries: await linesOf(file) };
@@ -32,7 +35,8 @@ export async function readEntryFile(file: string, largestText = constants.MAX_ST
   const { samples, data } = whole as Readonly<Record<string, unknown>>;
   const list = [samples, data].find(Array.isArray) as readonly unknown[] | undefined;
   // One object on one line is a file of JSON lines that has a single one.
-  if (list === undefined) return { place: text.trim().includes('\n') ? 'entry' : 'line', entries: [textOf(whole)] };
+  if (list === undefined)
+    return { place: text.trim().includes('\n') ? 'entry' : 'line', entries: [textOf(whole)] };
   return { place: 'entry', entries: list.map(textOf) };
 }
 
@@ -51,7 +55,9 @@ async function linesOf(file: string): Promise<string[]> {
   const lines: string[] = [];
   let begun: Buffer[] = [];
   const end = (last: Buffer): void => {
-    const line = Buffer.concat([...begun, last]).toString('utf8').replace(/\r$/, '');
+    const line = Buffer.concat([...begun, last])
+      .toString('utf8')
+      .replace(/\r$/, '');
     lines.push(lines.length === 0 ? line.replace(/^\ufeff/, '') : line);
     begun = [];
   };

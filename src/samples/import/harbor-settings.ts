@@ -86,7 +86,9 @@ export class HarborSettings {
 
   /** Names, dotted, of what holds something and was not read. */
   unread(): string[] {
-    return [...this.#values].flatMap(([key, value]) => (this.#read.has(key) || isNothing(value) ? [] : [key]));
+    return [...this.#values].flatMap(([key, value]) =>
+      this.#read.has(key) || isNothing(value) ? [] : [key],
+    );
   }
 }
 
@@ -101,7 +103,11 @@ function* leaves(value: Readonly<Record<string, unknown>>, prefix: string): Gene
 
 function isNothing(value: unknown): boolean {
   return (
-    value === null || value === undefined || value === '' || value === 0 || value === false ||
+    value === null ||
+    value === undefined ||
+    value === '' ||
+    value === 0 ||
+    value === false ||
     (Array.isArray(value) && value.length === 0)
   );
 }

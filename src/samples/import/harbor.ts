@@ -58,7 +58,9 @@ export async function importHarbor(folder: string, options: HarborOptions): Prom
   const { settings } = task;
   const sampleId = task.name.toLowerCase();
   if (!ID_PATTERN.test(sampleId))
-    throw new ImportError(`its name ${JSON.stringify(task.name)} has characters that a sample id can not have`);
+    throw new ImportError(
+      `its name ${JSON.stringify(task.name)} has characters that a sample id can not have`,
+    );
   const manifest = stringify(manifestOf(task, sampleId, options), { lineWidth: 110 });
   const verifierEnv = settings.variables('verifier.env');
   const solutionEnv = settings.variables('solution.env');
@@ -82,7 +84,9 @@ export async function importHarbor(folder: string, options: HarborOptions): Prom
       { path: 'codebase/', content: '' },
       ...below(
         'environment',
-        task.context.map((file) => (isRecipe(file) && recipe.isChanged ? { ...file, content: recipe.text } : file)),
+        task.context.map((file) =>
+          isRecipe(file) && recipe.isChanged ? { ...file, content: recipe.text } : file,
+        ),
       ),
       // As they came, for who exports it again.
       { path: `verification/${task.settingsFile}`, content: files.text(task.settingsFile) },
@@ -105,7 +109,8 @@ export async function importHarbor(folder: string, options: HarborOptions): Prom
 }
 
 /** Folders that Harbor makes as root, for whom the task's user can not. */
-const FOR_USERS = 'mkdir -p /logs/agent /logs/verifier /logs/artifacts /solution && chmod 777 /logs /logs/* /solution';
+const FOR_USERS =
+  'mkdir -p /logs/agent /logs/verifier /logs/artifacts /solution && chmod 777 /logs /logs/* /solution';
 /** What the image has where a sandbox has its workspace: kept elsewhere, and put back when the sample is prepared. */
 const KEPT_WORKSPACE = '/opt/codeset-image-workspace';
 
@@ -114,7 +119,11 @@ function isRecipe(file: MemoryFile): boolean {
 }
 
 /** The Dockerfile, which keeps what it has in the workspace's place; '' without one. */
-function recipeOf(task: Task): { readonly original: string; readonly text: string; readonly isChanged: boolean } {
+function recipeOf(task: Task): {
+  readonly original: string;
+  readonly text: string;
+  readonly isChanged: boolean;
+} {
   const original = String(task.context.find(isRecipe)?.content ?? '');
   const isChanged = new RegExp(`${WORKSPACE}\\b`).test(original);
   const lines = `USER root\nRUN mkdir -p ${WORKSPACE} && cp -a ${WORKSPACE} ${KEPT_WORKSPACE}\n`;
@@ -156,7 +165,8 @@ function harborTask(files: TaskFolder, folder: string): Task {
 
 /** The layout before Harbor: everything beside the tests and the solution is the Dockerfile's context. */
 function terminalBenchTask(files: TaskFolder, folder: string): Task {
-  if (!files.has('task.yaml')) throw new ImportError('has neither task.toml (Harbor) nor task.yaml (Terminal-Bench)');
+  if (!files.has('task.yaml'))
+    throw new ImportError('has neither task.toml (Harbor) nor task.yaml (Terminal-Bench)');
   const settings = HarborSettings.ofYaml(files.text('task.yaml'), 'task.yaml');
   const compose = composeOf(files, '');
   if (!files.has('run-tests.sh')) throw new ImportError('has no run-tests.sh');
@@ -185,16 +195,21 @@ function terminalBenchTask(files: TaskFolder, folder: string): Task {
 
 /** What would make of the task another one, were it left out. @throws {ImportError} */
 function refuse(settings: HarborSettings): void {
-  if (settings.get('steps') !== undefined) throw new ImportError('has steps; a sample has one task and one verification');
+  if (settings.get('steps') !== undefined)
+    throw new ImportError('has steps; a sample has one task and one verification');
   const os = settings.text('environment.os').toLowerCase();
   if (os !== '' && os !== 'linux') throw new ImportError(`environment.os is ${os}; sandboxes are Linux`);
-  if ((settings.number('environment.gpus') ?? 0) > 0) throw new ImportError('environment.gpus asks for a GPU, which sandboxes have none of');
-  if (settings.get('environment.tpu.type') !== undefined) throw new ImportError('environment.tpu asks for a TPU, which sandboxes have none of');
+  if ((settings.number('environment.gpus') ?? 0) > 0)
+    throw new ImportError('environment.gpus asks for a GPU, which sandboxes have none of');
+  if (settings.get('environment.tpu.type') !== undefined)
+    throw new ImportError('environment.tpu asks for a TPU, which sandboxes have none of');
   // Here it always is.
   if (['root', 0].includes(settings.peek('verifier.user') as string | number)) settings.get('verifier.user');
   const mode = settings.text('verifier.environment_mode');
   if (mode !== '' && mode !== 'shared')
-    throw new ImportError(`verifier.environment_mode is ${mode}; tests run in the task's own environment here`);
+    throw new ImportError(
+      `verifier.environment_mode is ${mode}; tests run in the task's own environment here`,
+    );
 }
 
 /** @returns what its one service says that is left out. @throws {ImportError} for several */
@@ -204,7 +219,8 @@ function composeOf(files: TaskFolder, folder: string): string[] {
   if (file === undefined) return [];
   let services: Readonly<Record<string, unknown>>;
   try {
-    services = ((parseYaml(files.text(file)) as { services?: unknown } | null)?.services ?? {}) as typeof services;
+    services = ((parseYaml(files.text(file)) as { services?: unknown } | null)?.services ??
+      {}) as typeof services;
   } catch (cause) {
     throw new ImportError(`${file} is no YAML`, { cause });
   }
@@ -214,7 +230,9 @@ function composeOf(files: TaskFolder, folder: string): string[] {
   // What every task of Terminal-Bench has.
   const usual = /^(?:build|image|container_name|command|environment|volumes|deploy)$/;
   return names.flatMap((name) =>
-    Object.keys((services[name] ?? {}) as object).flatMap((key) => (usual.test(key) ? [] : [`${file}: ${name}.${key}`])),
+    Object.keys((services[name] ?? {}) as object).flatMap((key) =>
+      usual.test(key) ? [] : [`${file}: ${name}.${key}`],
+    ),
   );
 }
 
@@ -243,7 +261,13 @@ function manifestOf(task: Task, sampleId: string, { dataset, network: forced }: 
       // A build without RUN needs none.
       setup_network: /^\s*(?:RUN|ADD)\s/im.test(recipe) ? 'public' : 'none',
       ...(user === 'root' ? {} : { setup: [FOR_USERS] }),
-      ...(hasWorkspace ? { prepare: [`if [ -e ${KEPT_WORKSPACE}/.git ]; then rm -rf ${WORKSPACE}/.git; fi; cp -a ${KEPT_WORKSPACE}/. ${WORKSPACE}/`] } : {}),
+      ...(hasWorkspace
+        ? {
+            prepare: [
+              `if [ -e ${KEPT_WORKSPACE}/.git ]; then rm -rf ${WORKSPACE}/.git; fi; cp -a ${KEPT_WORKSPACE}/. ${WORKSPACE}/`,
+            ],
+          }
+        : {}),
       network,
       ...(Object.keys(env).length === 0 ? {} : { env }),
       workdir: workdir === '' ? IMAGE_WORKDIR : workdir,
@@ -268,7 +292,11 @@ function manifestOf(task: Task, sampleId: string, { dataset, network: forced }: 
 }
 
 /** Undefined where nothing is said. @param instead what is asked for in place of it @throws {ImportError} */
-function networkOf(settings: HarborSettings, section: string, instead?: NetworkMode): NetworkMode | undefined {
+function networkOf(
+  settings: HarborSettings,
+  section: string,
+  instead?: NetworkMode,
+): NetworkMode | undefined {
   const mode = settings.text(`${section}.network_mode`);
   const allowed = settings.get(`${section}.allow_internet`);
   if (instead !== undefined) {
@@ -278,7 +306,9 @@ function networkOf(settings: HarborSettings, section: string, instead?: NetworkM
   if (mode === 'public') return 'public';
   if (mode === 'no-network') return 'none';
   if (mode !== '')
-    throw new ImportError(`${section}.network_mode is ${mode}, which there is none of; say --network none or public`);
+    throw new ImportError(
+      `${section}.network_mode is ${mode}, which there is none of; say --network none or public`,
+    );
   return typeof allowed === 'boolean' ? (allowed ? 'public' : 'none') : undefined;
 }
 
@@ -299,11 +329,17 @@ function mebibytes(settings: HarborSettings, name: 'memory' | 'storage', fallbac
   if (before === '') return `${fallback}MiB`;
   const match = /^(\d+(?:\.\d+)?)\s*([KMG])(?:i?B)?$/i.exec(before.trim());
   const factor = { K: 1 / 1024, M: 1, G: 1024 }[(match?.[2] ?? '').toUpperCase() as 'K' | 'M' | 'G'];
-  if (match === null || factor === undefined) throw new ImportError(`environment.${name} is no size such as 2G`);
+  if (match === null || factor === undefined)
+    throw new ImportError(`environment.${name} is no size such as 2G`);
   return `${Math.max(16, Math.ceil(Number(match[1]) * factor))}MiB`;
 }
 
 function tagsOf(words: readonly string[]): string[] {
-  const tags = words.map((word) => word.trim().replace(/[^\w.+#:-]+/g, '-').slice(0, 64));
+  const tags = words.map((word) =>
+    word
+      .trim()
+      .replace(/[^\w.+#:-]+/g, '-')
+      .slice(0, 64),
+  );
   return [...new Set(tags)].filter((tag) => tag !== '' && tag !== '-').slice(0, 64);
 }

@@ -38,13 +38,19 @@ export async function applyToCommit(
     const text = patch.endsWith('\n') ? patch : `${patch}\n`;
     // git takes an empty patch for a broken one.
     if (text.trim() !== '') {
-      const applied = await tryGit(['apply', '--cached', '--whitespace=nowarn', '-'], { ...options, stdin: text });
+      const applied = await tryGit(['apply', '--cached', '--whitespace=nowarn', '-'], {
+        ...options,
+        stdin: text,
+      });
       if (applied.exitCode !== 0)
         throw new ImportError(
           `${name} does not apply to ${commit.slice(0, 12)}: ${applied.stderr.trim().slice(0, 500)}`,
         );
     }
-    const raw = await git(['diff-index', '--cached', '--raw', '-z', '--no-renames', '--no-abbrev', commit], options);
+    const raw = await git(
+      ['diff-index', '--cached', '--raw', '-z', '--no-renames', '--no-abbrev', commit],
+      options,
+    );
     const all = await git(['ls-files', '--cached', '-z'], options);
     const paths = new Set(all.toString('utf8').split('\0').slice(0, -1));
     return { ...(await readChanges(view, raw.toString('utf8'), name)), paths };

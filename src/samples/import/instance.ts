@@ -45,7 +45,9 @@ export function fieldsOf(text: string): Fields {
 export function idOf(text: string): string | undefined {
   try {
     const fields = JSON.parse(text) as Fields | null;
-    const id = [fields?.['instance_id'], fields?.['sample_id']].find((each) => typeof each === 'string' && each !== '');
+    const id = [fields?.['instance_id'], fields?.['sample_id']].find(
+      (each) => typeof each === 'string' && each !== '',
+    );
     return typeof id === 'string' ? id.slice(0, 200) : undefined;
   } catch {
     return undefined;

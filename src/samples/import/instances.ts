@@ -130,7 +130,9 @@ async function importEntry(
   const tests = await applyToCommit(view, baseCommit, entry.testPatch, 'test_patch');
   const solved = await applyToCommit(view, baseCommit, entry.patch, 'patch');
 
-  const manifest = stringify(manifestOf(entry, sampleId, tests, solved, { ...options, image }), { lineWidth: 110 });
+  const manifest = stringify(manifestOf(entry, sampleId, tests, solved, { ...options, image }), {
+    lineWidth: 110,
+  });
   // What the server would refuse is told here, as a problem of this entry.
   parseManifest(manifest);
   const files: MemoryFile[] = [
@@ -166,7 +168,9 @@ function testFiles(entry: Instance, tests: PatchedTree): string[] {
     const separator = name.indexOf('::');
     return separator < 0 ? [] : [fileNamed(name.slice(0, separator), tests.paths)];
   });
-  const changed = tests.changed.map(({ path: name }) => name).filter((name) => /(?:^|\/)[^/]*test[^/]*\.py$/.test(name));
+  const changed = tests.changed
+    .map(({ path: name }) => name)
+    .filter((name) => /(?:^|\/)[^/]*test[^/]*\.py$/.test(name));
   // pytest runs nothing at all when one of its files is missing.
   return [...new Set([...named, ...changed])].filter((name) => tests.paths.has(name)).sort();
 }

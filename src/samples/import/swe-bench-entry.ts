@@ -11,12 +11,32 @@ import {
 } from './instance.js';
 
 const USED: ReadonlySet<string> = new Set([
-  ...['instance_id', 'repo', 'base_commit', 'patch', 'test_patch', 'problem_statement', 'fail_to_pass', 'pass_to_pass'],
+  ...[
+    'instance_id',
+    'repo',
+    'base_commit',
+    'patch',
+    'test_patch',
+    'problem_statement',
+    'fail_to_pass',
+    'pass_to_pass',
+  ],
   'language',
 ]);
 
 const USED_OF_MULTI: ReadonlySet<string> = new Set([
-  ...['instance_id', 'org', 'repo', 'number', 'base', 'fix_patch', 'test_patch', 'title', 'body', 'resolved_issues'],
+  ...[
+    'instance_id',
+    'org',
+    'repo',
+    'number',
+    'base',
+    'fix_patch',
+    'test_patch',
+    'title',
+    'body',
+    'resolved_issues',
+  ],
   ...['f2p_tests', 's2p_tests', 'n2p_tests', 'p2p_tests', 'language'],
 ]);
 
@@ -29,12 +49,17 @@ const USED_OF_MULTI: ReadonlySet<string> = new Set([
 export function parseEntry(text: string): Instance {
   const fields = fieldsOf(text);
   const instance = fields['fix_patch'] === undefined ? ofSweBench(fields) : ofMultiSweBench(fields);
-  if (instance.failToPass.length === 0) throw new ImportError('FAIL_TO_PASS is empty: nothing would show the fix');
+  if (instance.failToPass.length === 0)
+    throw new ImportError('FAIL_TO_PASS is empty: nothing would show the fix');
   return instance;
 }
 
 function ofSweBench(fields: Fields): Instance {
-  if (fields['base_commit'] === undefined && fields['test_patch'] === undefined && fields['image_name'] !== undefined)
+  if (
+    fields['base_commit'] === undefined &&
+    fields['test_patch'] === undefined &&
+    fields['image_name'] !== undefined
+  )
     throw new ImportError(
       'has an image_name and neither base_commit nor test_patch, as SWE-smith has: its patch breaks the code instead of mending it, which is not imported',
     );
@@ -80,7 +105,15 @@ function common(
   passToPass: readonly string[],
 ): Pick<
   Instance,
-  'description' | 'dataset' | 'language' | 'tags' | 'grading' | 'failToPass' | 'passToPass' | 'failToFail' | 'reports'
+  | 'description'
+  | 'dataset'
+  | 'language'
+  | 'tags'
+  | 'grading'
+  | 'failToPass'
+  | 'passToPass'
+  | 'failToFail'
+  | 'reports'
 > {
   const wanted = new Set(failToPass);
   const language = optionalText(fields, 'language').trim().toLowerCase();
@@ -99,7 +132,8 @@ function common(
 
 function keysOf(fields: Fields, key: string): string[] {
   const value = fields[key] ?? {};
-  if (typeof value !== 'object' || Array.isArray(value)) throw new ImportError(`${key} is no map of test names`);
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new ImportError(`${key} is no map of test names`);
   return Object.keys(value);
 }
 
@@ -111,6 +145,7 @@ function issuesOf(fields: Fields): string {
     return [title, body].filter((part) => typeof part === 'string' && part.trim() !== '').join('\n\n');
   });
   const statement = texts.join('\n\n').trim();
-  if (statement === '') throw new ImportError('neither resolved_issues nor title and body say what is to be done');
+  if (statement === '')
+    throw new ImportError('neither resolved_issues nor title and body say what is to be done');
   return statement;
 }

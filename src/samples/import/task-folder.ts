@@ -26,7 +26,8 @@ export class TaskFolder {
           if (place !== '.git') await walk(`${place}/`);
           continue;
         }
-        if (!info.isFile()) throw new ImportError(`${place} is a link or no file; put the file itself in its place`);
+        if (!info.isFile())
+          throw new ImportError(`${place} is a link or no file; put the file itself in its place`);
         bytes += info.size;
         if (bytes > MAX_BYTES)
           throw new ImportError(`its files are larger than ${MAX_BYTES / 1024 ** 2} MiB together`);

@@ -7,7 +7,19 @@ export function quote(word: string): string {
 
 /** What pytest imports late, when the workspace may be first on the path. Optional ones may be missing. */
 const LATE_MODULES = [
-  ...['ast', 'bdb', 'copy', 'difflib', 'doctest', 'faulthandler', 'getpass', 'inspect', 'json', 'logging', 'pdb'],
+  ...[
+    'ast',
+    'bdb',
+    'copy',
+    'difflib',
+    'doctest',
+    'faulthandler',
+    'getpass',
+    'inspect',
+    'json',
+    'logging',
+    'pdb',
+  ],
   ...['platform', 'pprint', 'random', 'readline', 'site', 'tempfile', 'timeit', 'tracemalloc', 'unittest'],
   ...['unittest.mock', 'xml.etree.ElementTree', 'xml.sax.saxutils', '_pytest.junitxml', '_pytest.doctest'],
 ];

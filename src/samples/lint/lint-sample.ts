@@ -52,7 +52,9 @@ export async function lintSample(folder: string, scratch: string): Promise<Findi
     await rm(own, { recursive: true, force: true });
   }
   const rank = ({ level }: Finding): number => (level === 'error' ? 0 : 1);
-  return found.sort((a, b) => rank(a) - rank(b) || (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line));
+  return found.sort(
+    (a, b) => rank(a) - rank(b) || (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line),
+  );
 }
 
 /** What the server would say of the folder. */
@@ -60,7 +62,8 @@ async function refusals(folder: string, scratch: string, lines: FieldLines): Pro
   try {
     await using upload = await new FileSampleReader(scratch).read(packFolder(folder));
     if (upload.hasCodebase || upload.manifest.codebase !== undefined) return [];
-    const message = 'is missing, and sample.yaml names no repository; add the folder, or codebase: {git: …, commit: …}';
+    const message =
+      'is missing, and sample.yaml names no repository; add the folder, or codebase: {git: …, commit: …}';
     return [{ file: 'codebase', line: 1, level: 'error', field: '', message }];
   } catch (error) {
     return told(error, lines);
@@ -87,14 +90,21 @@ async function solutionChecks(
     { file, line: 1, level, field: '', message },
   ];
   if (patch === undefined && apply === undefined)
-    return say('solution', 'warning', 'is missing: nothing shows that the task can be done; add solution/solution.patch, made by git diff, or an executable solution/apply');
+    return say(
+      'solution',
+      'warning',
+      'is missing: nothing shows that the task can be done; add solution/solution.patch, made by git diff, or an executable solution/apply',
+    );
   if (patch === undefined)
-    return apply?.executable === true
-      ? []
-      : say('solution/apply', 'error', 'is not executable; chmod +x it');
+    return apply?.executable === true ? [] : say('solution/apply', 'error', 'is not executable; chmod +x it');
   try {
     const { view, commit } = await baseOf(folder, scratch, manifest);
-    const { changed, removed } = await applyToCommit(view, commit, patch.content.toString('utf8'), 'solution.patch');
+    const { changed, removed } = await applyToCommit(
+      view,
+      commit,
+      patch.content.toString('utf8'),
+      'solution.patch',
+    );
     const paths = [...changed.map((file) => file.path), ...removed];
     if (paths.length === 0) return say(patch.path, 'error', 'changes nothing; make it by git diff');
     return putBack(paths, manifest, lines);
@@ -102,7 +112,15 @@ async function solutionChecks(
     if (error instanceof ImportError)
       return say(patch.path, 'error', `${error.message}; make it anew by git diff in the codebase`);
     if (!(error instanceof CodesetError)) throw error;
-    return [{ file: 'sample.yaml', line: lines.lineOf('codebase'), level: 'error', field: 'codebase', message: error.message }];
+    return [
+      {
+        file: 'sample.yaml',
+        line: lines.lineOf('codebase'),
+        level: 'error',
+        field: 'codebase',
+        message: error.message,
+      },
+    ];
   }
 }
 
@@ -111,7 +129,9 @@ function putBack(paths: readonly string[], manifest: SampleManifest, lines: Fiel
   const { protectedPaths, remove } = manifest.verification;
   const globs = remove.map((glob) => globMatcher(glob));
   return paths.flatMap((file): Finding[] => {
-    const wanted = protectedPaths.find((each) => file === each || file.startsWith(`${each.replace(/\/+$/, '')}/`));
+    const wanted = protectedPaths.find(
+      (each) => file === each || file.startsWith(`${each.replace(/\/+$/, '')}/`),
+    );
     const isRemoved = globs.some((matches) => matches(file));
     if (wanted === undefined && !isRemoved) return [];
     const field = `verification.${wanted === undefined ? 'remove' : 'protected_paths'}`;
@@ -135,7 +155,10 @@ async function baseOf(
   await git(['init', '--quiet', '--bare', '--', view], { cwd: scratch });
   const options = { cwd: view };
   const work = path.resolve(folder, 'codebase');
-  await tryGit([`--work-tree=${work}`, 'add', '--all', '--force', '--', '.'], { cwd: work, env: { GIT_DIR: view } });
+  await tryGit([`--work-tree=${work}`, 'add', '--all', '--force', '--', '.'], {
+    cwd: work,
+    env: { GIT_DIR: view },
+  });
   const tree = await gitLine(['write-tree'], options);
   return { view, commit: await gitLine(['commit-tree', '-m', 'Base', tree], options) };
 }

@@ -119,7 +119,7 @@ export const SKELETON_LANGUAGES: Readonly<Record<string, SkeletonLanguage>> = {
     memory: '256MiB',
     timeout: '2m',
     file: 'words.sh',
-    before: '#!/bin/sh\nset -f\nprintf \'%s\\n\' "$1" | tr \' \' \'\\n\' | grep -c \'\'\n',
+    before: "#!/bin/sh\nset -f\nprintf '%s\\n' \"$1\" | tr ' ' '\\n' | grep -c ''\n",
     after: '#!/bin/sh\nset -f\nset -- $1\necho "$#"\n',
     more: {},
     build: '',

@@ -32,7 +32,10 @@ export function skeleton(name: string, sampleId: string, dataset: string): Memor
     { path: 'sample.yaml', content: manifestOf(language, sampleId, dataset) },
     { path: 'task.md', content: TASK(language.file) },
     { path: `codebase/${language.file}`, content: language.before },
-    { path: 'codebase/README.md', content: `# words\n\nCounts words: \`${language.run.replaceAll('"$stage/words"', 'go run .')} 'some text'\`.\n` },
+    {
+      path: 'codebase/README.md',
+      content: `# words\n\nCounts words: \`${language.run.replaceAll('"$stage/words"', 'go run .')} 'some text'\`.\n`,
+    },
     ...Object.entries(language.more).map(([path, content]) => ({ path: `codebase/${path}`, content })),
     { path: 'verification/run', content: scriptOf(language), executable: true },
     { path: 'solution/solution.patch', content: patchOf(language.file, language.before, language.after) },
@@ -40,7 +43,8 @@ export function skeleton(name: string, sampleId: string, dataset: string): Memor
 }
 
 function manifestOf(language: SkeletonLanguage, sampleId: string, dataset: string): string {
-  const listed = (list: string): string[] => CASES.filter((each) => each.list === list).map(({ name }) => name);
+  const listed = (list: string): string[] =>
+    CASES.filter((each) => each.list === list).map(({ name }) => name);
   const manifest = {
     sample_id: sampleId,
     dataset,

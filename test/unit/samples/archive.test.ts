@@ -81,16 +81,40 @@ describe('an uploaded sample', () => {
   test.each<[string, Entry, RegExp]>([
     ['leads out', { name: 'codebase/../../etc/x', content: 'x' }, /leads out of the sample/],
     ['is absolute', { name: '/etc/x', content: 'x' }, /absolute path/],
-    ['is a device', { name: 'codebase/null', type: 'character-device', devmajor: 1, devminor: 3 }, /character-device/],
+    [
+      'is a device',
+      { name: 'codebase/null', type: 'character-device', devmajor: 1, devminor: 3 },
+      /character-device/,
+    ],
     ['is a FIFO', { name: 'codebase/pipe', type: 'fifo' }, /fifo/],
-    ['links outside', { name: 'codebase/l', type: 'symlink', linkname: '../../etc' }, /points out of its folder/],
-    ['links to the hidden files', { name: 'codebase/l', type: 'symlink', linkname: '../verification/run' }, /points out of its folder/],
-    ['links absolutely', { name: 'codebase/l', type: 'symlink', linkname: '/etc/passwd' }, /must be a relative path/],
+    [
+      'links outside',
+      { name: 'codebase/l', type: 'symlink', linkname: '../../etc' },
+      /points out of its folder/,
+    ],
+    [
+      'links to the hidden files',
+      { name: 'codebase/l', type: 'symlink', linkname: '../verification/run' },
+      /points out of its folder/,
+    ],
+    [
+      'links absolutely',
+      { name: 'codebase/l', type: 'symlink', linkname: '/etc/passwd' },
+      /must be a relative path/,
+    ],
     ['hard-links outside', { name: 'codebase/l', type: 'link', linkname: '../x' }, /leads out/],
-    ['hard-links to nothing', { name: 'codebase/l', type: 'link', linkname: 'codebase/none' }, /no earlier file/],
+    [
+      'hard-links to nothing',
+      { name: 'codebase/l', type: 'link', linkname: 'codebase/none' },
+      /no earlier file/,
+    ],
     ['is there twice', { name: 'task.md', content: 'other' }, /"task\.md" is there twice/],
     ['is a repository', { name: 'codebase/.git/config', content: '' }, /belongs to a git repository/],
-    ['is a hidden repository', { name: 'codebase/x/.GIT/config', content: '' }, /belongs to a git repository/],
+    [
+      'is a hidden repository',
+      { name: 'codebase/x/.GIT/config', content: '' },
+      /belongs to a git repository/,
+    ],
     ['lies below a file', { name: 'task.md/x', content: '' }, /lies below "task\.md", which is no folder/],
     ['has a name that is too long', { name: `codebase/${'x'.repeat(256)}`, content: '' }, /no file name/],
   ])('with an entry that %s is refused', async (_, entry, why) => {
@@ -140,9 +164,9 @@ describe('an uploaded sample', () => {
     await expect(SampleArchive.spool(Readable.from([big]), scratch, limits)).rejects.toMatchObject({
       reason: 'TOO_LARGE',
     });
-    await expect(SampleArchive.spool(Readable.from([await tarOf(...SAMPLE)]), scratch, limits)).rejects.toThrow(
-      /more than 3 entries/,
-    );
+    await expect(
+      SampleArchive.spool(Readable.from([await tarOf(...SAMPLE)]), scratch, limits),
+    ).rejects.toThrow(/more than 3 entries/);
     expect(await readdir(scratch)).toEqual([]);
   });
 
@@ -164,7 +188,10 @@ describe('an uploaded sample', () => {
     expect((await refusal(await without('task.md'))).message).toMatch(/no task\.md/);
     const script = await refusal(await without('verification/run'));
     expect(script.violations).toEqual([
-      { field: 'sample.yaml: verification.command', description: 'names verification/run, which the sample does not hold' },
+      {
+        field: 'sample.yaml: verification.command',
+        description: 'names verification/run, which the sample does not hold',
+      },
     ]);
     const inner = SAMPLE.map((entry) =>
       entry.name === 'sample.yaml'
@@ -179,7 +206,10 @@ describe('an uploaded sample', () => {
   test('with a wrong manifest is refused with its line', async () => {
     const [, ...rest] = SAMPLE;
     const error = await refusal(
-      await tarOf({ name: 'sample.yaml', content: 'sample_id: s\ndataset: d\nenvironment: {host: {}}\ntgas: []\n' }, ...rest),
+      await tarOf(
+        { name: 'sample.yaml', content: 'sample_id: s\ndataset: d\nenvironment: {host: {}}\ntgas: []\n' },
+        ...rest,
+      ),
     );
     expect(error).toMatchObject({
       reason: 'INVALID_MANIFEST',

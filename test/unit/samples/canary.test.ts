@@ -22,7 +22,8 @@ function refusal(fields: string): string {
   try {
     verification(fields);
   } catch (error) {
-    if (error instanceof CodesetError) return error.violations.map(({ description }) => description).join('; ');
+    if (error instanceof CodesetError)
+      return error.violations.map(({ description }) => description).join('; ');
     throw error;
   }
   return '';
@@ -52,17 +53,26 @@ test('the canary for node:test fails there, in each of its tests', async () => {
     env: { PATH: process.env['PATH'] },
   }).catch((error: unknown) => error as { code: number; stdout: string });
   expect(ended).toMatchObject({ code: 1 });
-  for (const name of ['assert', 'throw']) expect(ended.stdout).toMatch(new RegExp(`not ok \\d - ${nonce} ${name}`));
+  for (const name of ['assert', 'throw'])
+    expect(ended.stdout).toMatch(new RegExp(`not ok \\d - ${nonce} ${name}`));
 });
 
 test('what a canary lacks is told', () => {
   expect(refusal('canary: {runner: go}')).toContain('is missing; expected the Go package');
   expect(refusal('canary: {runner: node, package: a}')).toContain('is of runner: go alone');
   expect(refusal('canary: {runner: perl}')).toContain('expected pytest or node or');
-  expect(refusal('canary: {path: a.py, content: "def test(): assert 0"}')).toContain('with {{nonce}} in their names');
+  expect(refusal('canary: {path: a.py, content: "def test(): assert 0"}')).toContain(
+    'with {{nonce}} in their names',
+  );
   expect(refusal('canary: {path: ../a.py, content: "{{nonce}}"}')).toContain('without ".."');
   expect(refusal('canary: {path: a.py}')).toContain('is missing');
-  expect(refusal('canary: {path: a.py, content: "{{nonce}}", tests: [b]}')).toContain('{{nonce}} in each name');
-  expect(refusal('canary: {runner: node}, grading: exit_code')).toContain('a canary is looked for in reports');
-  expect(refusal('canary: {runner: node}, grading: reward_file')).toContain('a canary is looked for in reports');
+  expect(refusal('canary: {path: a.py, content: "{{nonce}}", tests: [b]}')).toContain(
+    '{{nonce}} in each name',
+  );
+  expect(refusal('canary: {runner: node}, grading: exit_code')).toContain(
+    'a canary is looked for in reports',
+  );
+  expect(refusal('canary: {runner: node}, grading: reward_file')).toContain(
+    'a canary is looked for in reports',
+  );
 });

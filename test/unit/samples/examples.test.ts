@@ -29,12 +29,18 @@ test('there are samples in Python, JavaScript, Go, C and shell, six at least', a
 
 describe.each(names)('the example %s', (name) => {
   const missing = exampleLacks(name);
-  if (missing.length > 0) console.warn(`SKIPPED: the example ${name}: this machine has no ${missing.join(', ')}.`);
+  if (missing.length > 0)
+    console.warn(`SKIPPED: the example ${name}: this machine has no ${missing.join(', ')}.`);
 
   test('is named after its folder and set up without a network', async () => {
     const manifest = await readManifest(path.join(folder, name));
     expect(manifest).toMatchObject({ sampleId: name, dataset: 'examples' });
-    expect(manifest.environment).toMatchObject({ setup: [], prepare: [], setupNetwork: 'none', network: 'none' });
+    expect(manifest.environment).toMatchObject({
+      setup: [],
+      prepare: [],
+      setupNetwork: 'none',
+      network: 'none',
+    });
     expect(manifest.verification.network).toBe('none');
     expect(manifest.description).not.toBe('');
   });

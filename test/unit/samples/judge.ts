@@ -53,7 +53,12 @@ export async function untar(tar: Readable, folder: string): Promise<void> {
 
 export async function run(
   argv: readonly string[],
-  options: { cwd: string; env?: Record<string, string | undefined>; stdin?: Uint8Array | string; timeoutMs?: number },
+  options: {
+    cwd: string;
+    env?: Record<string, string | undefined>;
+    stdin?: Uint8Array | string;
+    timeoutMs?: number;
+  },
 ): Promise<{ exitCode: number | undefined; output: string }> {
   const [program, ...args] = argv;
   const child = spawn(program ?? '', args, {
@@ -140,7 +145,10 @@ function searchPath(drop: boolean): string {
   if (!drop) return all;
   // HOME may say otherwise, as it does for a clone tried with an empty one.
   const homes = [os.homedir(), os.userInfo().homedir];
-  return all.split(':').filter((each) => !homes.some((home) => each.startsWith(home))).join(':');
+  return all
+    .split(':')
+    .filter((each) => !homes.some((home) => each.startsWith(home)))
+    .join(':');
 }
 
 function asSubject(drop: boolean): string {

@@ -192,13 +192,14 @@ verification:
     ]);
   });
 
-  test.each([
-    ['network: allowlist', 'network', /allowlist is not supported yet/],
-  ])('that asks for %s is told that it is not there yet', (line, field, why) => {
-    const [refusal] = refusals(`${SMALL}verification:\n  ${line}\n`);
-    expect(refusal).toMatch(new RegExp(`^sample\\.yaml:5: verification\\.${field.replace('.', '\\.')} `));
-    expect(refusal).toMatch(why);
-  });
+  test.each([['network: allowlist', 'network', /allowlist is not supported yet/]])(
+    'that asks for %s is told that it is not there yet',
+    (line, field, why) => {
+      const [refusal] = refusals(`${SMALL}verification:\n  ${line}\n`);
+      expect(refusal).toMatch(new RegExp(`^sample\\.yaml:5: verification\\.${field.replace('.', '\\.')} `));
+      expect(refusal).toMatch(why);
+    },
+  );
 
   test.each([
     ['sample_id: a\n  dataset: d\n', 1, /YAML/],
@@ -217,7 +218,9 @@ verification:
   test('with anchors and aliases is refused, also a bomb of them', () => {
     const bomb = Array.from({ length: 30 }, (_, i) => `a${i + 1}: &a${i + 1} [*a${i}, *a${i}]`).join('\n');
     const found = refusals(`${SMALL}tags: &t [x]\na0: &a0 [x]\n${bomb}\nlanguage: *t\n`);
-    expect(found.join('\n')).toMatch(/language expected one word, found an alias, which is not supported here/);
+    expect(found.join('\n')).toMatch(
+      /language expected one word, found an alias, which is not supported here/,
+    );
   });
 
   test('nested very deep is refused', () => {
@@ -230,13 +233,15 @@ verification:
 
   test('whose lists grade by nothing, or name a test twice, is refused', () => {
     expect(refusals(`${SMALL}verification: {grading: all_listed}\n`)[0]).toMatch(/at least one test/);
-    expect(
-      refusals(`${SMALL}verification: {fail_to_pass: [t], pass_to_pass: [t]}\n`)[0],
-    ).toMatch(/pass_to_pass names "t" that fail_to_pass has already/);
+    expect(refusals(`${SMALL}verification: {fail_to_pass: [t], pass_to_pass: [t]}\n`)[0]).toMatch(
+      /pass_to_pass names "t" that fail_to_pass has already/,
+    );
   });
 
   test('with env that only the service may set, or a value that is no text, is refused', () => {
-    const found = refusals('sample_id: a\ndataset: d\nenvironment:\n  host: {}\n  env:\n    CODESET_X: "1"\n    N: 0\n');
+    const found = refusals(
+      'sample_id: a\ndataset: d\nenvironment:\n  host: {}\n  env:\n    CODESET_X: "1"\n    N: 0\n',
+    );
     expect(found).toEqual([
       'sample.yaml:6: environment.env.CODESET_X is no name that can be used here',
       'sample.yaml:7: environment.env.N expected a text, found the number 0; put it in quotes',

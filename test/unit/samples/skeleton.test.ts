@@ -19,7 +19,8 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 
 describe.each(SKELETON_NAMES)('a new sample in %s', (name) => {
   const missing = (SKELETON_LANGUAGES[name]?.requires ?? []).filter((program) => !onPath(program));
-  if (missing.length > 0) console.warn(`SKIPPED: a new sample in ${name}: this machine has no ${missing.join(', ')}.`);
+  if (missing.length > 0)
+    console.warn(`SKIPPED: a new sample in ${name}: this machine has no ${missing.join(', ')}.`);
 
   test('lints clean', async () => {
     const folder = path.join(root, name);
@@ -32,19 +33,23 @@ describe.each(SKELETON_NAMES)('a new sample in %s', (name) => {
 
   // Go compiles its standard library first, which takes half a minute.
   if (name === 'go' && !full) return;
-  test.skipIf(missing.length > 0)('fails untouched and passes with its solution', { timeout: 120_000 }, async () => {
-    const pack = (): ReturnType<typeof packFiles> => packFiles(skeleton(name, `new-${name}`, 'own'));
-    const reader = new FileSampleReader(path.join(root, 'scratch'));
-    await using upload = await reader.read(pack());
-    await using codebase = await reader.codebaseFromFolder(pack(), 'past');
-    const untouched = await judge(upload, codebase);
-    expect(untouched.verdict, untouched.log).toMatchObject({
-      passed: false,
-      failToPass: { passed: 0, total: 3 },
-      passToPass: { passed: 2, total: 2 },
-    });
-    const patch = await reader.solutionPatch(pack());
-    const solved = await judge(upload, codebase, patch === undefined ? {} : { patch });
-    expect(solved.verdict.passed, solved.log).toBe(true);
-  });
+  test.skipIf(missing.length > 0)(
+    'fails untouched and passes with its solution',
+    { timeout: 120_000 },
+    async () => {
+      const pack = (): ReturnType<typeof packFiles> => packFiles(skeleton(name, `new-${name}`, 'own'));
+      const reader = new FileSampleReader(path.join(root, 'scratch'));
+      await using upload = await reader.read(pack());
+      await using codebase = await reader.codebaseFromFolder(pack(), 'past');
+      const untouched = await judge(upload, codebase);
+      expect(untouched.verdict, untouched.log).toMatchObject({
+        passed: false,
+        failToPass: { passed: 0, total: 3 },
+        passToPass: { passed: 2, total: 2 },
+      });
+      const patch = await reader.solutionPatch(pack());
+      const solved = await judge(upload, codebase, patch === undefined ? {} : { patch });
+      expect(solved.verdict.passed, solved.log).toBe(true);
+    },
+  );
 });

@@ -54,12 +54,16 @@ async function expectNothingLater(folder: string, log: readonly string[]): Promi
   const options = { cwd: folder };
   const lines = (await gitLine(['log', '--all', '--format=%H'], options)).split('\n');
   expect(lines).toEqual(log);
-  expect(await gitLine(['fsck', '--full', '--unreachable', '--no-reflogs', '--no-progress'], options)).toBe('');
+  expect(await gitLine(['fsck', '--full', '--unreachable', '--no-reflogs', '--no-progress'], options)).toBe(
+    '',
+  );
   expect(await gitLine(['for-each-ref', '--format=%(refname)'], options)).toBe('refs/heads/main');
   expect(await gitLine(['status', '--porcelain'], options)).toBe('');
   expect(await gitLine(['remote'], options)).toBe('');
   const inside = await readdir(path.join(folder, '.git'), { recursive: true });
-  expect(inside.filter((name) => /FETCH_HEAD|ORIG_HEAD|logs|hooks|alternates|packed-refs/.test(name))).toEqual([]);
+  expect(
+    inside.filter((name) => /FETCH_HEAD|ORIG_HEAD|logs|hooks|alternates|packed-refs/.test(name)),
+  ).toEqual([]);
   // Whatever object is there is reachable: count them both ways.
   const all = await gitLine(['cat-file', '--batch-all-objects', '--batch-check=%(objectname)'], options);
   const reachable = await gitLine(['rev-list', '--objects', '--all', '--no-object-names'], options);
@@ -129,7 +133,10 @@ describe('the codebase of a commit', () => {
     const options = { cwd: other };
     await git(['init', '--quiet'], options);
     await writeFile(path.join(other, '.gitattributes'), '* filter=evil diff=evil\n');
-    await writeFile(path.join(other, '.gitmodules'), `[submodule "x"]\n\tpath = x\n\turl = ext::touch ${trap}\n`);
+    await writeFile(
+      path.join(other, '.gitmodules'),
+      `[submodule "x"]\n\tpath = x\n\turl = ext::touch ${trap}\n`,
+    );
     await git(['config', 'filter.evil.smudge', `touch ${trap}`], options);
     await git(['add', '--all'], options);
     await git(['update-index', '--add', '--cacheinfo', `160000,${commits['base']},x`], options);
@@ -191,12 +198,18 @@ describe('a plain folder', () => {
 describe('a local repository', () => {
   test('becomes a bundle with the commits asked for, and stays as it is', async () => {
     const before = await readdir(path.join(repository, '.git'), { recursive: true });
-    await using made = await bundleRepository(repository, [commits['base'] ?? '', commits['first'] ?? ''], root);
+    await using made = await bundleRepository(
+      repository,
+      [commits['base'] ?? '', commits['first'] ?? ''],
+      root,
+    );
     const content = await buffer(made.content());
     expect(content.length).toBe(made.bytes);
     await using codebase = await reader.codebaseFromBundle(made.content(), commits['base'] ?? '', 'past');
     expect(codebase.baseCommit).toBe(commits['base']);
-    await expect(reader.codebaseFromBundle(made.content(), commits['later'] ?? '', 'past')).rejects.toMatchObject({
+    await expect(
+      reader.codebaseFromBundle(made.content(), commits['later'] ?? '', 'past'),
+    ).rejects.toMatchObject({
       reason: 'COMMIT_NOT_FOUND',
     });
     expect(await readdir(path.join(repository, '.git'), { recursive: true })).toEqual(before);

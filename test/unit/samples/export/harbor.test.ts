@@ -26,7 +26,9 @@ describe('a sample as a Harbor task', () => {
     );
     const text = (name: string): string => String(files.find((file) => file.path === name)?.content);
     expect(text('task.toml')).toContain('name = "own/words"');
-    expect(text('environment/Dockerfile')).toMatch(/^FROM python:3\.13-slim\nUSER root\nENV PYTHONDONTWRITEBYTECODE="1"\n/);
+    expect(text('environment/Dockerfile')).toMatch(
+      /^FROM python:3\.13-slim\nUSER root\nENV PYTHONDONTWRITEBYTECODE="1"\n/,
+    );
     expect(text('tests/test.sh')).toContain('put_back README.md\n');
     for (const script of ['tests/test.sh', 'tests/bin/as-subject', 'solution/solve.sh'])
       expect((await run(['sh', '-n'], { cwd: '/', stdin: text(script) })).exitCode, script).toBe(0);
@@ -58,8 +60,14 @@ describe('a sample as a Harbor task', () => {
     await writeFile(join(folder.path, 'elsewhere', 'README.md'), 'stays');
     await mkdir(join(folder.path, 'app'));
     await symlink('../elsewhere', join(folder.path, 'app', 'a'));
-    const functions = script.slice(script.indexOf('# Where a folder on the way'), script.indexOf('\nput_back a/README.md'));
-    await run(['sh', '-eu'], { cwd: join(folder.path, 'app'), stdin: `${functions}\nput_back a/README.md\n` });
+    const functions = script.slice(
+      script.indexOf('# Where a folder on the way'),
+      script.indexOf('\nput_back a/README.md'),
+    );
+    await run(['sh', '-eu'], {
+      cwd: join(folder.path, 'app'),
+      stdin: `${functions}\nput_back a/README.md\n`,
+    });
     expect(await readdir(join(folder.path, 'elsewhere'))).toEqual(['README.md']);
   });
 
@@ -67,14 +75,28 @@ describe('a sample as a Harbor task', () => {
     ['without an image', changed('sample.yaml', '  image: python:3.13-slim\n', ''), /names no image/],
     [
       'with a repository of this machine alone',
-      changed('sample.yaml', 'environment:', `codebase: {git: ./there, commit: ${'a'.repeat(40)}}\nenvironment:`),
+      changed(
+        'sample.yaml',
+        'environment:',
+        `codebase: {git: ./there, commit: ${'a'.repeat(40)}}\nenvironment:`,
+      ),
       /on no server that an image could be built from/,
     ],
     [
       'that protects paths of a repository',
-      changed('sample.yaml', 'environment:', `codebase: {git: o/n, commit: ${'a'.repeat(40)}}\nenvironment:`).map((file) =>
+      changed(
+        'sample.yaml',
+        'environment:',
+        `codebase: {git: o/n, commit: ${'a'.repeat(40)}}\nenvironment:`,
+      ).map((file) =>
         file.path === 'sample.yaml'
-          ? { ...file, content: String(file.content).replace('scope: workspace', 'scope: workspace\n  protected_paths: [tests/]') }
+          ? {
+              ...file,
+              content: String(file.content).replace(
+                'scope: workspace',
+                'scope: workspace\n  protected_paths: [tests/]',
+              ),
+            }
           : file,
       ),
       /protects paths of a repository/,
@@ -84,14 +106,19 @@ describe('a sample as a Harbor task', () => {
       changed('sample.yaml', 'PYTHONDONTWRITEBYTECODE: "1"', 'A: "1\\n2"'),
       /sets A to several lines/,
     ],
-    ['that is graded by reports', changed('sample.yaml', 'grading: all_listed', 'grading: swe_bench'), /export it as swe-bench/],
+    [
+      'that is graded by reports',
+      changed('sample.yaml', 'grading: all_listed', 'grading: swe_bench'),
+      /export it as swe-bench/,
+    ],
   ])('%s is refused in words', async (_name, files, words) => {
     await expect(exported(files)).rejects.toThrow(words);
   });
 });
 
 test('a sample with a script or a folder of its own has no place in a SWE-bench file', async () => {
-  const folder = async (files: readonly MemoryFile[]): Promise<SampleFolder> => SampleFolder.read(packFiles(files));
+  const folder = async (files: readonly MemoryFile[]): Promise<SampleFolder> =>
+    SampleFolder.read(packFiles(files));
   const own = await folder(skeleton('python', 'words', 'own'));
   expect(() => exportSweBench(own)).toThrow(/has a folder as its codebase/);
   const repository = `codebase: {git: o/n, commit: ${'a'.repeat(40)}}\nenvironment:`;

@@ -123,7 +123,9 @@ describe("a sample of Codeset's", () => {
     expect(untouched.verdict, untouched.log).toMatchObject({ passed: false, failToPass: { passed: 0 } });
     const patch = await reader.solutionPatch(packFiles(sample.files));
     const solved = await judge(upload, codebase, patch === undefined ? {} : { patch });
-    expect(solved.verdict.rule, solved.log).toMatch(/^ALL_LISTED: all 2 listed tests passed, the 1 in fail_to_fail/);
+    expect(solved.verdict.rule, solved.log).toMatch(
+      /^ALL_LISTED: all 2 listed tests passed, the 1 in fail_to_fail/,
+    );
   });
 
   test('that is bad is reported, and the rest goes on', async () => {

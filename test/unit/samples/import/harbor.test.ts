@@ -34,7 +34,10 @@ async function task(files: Readonly<Record<string, string | undefined>>): Promis
   return place;
 }
 
-async function imported(toml: string, files: Readonly<Record<string, string | undefined>> = {}): Promise<HarborSample> {
+async function imported(
+  toml: string,
+  files: Readonly<Record<string, string | undefined>> = {},
+): Promise<HarborSample> {
   return importHarbor(await task({ ...files, 'task.toml': toml }), { dataset: 'try' });
 }
 
@@ -112,7 +115,10 @@ env = { SOLVE = "yes" }
     ['steps = [{name = "one"}]', /has steps/],
     ['[environment]\nos = "windows"', /environment\.os is windows/],
     ['[environment]\ngpus = 1', /asks for a GPU/],
-    ['[environment]\nnetwork_mode = "allowlist"\nallowed_hosts = ["a.example"]', /say --network none or public/],
+    [
+      '[environment]\nnetwork_mode = "allowlist"\nallowed_hosts = ["a.example"]',
+      /say --network none or public/,
+    ],
     ['[environment]\nmemory = "much"', /environment\.memory is no size/],
     ['[environment]\ncpus = "two"', /environment\.cpus is no number/],
     ['[verifier]\nenvironment_mode = "separate"', /environment_mode is separate/],
@@ -122,8 +128,10 @@ env = { SOLVE = "yes" }
     await expect(imported(toml)).rejects.toThrow(words);
   });
 
-  test('of agent.user 0 is root\'s, whoever its Dockerfile ends as', async () => {
-    const sample = await imported('[agent]\nuser = 0\n', { 'environment/Dockerfile': 'FROM debian:12\nUSER app\n' });
+  test("of agent.user 0 is root's, whoever its Dockerfile ends as", async () => {
+    const sample = await imported('[agent]\nuser = 0\n', {
+      'environment/Dockerfile': 'FROM debian:12\nUSER app\n',
+    });
     expect(manifestOf(sample).environment).toMatchObject({ user: 'root', setup: [] });
   });
 
@@ -136,13 +144,19 @@ env = { SOLVE = "yes" }
   test('that lacks a file, has a link or several services is refused by name', async () => {
     await expect(imported('', { 'tests/test.sh': undefined })).rejects.toThrow('has no tests/test.sh');
     await expect(imported('', { 'instruction.md': undefined })).rejects.toThrow('has no instruction.md');
-    await expect(imported('', { 'environment/Dockerfile': undefined })).rejects.toThrow(/neither a Dockerfile nor/);
+    await expect(imported('', { 'environment/Dockerfile': undefined })).rejects.toThrow(
+      /neither a Dockerfile nor/,
+    );
     const compose = 'services: {main: {}, db: {}}\n';
-    await expect(imported('', { 'environment/docker-compose.yaml': compose })).rejects.toThrow(/the services main, db/);
+    await expect(imported('', { 'environment/docker-compose.yaml': compose })).rejects.toThrow(
+      /the services main, db/,
+    );
     const place = await task({});
     await symlink('/etc/passwd', path.join(place, 'environment/passwd'));
     await expect(importHarbor(place, { dataset: 'try' })).rejects.toThrow('environment/passwd is a link');
-    await expect(importHarbor(path.join(place, 'tests'), { dataset: 'try' })).rejects.toThrow(/neither task\.toml/);
+    await expect(importHarbor(path.join(place, 'tests'), { dataset: 'try' })).rejects.toThrow(
+      /neither task\.toml/,
+    );
   });
 });
 
@@ -152,7 +166,8 @@ test("Terminal-Bench's folders before Harbor are read, with everything beside th
     'instruction.md': undefined,
     'environment/Dockerfile': undefined,
     'tests/test.sh': undefined,
-    'task.yaml': 'instruction: Do it.\ndifficulty: hard\ncategory: sysadmin\nmax_test_timeout_sec: 30\nparser_name: pytest\n',
+    'task.yaml':
+      'instruction: Do it.\ndifficulty: hard\ncategory: sysadmin\nmax_test_timeout_sec: 30\nparser_name: pytest\n',
     Dockerfile: 'FROM debian:12\nUSER worker\nRUN true\n',
     'data/input.txt': 'x\n',
     'docker-compose.yaml': 'services: {client: {build: {}, ports: ["80:80"]}}\n',

@@ -66,7 +66,10 @@ describe.skipIf(data === undefined)('the real instances that CODESET_TEST_SWE_BE
       const { total } = untouched.verdict.passToPass;
       expect(untouched.verdict.passToPass).toEqual({ passed: total, total });
       const patch = await reader.solutionPatch(packFiles(sample.files));
-      const solved = await judge(upload, codebase, { keepUser: true, ...(patch === undefined ? {} : { patch }) });
+      const solved = await judge(upload, codebase, {
+        keepUser: true,
+        ...(patch === undefined ? {} : { patch }),
+      });
       expect(solved.verdict.rule, solved.log).toMatch(/^SWE_BENCH: all \d+ listed tests passed/);
       expect(solved.verdict.tests.every(({ bySubject }) => bySubject)).toBe(true);
     }

@@ -2,7 +2,11 @@ import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { git, gitLine } from '../../../../src/samples/git.js';
-import { importSweBench, type ImportOutcome, type SweBenchOptions } from '../../../../src/samples/import/swe-bench.js';
+import {
+  importSweBench,
+  type ImportOutcome,
+  type SweBenchOptions,
+} from '../../../../src/samples/import/swe-bench.js';
 import { quote } from '../../../../src/samples/import/verification-script.js';
 import { parseManifest } from '../../../../src/samples/manifest.js';
 import { packFiles } from '../../../../src/samples/pack.js';
@@ -67,7 +71,8 @@ function entry(change: Record<string, unknown> = {}): string {
     problem_statement: 'Half of three is not one.\n\nMore words.',
     hints_text: '',
     FAIL_TO_PASS: ['tests/test_calc.py::test_half'],
-    PASS_TO_PASS: '["tests/test_calc.py::test_half", "tests/test_calc.py::test_b", "tests/test_calc.py::test_b"]',
+    PASS_TO_PASS:
+      '["tests/test_calc.py::test_half", "tests/test_calc.py::test_b", "tests/test_calc.py::test_b"]',
     ...change,
   });
 }
@@ -127,8 +132,18 @@ describe('an instance', () => {
 
   test('with lower-case lists, an image template and a test command of its own is taken', async () => {
     const [outcome] = await outcomes(
-      [entry({ FAIL_TO_PASS: undefined, fail_to_pass: '["tests/test_calc.py::test_half"]', PASS_TO_PASS: [] })],
-      { environment: undefined, imageTemplate: 'bench/x86.{instance_id}:latest', testCommand: 'make check F="{files}"' },
+      [
+        entry({
+          FAIL_TO_PASS: undefined,
+          fail_to_pass: '["tests/test_calc.py::test_half"]',
+          PASS_TO_PASS: [],
+        }),
+      ],
+      {
+        environment: undefined,
+        imageTemplate: 'bench/x86.{instance_id}:latest',
+        testCommand: 'make check F="{files}"',
+      },
     );
     const files = new Map(outcome?.sample?.files.map((file) => [file.path, file]));
     expect(parseManifest(String(files.get('sample.yaml')?.content)).environment.image).toBe(
@@ -210,7 +225,10 @@ describe("an instance's script", () => {
     ]) {
       const judged = await judge(upload, codebase, { before });
       expect(judged.log).toBe('new\nin place\n');
-      expect(judged.verdict).toMatchObject({ passed: false, tests: [{ status: 'MISSING' }, { status: 'MISSING' }] });
+      expect(judged.verdict).toMatchObject({
+        passed: false,
+        tests: [{ status: 'MISSING' }, { status: 'MISSING' }],
+      });
     }
     expect(await readFile(path.join(outside, 'file'), 'utf8')).toBe('mine');
     expect(await readdir(path.join(outside, 'dir'))).toEqual([]);

@@ -22,7 +22,9 @@ async function saidOf(change: (folder: string) => Promise<unknown>): Promise<str
   }
   await change(folder);
   const found = await lintSample(folder, root);
-  return found.map(({ file, line, level, field, message }) => `${file}:${line}: ${level}: ${field} ${message}`);
+  return found.map(
+    ({ file, line, level, field, message }) => `${file}:${line}: ${level}: ${field} ${message}`,
+  );
 }
 
 const edited = (file: string, from: string | RegExp, to: string) => async (folder: string) => {
@@ -46,7 +48,11 @@ describe('what the server would refuse is an error with its place', () => {
       edited('sample.yaml', 'timeout: 2m', 'timeuot: 2m'),
       /^sample\.yaml:\d\d: error: verification\.timeuot is not a known field; did you mean timeout/,
     ],
-    ['no script', removed('verification/run'), /^sample\.yaml:\d\d: error: verification\.command names verification\/run/],
+    [
+      'no script',
+      removed('verification/run'),
+      /^sample\.yaml:\d\d: error: verification\.command names verification\/run/,
+    ],
     [
       'a script without its bit',
       (folder: string) => chmod(path.join(folder, 'verification/run'), 0o644),
@@ -59,7 +65,11 @@ describe('what the server would refuse is an error with its place', () => {
       'a repository that is none',
       async (folder: string) => {
         await rm(path.join(folder, 'codebase'), { recursive: true });
-        await edited('sample.yaml', 'environment:', `codebase: {git: ../none, commit: ${'a'.repeat(40)}}\nenvironment:`)(folder);
+        await edited(
+          'sample.yaml',
+          'environment:',
+          `codebase: {git: ../none, commit: ${'a'.repeat(40)}}\nenvironment:`,
+        )(folder);
       },
       /^sample\.yaml:7: error: codebase .*no git repository/,
     ],
@@ -78,12 +88,23 @@ describe('what judges wrong is an error', () => {
     [
       'a hidden file in the codebase',
       async (folder: string) => {
-        await added('codebase/tests/run', await readFile(path.join(folder, 'verification/run'), 'utf8'))(folder);
+        await added(
+          'codebase/tests/run',
+          await readFile(path.join(folder, 'verification/run'), 'utf8'),
+        )(folder);
       },
       /^verification\/run:1: error: {2}is hidden, and lies in codebase\/tests\/run too/,
     ],
-    ['a script without #!', edited('verification/run', '#!/bin/sh\n', ''), /^verification\/run:1: error: {2}does not begin with #!/],
-    ['a script of Windows', edited('verification/run', '#!/bin/sh\n', '#!/bin/sh\r\n'), /error: {2}has lines that end as in Windows/],
+    [
+      'a script without #!',
+      edited('verification/run', '#!/bin/sh\n', ''),
+      /^verification\/run:1: error: {2}does not begin with #!/,
+    ],
+    [
+      'a script of Windows',
+      edited('verification/run', '#!/bin/sh\n', '#!/bin/sh\r\n'),
+      /error: {2}has lines that end as in Windows/,
+    ],
     [
       'an apply without its bit',
       async (folder: string) => {
@@ -100,18 +121,62 @@ describe('what judges wrong is an error', () => {
 describe('what is doubtful is a warning', () => {
   test.each([
     ['no solution', removed('solution'), /^solution:1: warning: {2}is missing/],
-    ['a test that nothing has', edited('sample.yaml', 'two-spaces', 'tow-spaces'), /fail_to_pass lists a test .*: tow-spaces;/],
-    ['a public verification', edited('sample.yaml', 'scope: workspace', 'network: public'), /warning: verification\.network is public/],
-    ['a short time', edited('sample.yaml', 'timeout: 2m', 'timeout: 2s'), /warning: verification\.timeout is 2 s/],
-    ['a long time', edited('sample.yaml', 'timeout: 2m', 'timeout: 3h'), /warning: verification\.timeout is 180 minutes/],
-    ['an image of any version', edited('sample.yaml', 'python:3.13-slim', 'python:latest'), /warning: environment\.image names python:latest/],
-    ['a test runner without a canary', edited('verification/run', 'set -u\n', 'set -u\npython3 -m pytest\n'), /^verification\/run:\d+: warning: .*canary/],
-    ['code under test as root', edited('verification/run', /as-subject/g, 'env'), /warning: {2}never says as-subject/],
-    ['no report folder', edited('verification/run', 'CODESET_REPORT_DIR', 'ELSEWHERE'), /warning: {2}never names CODESET_REPORT_DIR/],
-    ['no report', edited('sample.yaml', / {2}report:\n.*\n.*\n.*\n/, ''), /warning: verification\.report is missing/],
+    [
+      'a test that nothing has',
+      edited('sample.yaml', 'two-spaces', 'tow-spaces'),
+      /fail_to_pass lists a test .*: tow-spaces;/,
+    ],
+    [
+      'a public verification',
+      edited('sample.yaml', 'scope: workspace', 'network: public'),
+      /warning: verification\.network is public/,
+    ],
+    [
+      'a short time',
+      edited('sample.yaml', 'timeout: 2m', 'timeout: 2s'),
+      /warning: verification\.timeout is 2 s/,
+    ],
+    [
+      'a long time',
+      edited('sample.yaml', 'timeout: 2m', 'timeout: 3h'),
+      /warning: verification\.timeout is 180 minutes/,
+    ],
+    [
+      'an image of any version',
+      edited('sample.yaml', 'python:3.13-slim', 'python:latest'),
+      /warning: environment\.image names python:latest/,
+    ],
+    [
+      'a test runner without a canary',
+      edited('verification/run', 'set -u\n', 'set -u\npython3 -m pytest\n'),
+      /^verification\/run:\d+: warning: .*canary/,
+    ],
+    [
+      'code under test as root',
+      edited('verification/run', /as-subject/g, 'env'),
+      /warning: {2}never says as-subject/,
+    ],
+    [
+      'no report folder',
+      edited('verification/run', 'CODESET_REPORT_DIR', 'ELSEWHERE'),
+      /warning: {2}never names CODESET_REPORT_DIR/,
+    ],
+    [
+      'no report',
+      edited('sample.yaml', / {2}report:\n.*\n.*\n.*\n/, ''),
+      /warning: verification\.report is missing/,
+    ],
     ['a task of a few words', added('task.md', 'Fix it.\n'), /^task\.md:1: warning/],
-    ['a protected path that is not there', edited('sample.yaml', 'scope: workspace', 'protected_paths: [tests/]'), /protected_paths names tests\//],
-    ['a solution that is put back', edited('sample.yaml', 'scope: workspace', 'protected_paths: [words.py]'), /protected_paths has words\.py put back/],
+    [
+      'a protected path that is not there',
+      edited('sample.yaml', 'scope: workspace', 'protected_paths: [tests/]'),
+      /protected_paths names tests\//,
+    ],
+    [
+      'a solution that is put back',
+      edited('sample.yaml', 'scope: workspace', 'protected_paths: [words.py]'),
+      /protected_paths has words\.py put back/,
+    ],
   ])('%s', async (_name, change, line) => {
     expect(await saidOf(change)).toEqual([expect.stringMatching(line)]);
   });
@@ -119,5 +184,6 @@ describe('what is doubtful is a warning', () => {
 
 test("the project's own samples are clean", async () => {
   const examples = path.join(import.meta.dirname, '../../../../samples/examples');
-  for (const name of await readdir(examples)) expect(await lintSample(path.join(examples, name), root), name).toEqual([]);
+  for (const name of await readdir(examples))
+    expect(await lintSample(path.join(examples, name), root), name).toEqual([]);
 });
