@@ -99,6 +99,11 @@ describe.each(pages)('%s', (page) => {
     }
   });
 
+  test('it shows no code without a fence, which no test would run', async () => {
+    const text = (await readFile(join(ROOT, page), 'utf8')).replaceAll(/^ *```[^]*?^ *```/gm, '');
+    expect([...text.matchAll(/(?<=\n\n) {4}\S.*/g)].map(([line]) => line)).toEqual([]);
+  });
+
   test('its links lead somewhere', async () => {
     const text = (await readFile(join(ROOT, page), 'utf8')).replaceAll(/^```[^]*?^```/gm, '');
     const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)].map(([, link = '']) => link);
