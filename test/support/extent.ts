@@ -48,6 +48,7 @@ export const IN_CHECK_ONLY = [
   'test/e2e/docker-returns.test.ts',
   'test/e2e/two-engines.test.ts',
   'test/engines/docker-relink.test.ts',
+  'test/engines/local-ordinary-user.test.ts',
 ];
 
 /** The same for the second time that tests run, on Docker. */
