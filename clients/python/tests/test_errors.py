@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import time
 from pathlib import Path
 
@@ -34,6 +35,19 @@ def test_fields_that_are_wrong_are_named(session: Session) -> None:
     assert error.value.reason == "INVALID_FIELD"
     with pytest.raises(InvalidArgumentError, match='"slow" is none of BACKPRESSURE, DETACHED'):
         session.exec("true", pace="slow")
+
+
+def test_an_error_goes_to_another_process_as_it_is(session: Session) -> None:
+    for wrong in (
+        lambda: session.run("true", timeout=-1),
+        lambda: session.run("exit 3", check=True),
+        lambda: session.attach("no-such-exec"),
+    ):
+        with pytest.raises(CodesetError) as error:
+            wrong()
+        again = pickle.loads(pickle.dumps(error.value))
+        assert type(again) is type(error.value)
+        assert (str(again), vars(again)) == (str(error.value), vars(error.value))
 
 
 def test_a_server_that_is_not_there_is_told_at_once() -> None:

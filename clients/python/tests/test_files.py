@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
+from conftest import run_async
 
-from codeset_sandbox import Client, FailedPreconditionError, NotFoundError, Session
+from codeset_sandbox import AsyncClient, Client, FailedPreconditionError, NotFoundError, Session
 
 
 def test_files_are_written_read_listed_moved_and_removed(session: Session) -> None:
@@ -52,6 +55,38 @@ def test_folders_go_up_and_come_down(session: Session, tmp_path: Path) -> None:
     session.upload(source / "run", "single")
     session.download("single/run", tmp_path / "one")
     assert (tmp_path / "one").read_text() == "#!/bin/sh\necho ran\n"
+
+
+def test_several_upload_to_one_directory(session: Session, tmp_path: Path) -> None:
+    for i in range(6):
+        (tmp_path / str(i)).mkdir()
+        (tmp_path / str(i) / f"{i}.txt").write_text(str(i))
+
+    async def work() -> None:
+        async with AsyncClient() as client:
+            here = client.session(session.id)
+            await asyncio.gather(*(here.upload(tmp_path / str(i), "many/of/them") for i in range(6)))
+
+    run_async(work())
+    names = [Path(file.path).name for file in session.list_directory("many/of/them")]
+    assert names == [f"{i}.txt" for i in range(6)]
+
+
+def test_a_python_without_tar_filters_unpacks_the_same(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = "mkdir -p closed/in && echo x > closed/in/file && chmod 4755 closed/in/file && chmod 555 closed/in closed"
+    session.run(script, check=True)
+    session.download("closed", tmp_path / "with")
+    monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    session.download("closed", tmp_path / "without")
+    for made in (tmp_path / "with", tmp_path / "without"):
+        info = (made / "in" / "file").stat()
+        assert (info.st_mode & 0o7777, info.st_uid) == (0o755, os.getuid())
+        assert os.access(made / "in", os.W_OK)
+    session.run("mkdir leads && ln -s ../../.. leads/up", check=True)
+    with pytest.raises(ValueError, match="up in the archive leaves its folder"):
+        session.download("leads", tmp_path / "leads")
 
 
 def test_what_a_sandbox_sends_does_not_leave_the_folder(session: Session, tmp_path: Path) -> None:

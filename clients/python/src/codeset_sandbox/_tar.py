@@ -69,9 +69,19 @@ def unpack(file: IO[bytes], destination: str | os.PathLike[str]) -> None:
                 member.linkname = member.linkname.partition("/")[2]
             if member.name == "":
                 continue
-            if not options and not _inside(target, member):
-                raise ValueError(f"{member.name} in the archive leaves its folder (Python {sys.version.split()[0]}).")
+            if not options:
+                if not _inside(target, member):
+                    raise ValueError(f"{member.name} in the archive leaves its folder (Python {sys.version.split()[0]}).")
+                _make_ours(member)
             tar.extract(member, target, set_attrs=True, **options)
+
+
+def _make_ours(member: tarfile.TarInfo) -> None:
+    """Owner and mode as the filter `data` has them: into a directory that nobody may write nothing can be unpacked."""
+    if hasattr(os, "getuid"):
+        member.uid, member.gid = os.getuid(), os.getgid()
+    member.uname = member.gname = ""
+    member.mode = 0o755 if member.isdir() else (member.mode & 0o755) | 0o600
 
 
 def _inside(target: Path, member: tarfile.TarInfo) -> bool:

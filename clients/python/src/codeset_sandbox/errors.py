@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 if TYPE_CHECKING:
     from .types import CommandResult
@@ -52,10 +52,20 @@ class CodesetError(Exception):
         #: What the service told for programs, `{"id": "ses_…"}` for instance.
         self.metadata: dict[str, str] = dict(metadata or {})
 
+    def __reduce__(self) -> Any:
+        # Of another process (multiprocessing, Ray) it comes as it was.
+        return _again, (type(self), self.args, self.__dict__)
+
     @property
     def unreachable(self) -> bool:
         """Nobody answered: no server there, or the connection broke."""
         return self.code == "UNAVAILABLE" and self.reason == ""
+
+
+def _again(kind: type[CodesetError], args: tuple[Any, ...], state: Mapping[str, Any]) -> CodesetError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class NotFoundError(CodesetError):

@@ -266,6 +266,11 @@ def verdict() -> Scorer:
         found = await environment.session.verify()
         if found.state in ("ERROR", "CANCELLED"):
             raise RuntimeError(f"The verification {found.verification_id} ended in {found.state}: {found.message}")
+        if found.state == "ENDED":
+            raise RuntimeError(
+                f"The verification {found.verification_id} ended, and its score is not for this key to see "
+                f"(feedback {found.feedback}): use an admin's, or a sample with feedback verdict or full."
+            )
         failed = [test.name for test in found.tests if test.status not in ("PASSED", "XFAILED")]
         return Score(
             value=found.score or 0.0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, AsyncIterator
 
+import inspect_ai.util as util
 import pytest
 from conftest import RUN, SAMPLE_FOLDER
 from inspect_ai import Task, eval
@@ -16,7 +17,7 @@ from inspect_ai.tool import bash
 from inspect_ai.util import SandboxEnvironmentSpec, SandboxUserUnsupportedError, sandbox
 from inspect_ai.util._sandbox.self_check import *  # noqa: F403
 
-from codeset_sandbox import Client
+from codeset_sandbox import AsyncClient, Client
 from codeset_sandbox.inspect_ai import CodesetConfig, CodesetSandboxEnvironment, verdict
 
 pytestmark = pytest.mark.anyio
@@ -111,6 +112,15 @@ def test_a_sample_is_scored_by_its_hidden_tests(tmp_path: Path, sample: str) -> 
     scores = [next(iter((found.scores or {}).values())) for found in log.samples]
     assert [score.metadata and score.metadata["state"] for score in scores] == ["PASSED", "FAILED"]
     assert scores[0].value == 1 and scores[1].as_float() < 1
+
+
+async def test_a_verdict_that_is_not_shown_is_no_score(sample: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with AsyncClient() as client, client.create_session(sample=sample, agent_may_verify="none") as made:
+        async with AsyncClient(client.address, made.agent_token) as agent:
+            environment = CodesetSandboxEnvironment(agent, agent.session(made.id))
+            monkeypatch.setattr(util, "sandbox", lambda: environment)
+            with pytest.raises(RuntimeError, match="not for this key"):
+                await verdict()(None, None)  # type: ignore[arg-type]
 
 
 def test_configs_are_understood(sample: str) -> None:

@@ -12,7 +12,7 @@ from ..types import CommandExit, CommandResult, OutputChunk
 from ..v1 import exec_pb2, session_service_pb2 as wire
 from .connection import AsyncConnection
 from .exec_call import AsyncExecCall, killed
-from .transport import farewell
+from .transport import farewell, finish
 
 #: How many bytes of each output are kept unless the caller says otherwise.
 OUTPUT_BYTES = 16 * 1024 * 1024
@@ -284,4 +284,4 @@ class AsyncRunningCommand:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self.close()
+        await finish(self.close)

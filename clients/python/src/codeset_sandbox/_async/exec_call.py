@@ -42,6 +42,7 @@ class AsyncExecCall:
         self._give_up: float | None = None
         self._attempt = 0
         self._over = False
+        self._exited: wire.ExecResponse | None = None
 
     async def next(self) -> wire.ExecResponse | None:
         """What the service says next, `exited` last; None behind that. Who is cancelled in it may go on with it."""
@@ -50,7 +51,9 @@ class AsyncExecCall:
                 response = await self._read()
                 if response is not None:
                     return response
-            return None
+            # Given once, also where who was to have it was cancelled while the stream ended.
+            last, self._exited = self._exited, None
+            return last
 
     async def signal(self, signal: str, timeout: float | None = None) -> None:
         """Sends a signal past any input that waits. While the connection is broken it waits for that."""
@@ -88,7 +91,11 @@ class AsyncExecCall:
             raise
         self._give_up = None
         self._attempt = 0
-        return await self._note(response)
+        try:
+            return await self._note(response)
+        except BaseException:
+            await self._leave()
+            raise
 
     async def _note(self, response: wire.ExecResponse) -> wire.ExecResponse | None:
         frame = response.WhichOneof("frame")
@@ -102,7 +109,9 @@ class AsyncExecCall:
             await self.input.resume(response.started.stdin_offset)
             return None if again else response
         elif frame == "exited":
+            self._exited = response
             await self._finish()
+            return None
         return response
 
     async def _finish(self) -> None:

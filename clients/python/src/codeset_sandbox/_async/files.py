@@ -7,11 +7,14 @@ import tempfile
 from typing import IO, AsyncIterator
 
 from .. import methods
+from .._config import new_id
 from .._convert import bytes_of, file_info
 from .._tar import pack, pieces, unpack
+from ..errors import NotFoundError
 from ..types import FileInfo
 from ..v1 import session_service_pb2 as wire
 from .connection import AsyncConnection
+from .transport import in_thread
 
 _READ = 2 * 1024 * 1024
 
@@ -130,7 +133,7 @@ class AsyncSessionFiles:
     ) -> None:
         """Brings a folder's content, or one file, into a directory of the sandbox, which is made. Owners are not kept;
         files there are replaced. Raises FailedPreconditionError PATH_DENIED, ResourceExhaustedError."""
-        with pack(source) as archive:
+        with await in_thread(lambda: pack(source)) as archive:
             await self._make_directory(destination, timeout)
             await self.upload_archive(destination, archive, timeout=timeout)
 
@@ -153,7 +156,7 @@ class AsyncSessionFiles:
         with tempfile.TemporaryFile() as archive:
             await self.download_archive(source, archive, timeout=timeout)
             archive.seek(0)
-            unpack(archive, destination)
+            await in_thread(lambda: unpack(archive, destination))
 
     async def download_archive(self, path: str, to: IO[bytes], *, timeout: float | None = None) -> None:
         """Writes an uncompressed tar of a file or directory; its name alone is the root of the entries."""
@@ -162,8 +165,14 @@ class AsyncSessionFiles:
             to.write(part.data)
 
     async def _make_directory(self, path: str, timeout: float | None) -> None:
-        """An empty file is the way that needs no program of the sandbox's; it is gone again at once."""
-        marker = f"{path.rstrip('/') or ''}/.codeset-upload"
+        """An empty file is the way that needs no program of the sandbox's; it is gone again at once, and has a name of
+        its own: several may upload to one directory."""
+        try:
+            if (await self.stat(path, timeout=timeout)).type == "directory":
+                return
+        except NotFoundError:
+            pass
+        marker = f"{path.rstrip('/')}/.{new_id('codeset-upload')}"
         request = wire.WriteFileRequest(session_id=self.id, path=marker, make_parents=True)
         await self._connection.call(methods.sessions.WriteFile, request, timeout)
         remove = wire.RemoveRequest(session_id=self.id, path=marker)

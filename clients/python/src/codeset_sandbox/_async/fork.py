@@ -14,7 +14,10 @@ from ..errors import CodesetError
 from ..v1 import session_service_pb2 as wire
 from .connection import AsyncConnection
 from .session import AsyncSession
-from .transport import gather, sleep
+from .transport import farewell, finish, gather, sleep
+
+#: For how many seconds who was cancelled sees to it that none is left.
+_UNFORK = 10.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class AsyncForks:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self.close()
+        await finish(self.close)
 
 
 async def close_all(sessions: Sequence[AsyncSession]) -> None:
@@ -59,7 +62,10 @@ async def fork_all(connection: AsyncConnection, request: wire.ForkSessionRequest
             failure = failure or result.error
         if failure is not None:
             raise failure
-    except BaseException:
+    except BaseException as error:
+        if not isinstance(error, Exception):
+            await farewell(lambda: _unfork(connection, request), _UNFORK)
+            raise
         try:
             await close_all(list(made.values()))
         except CodesetError:
@@ -67,6 +73,15 @@ async def fork_all(connection: AsyncConnection, request: wire.ForkSessionRequest
             pass
         raise
     return AsyncForks([made[index] for index in sorted(made)])
+
+
+async def _unfork(connection: AsyncConnection, request: wire.ForkSessionRequest) -> None:
+    """Closes all of them. The request's id gives those again that were made, and the others as they are made: the
+    service makes them to the end whatever becomes of the call."""
+    async for answer in connection.stream(methods.sessions.ForkSession, request):
+        if answer.WhichOneof("result") == "forked":
+            close = wire.CloseSessionRequest(session_id=answer.forked.session.session_id)
+            await connection.call(methods.sessions.CloseSession, close, 1.0)
 
 
 async def fork_each(

@@ -22,7 +22,7 @@ from .command import OUTPUT_BYTES, AsyncRunningCommand, run_command
 from .connection import AsyncConnection
 from .exec_call import AsyncExecCall
 from .files import AsyncSessionFiles
-from .transport import Opening, opening
+from .transport import Opening, finish, opening
 from .verify import verify
 
 if TYPE_CHECKING:
@@ -339,7 +339,7 @@ class AsyncSession(AsyncSessionFiles):
 
     async def __aexit__(self, *exc: object) -> None:
         if self._owned:
-            await self.close()
+            await finish(self.close)
 
     def _lease(self, given: float | None) -> float:
         return min(3600.0, max(10.0, self._connection.reconnect_timeout)) if given is None else given

@@ -30,15 +30,41 @@ async def gather(works: Sequence[Callable[[], Awaitable[None]]]) -> None:
             raise result
 
 
-async def farewell(work: Callable[[], Awaitable[object]]) -> None:
-    """Ends something for who was cancelled: takes two seconds at most, and never fails."""
+async def farewell(work: Callable[[], Awaitable[object]], seconds: float = _FAREWELL) -> None:
+    """Ends something for who was cancelled: takes two seconds at most unless told otherwise, and never fails. Who is
+    cancelled again meanwhile, as anyio does it all the time, stays until it is done."""
+    await _over(asyncio.ensure_future(work()), seconds)
+
+
+async def finish(work: Callable[[], Awaitable[None]]) -> None:
+    """Does what ends a `with` block; who is cancelled, before or meanwhile, stays two seconds at most until it is done."""
     task = asyncio.ensure_future(work())
-    done, _ = await asyncio.wait({task}, timeout=_FAREWELL)
-    if done:
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await _over(task, _FAREWELL)
+        raise
+
+
+async def _over(task: asyncio.Future[Any], seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while not task.done() and loop.time() < end:
+        try:
+            await asyncio.wait({task}, timeout=max(0.0, end - loop.time()))
+        except asyncio.CancelledError:
+            # Our caller goes on with the cancellation that it has had.
+            pass
+    if task.done():
         # Taken, so that nobody warns of it.
         task.cancelled() or task.exception()
     else:
         task.cancel()
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """What would keep the event loop waiting for a disk."""
+    return await asyncio.to_thread(work)
 
 
 class Opening(Generic[T]):

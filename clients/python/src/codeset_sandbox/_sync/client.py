@@ -111,7 +111,8 @@ class Client:
         agent_may_verify: what its agent is shown of verifications, `none`, `verdict` or `full`, which it may then start.
         feedback: what who has no admin's key is shown of them. max_verifications: 0: as the sample says.
         request_id: the same id again gives the same session. Default: a new one.
-        wait: False gives it while it is CREATING. timeout: of the call, in seconds.
+        wait: False gives it while it is CREATING. timeout: of the call, in seconds; what is not there by then is closed,
+        unless it has a request_id of yours, by which it is taken up.
 
         Raises ValueError unless exactly one source is named; NotFoundError; FailedPreconditionError SESSION_NOT_READY
         (its sandbox could not be made; it is closed), SAMPLE_NOT_READY, ENGINE_UNSUPPORTED, ENVIRONMENT_UNMET;
@@ -154,13 +155,16 @@ class Client:
             request.agent_feedback = _feedback(agent_may_verify, "agent_may_verify")
         if feedback is not None:
             request.feedback = _feedback(feedback, "feedback")
-        return (self._create_session(request, timeout))
+        return (self._create_session(request, timeout, named=bool(request_id)))
 
-    def _create_session(self, request: wire.CreateSessionRequest, timeout: float | None) -> Session:
+    def _create_session(
+        self, request: wire.CreateSessionRequest, timeout: float | None, named: bool
+    ) -> Session:
         try:
             answer = self._connection.call(methods.sessions.CreateSession, request, timeout)
         except BaseException as error:
-            if not isinstance(error, Exception):
+            late = isinstance(error, DeadlineExceededError) and not named
+            if late or not isinstance(error, Exception):
                 # The id gives the session that was made, or makes the one that is closed next.
                 farewell(lambda: self._uncreate(request))
             raise

@@ -13,7 +13,7 @@ from ..types import CommandExit, CommandResult, OutputChunk
 from ..v1 import exec_pb2, session_service_pb2 as wire
 from .connection import Connection
 from .exec_call import ExecCall, killed
-from .transport import farewell
+from .transport import farewell, finish
 
 #: How many bytes of each output are kept unless the caller says otherwise.
 OUTPUT_BYTES = 16 * 1024 * 1024
@@ -285,4 +285,4 @@ class RunningCommand:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.close()
+        finish(self.close)

@@ -43,6 +43,7 @@ class ExecCall:
         self._give_up: float | None = None
         self._attempt = 0
         self._over = False
+        self._exited: wire.ExecResponse | None = None
 
     def next(self) -> wire.ExecResponse | None:
         """What the service says next, `exited` last; None behind that. Who is cancelled in it may go on with it."""
@@ -51,7 +52,9 @@ class ExecCall:
                 response = self._read()
                 if response is not None:
                     return response
-            return None
+            # Given once, also where who was to have it was cancelled while the stream ended.
+            last, self._exited = self._exited, None
+            return last
 
     def signal(self, signal: str, timeout: float | None = None) -> None:
         """Sends a signal past any input that waits. While the connection is broken it waits for that."""
@@ -89,7 +92,11 @@ class ExecCall:
             raise
         self._give_up = None
         self._attempt = 0
-        return self._note(response)
+        try:
+            return self._note(response)
+        except BaseException:
+            self._leave()
+            raise
 
     def _note(self, response: wire.ExecResponse) -> wire.ExecResponse | None:
         frame = response.WhichOneof("frame")
@@ -103,7 +110,9 @@ class ExecCall:
             self.input.resume(response.started.stdin_offset)
             return None if again else response
         elif frame == "exited":
+            self._exited = response
             self._finish()
+            return None
         return response
 
     def _finish(self) -> None:

@@ -15,7 +15,10 @@ from ..errors import CodesetError
 from ..v1 import session_service_pb2 as wire
 from .connection import Connection
 from .session import Session
-from .transport import gather, sleep
+from .transport import farewell, finish, gather, sleep
+
+#: For how many seconds who was cancelled sees to it that none is left.
+_UNFORK = 10.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Forks:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.close()
+        finish(self.close)
 
 
 def close_all(sessions: Sequence[Session]) -> None:
@@ -60,7 +63,10 @@ def fork_all(connection: Connection, request: wire.ForkSessionRequest) -> Forks:
             failure = failure or result.error
         if failure is not None:
             raise failure
-    except BaseException:
+    except BaseException as error:
+        if not isinstance(error, Exception):
+            farewell(lambda: _unfork(connection, request), _UNFORK)
+            raise
         try:
             close_all(list(made.values()))
         except CodesetError:
@@ -68,6 +74,15 @@ def fork_all(connection: Connection, request: wire.ForkSessionRequest) -> Forks:
             pass
         raise
     return Forks([made[index] for index in sorted(made)])
+
+
+def _unfork(connection: Connection, request: wire.ForkSessionRequest) -> None:
+    """Closes all of them. The request's id gives those again that were made, and the others as they are made: the
+    service makes them to the end whatever becomes of the call."""
+    for answer in connection.stream(methods.sessions.ForkSession, request):
+        if answer.WhichOneof("result") == "forked":
+            close = wire.CloseSessionRequest(session_id=answer.forked.session.session_id)
+            connection.call(methods.sessions.CloseSession, close, 1.0)
 
 
 def fork_each(

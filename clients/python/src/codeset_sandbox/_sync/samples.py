@@ -13,6 +13,7 @@ from .._tar import pack, pieces
 from ..types import Dataset, SampleInfo
 from ..v1 import sample_pb2, sample_service_pb2 as wire
 from .connection import Connection
+from .transport import in_thread
 
 
 class Samples:
@@ -66,7 +67,7 @@ class Samples:
         """Registers the sample in a folder (sample.yaml, task.md, codebase/, verification/ …) and waits until it is READY
         or in ERROR. A sample whose codebase is a git repository is added with `codeset sample add`. Takes an admin's
         key. Raises InvalidArgumentError INVALID_MANIFEST, whose `violations` name file, line and field."""
-        with pack(folder) as archive:
+        with in_thread(lambda: pack(folder)) as archive:
 
             def requests() -> Iterator[wire.RegisterSampleRequest]:
                 header = wire.RegisterSampleRequest.Header(request_id=new_id("req"))

@@ -23,6 +23,7 @@ from .command import OUTPUT_BYTES, RunningCommand, run_command
 from .connection import Connection
 from .exec_call import ExecCall
 from .files import SessionFiles
+from .transport import finish
 from .verify import verify
 
 if TYPE_CHECKING:
@@ -339,7 +340,7 @@ class Session(SessionFiles):
 
     def __exit__(self, *exc: object) -> None:
         if self._owned:
-            self.close()
+            finish(self.close)
 
     def _lease(self, given: float | None) -> float:
         return min(3600.0, max(10.0, self._connection.reconnect_timeout)) if given is None else given

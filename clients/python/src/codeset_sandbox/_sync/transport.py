@@ -32,11 +32,21 @@ def gather(works: Sequence[Callable[[], None]]) -> None:
         future.result()
 
 
-def farewell(work: Callable[[], object]) -> None:
-    """Ends something for who was interrupted: takes two seconds at most, and never fails."""
+def farewell(work: Callable[[], object], seconds: float = 2.0) -> None:
+    """Ends something for who was interrupted: takes two seconds at most unless told otherwise, and never fails."""
     thread = threading.Thread(target=_quietly, args=(work,), daemon=True)
     thread.start()
-    thread.join(2.0)
+    thread.join(seconds)
+
+
+def finish(work: Callable[[], None]) -> None:
+    """Does what ends a `with` block."""
+    work()
+
+
+def in_thread(work: Callable[[], T]) -> T:
+    """Asyncio's side does it beside its event loop."""
+    return work()
 
 
 def _quietly(work: Callable[[], object]) -> None:
