@@ -2,7 +2,7 @@
 // that have a long form are run in it, the others are not run again. `--only NAME…` runs some steps.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { capture, main, root, run } from './lib/process.mjs';
+import { Failure, capture, main, root, run } from './lib/process.mjs';
 import { setUp } from './lib/setup.mjs';
 import { clearCounts, countProgram, keepCounts, runVitest } from './lib/tests.mjs';
 
@@ -22,6 +22,11 @@ const steps = [
 ];
 
 await main(async () => {
+  const unknown = only.filter((name) => !steps.some(([step]) => step === name));
+  if (unknown.length > 0) {
+    const names = steps.map(([name]) => name).join(', ');
+    throw new Failure(`check: there is no step ${unknown.join(', ')}; there are ${names}.`);
+  }
   if (!afterTest) clearCounts();
   await setUp({ tests: true, check: true });
   const failed = [];

@@ -21,6 +21,16 @@ test('docs/clients.md shows the programs as they are (CODESET_TEST_WRITE_DOCS=1 
   expect(readFileSync(PAGE, 'utf8')).toBe(text);
 });
 
+test("each of its shell blocks is run by a program's tests, or says why not", () => {
+  const text = readFileSync(PAGE, 'utf8');
+  const above = [...text.matchAll(/^(.*)\n\n```sh\n/gm)].map(([, line = '']) => line);
+  expect(above.length).toBeGreaterThan(8);
+  const unmarked = above.filter(
+    (line) => !/^<!-- (?:clients\/\w+: (?:build|run)|not run by a test: .{10,}) -->$/.test(line),
+  );
+  expect(unmarked).toEqual([]);
+});
+
 test('what a program has marked for the page is on it', () => {
   const marked = readdirSync(join(ROOT, 'clients'), { recursive: true, encoding: 'utf8' })
     .map((path) => join('clients', path))
