@@ -6,6 +6,7 @@ import os
 import sys
 import tarfile
 import tempfile
+import warnings
 from pathlib import Path
 from typing import IO, Any, Iterator
 
@@ -49,7 +50,8 @@ def pieces(file: IO[bytes]) -> Iterator[bytes]:
 
 def unpack(file: IO[bytes], destination: str | os.PathLike[str]) -> None:
     """Of a tar whose entries have one root, what is below that root; of a file's, the file. Nothing leaves the folder:
-    what a sandbox sent is not trusted."""
+    what a sandbox sent is not trusted. Links that lead out of it, as every virtual environment has, are left out with
+    a warning."""
     target = Path(destination)
     options: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
     with tarfile.open(fileobj=file, mode="r:") as tar:
@@ -69,6 +71,9 @@ def unpack(file: IO[bytes], destination: str | os.PathLike[str]) -> None:
                 member.linkname = member.linkname.partition("/")[2]
             if member.name == "":
                 continue
+            if member.issym() and not _inside(target, member):
+                warnings.warn(f"The link {member.name} to {member.linkname} leads out of the folder, and is left out.", stacklevel=2)
+                continue
             if not options:
                 if not _inside(target, member):
                     raise ValueError(f"{member.name} in the archive leaves its folder (Python {sys.version.split()[0]}).")
@@ -85,7 +90,7 @@ def _make_ours(member: tarfile.TarInfo) -> None:
 
 
 def _inside(target: Path, member: tarfile.TarInfo) -> bool:
-    """What the filter `data` sees to, for Pythons without it."""
+    """Whether nothing of it lies, or leads, elsewhere: what the filter `data` sees to, where Python has it."""
     root = os.path.realpath(target)
     names = [member.name]
     if member.issym():
