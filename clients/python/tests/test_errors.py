@@ -91,7 +91,9 @@ def test_the_key_is_looked_for_as_the_command_line_does(
 
 def test_a_call_ends_with_its_timeout(session: Session) -> None:
     with pytest.raises(DeadlineExceededError, match="1e-06 s"):
-        session.info(timeout=0.000001)
+        # A busy machine may be back with the answer before the timer is looked at.
+        for _ in range(1000):
+            session.info(timeout=0.000001)
 
 
 def test_a_closed_client_says_so(client: Client) -> None:

@@ -85,15 +85,16 @@ def test_a_python_without_tar_filters_unpacks_the_same(
         assert (info.st_mode & 0o7777, info.st_uid) == (0o755, os.getuid())
         assert os.access(made / "in", os.W_OK)
     session.run("mkdir leads && ln -s ../../.. leads/up", check=True)
-    with pytest.raises(ValueError, match="up in the archive leaves its folder"):
+    with pytest.warns(UserWarning, match="The link up to"):
         session.download("leads", tmp_path / "leads")
+    assert list((tmp_path / "leads").iterdir()) == []
 
 
 def test_what_a_sandbox_sends_does_not_leave_the_folder(session: Session, tmp_path: Path) -> None:
     session.run("mkdir evil && ln -s /etc evil/out && ln -s ../../.. evil/up", check=True)
-    with pytest.raises(Exception, match="out|up|outside|leaves"):
+    with pytest.warns(UserWarning, match="leads out of the folder"):
         session.download("evil", tmp_path / "evil")
-    assert not (tmp_path / "evil" / "out").exists()
+    assert list((tmp_path / "evil").iterdir()) == []
 
 
 def test_a_diff_is_taken_and_applied(client: Client, sample: str) -> None:
