@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { packFolder } from '../../src/samples/pack.js';
-import type { ClientLanguage } from '../support/client-toolchains.js';
+import { toolchainEnvironment, type ClientLanguage } from '../support/client-toolchains.js';
 import { engineHere } from '../support/engine-here.js';
 import { register, startService, type TestService } from '../support/service.js';
 import { standInFor } from '../support/stand-in.js';
@@ -25,7 +25,7 @@ async function follow(lines: string, folder: string, env: Readonly<Record<string
   const PATH = `${join(ROOT, 'node_modules/.bin')}:${process.env['PATH'] ?? ''}`;
   const { stdout } = await promisify(execFile)('sh', ['-e', '-c', lines], {
     cwd: folder,
-    env: { ...process.env, PATH, ...env },
+    env: { ...process.env, ...toolchainEnvironment(), PATH, ...env },
     maxBuffer: 64 * 1024 * 1024,
   }).catch((error: Error & { stdout?: string; stderr?: string }) => {
     throw new Error(`${lines}${error.stdout ?? ''}${error.stderr ?? error.message}`);
@@ -79,7 +79,12 @@ export function itHasAFirstSession(language: ClientLanguage, program: readonly s
     const [command = '', ...first] = program;
     const child = spawn(command, [...first, ...args], {
       cwd: source,
-      env: { ...process.env, CODESET_ADDRESS: service.address, CODESET_API_KEY: key },
+      env: {
+        ...process.env,
+        ...toolchainEnvironment(),
+        CODESET_ADDRESS: service.address,
+        CODESET_API_KEY: key,
+      },
     });
     // A command that ends before its input does is none of ours.
     child.stdin.on('error', () => {});

@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { which, works } from '../../scripts/lib/process.mjs';
 
 /** The languages that clients/ has a program in. */
@@ -21,6 +23,18 @@ const TOOLCHAINS: Readonly<Record<ClientLanguage, Toolchain>> = {
   },
 };
 
+/**
+ * What a program of these is run with beside the environment. rustup's `cargo` looks for its toolchains in the home of
+ * who runs it; with another home they are still beside it.
+ */
+export function toolchainEnvironment(): Readonly<Record<string, string>> {
+  const cargo = which('cargo');
+  if (cargo === undefined || process.env['RUSTUP_HOME'] !== undefined) return {};
+  const beside = join(cargo, '../../../.rustup');
+  const usual = join(process.env['HOME'] ?? '/', '.rustup');
+  return !existsSync(join(usual, 'toolchains')) && existsSync(beside) ? { RUSTUP_HOME: beside } : {};
+}
+
 /** What this machine lacks to build a language's client and how to get it, in a sentence; else nothing. */
 export function clientLacks(language: ClientLanguage): string | undefined {
   const { programs, version, how } = TOOLCHAINS[language];
@@ -33,6 +47,9 @@ export function clientLacks(language: ClientLanguage): string | undefined {
 }
 
 function minorOf(program: string, args: readonly string[]): number {
-  const { stdout } = spawnSync(program, args, { encoding: 'utf8' });
+  const { stdout } = spawnSync(program, args, {
+    encoding: 'utf8',
+    env: { ...process.env, ...toolchainEnvironment() },
+  });
   return Number(/\b(?:go)?1\.(\d+)/.exec(stdout)?.[1] ?? 0);
 }
