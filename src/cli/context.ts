@@ -66,9 +66,14 @@ export class CommandContext {
    * @param reconnectTimeoutMs for how long it is tried again when it broke, in milliseconds.
    */
   async connect(reconnectTimeoutMs?: number): Promise<Connection> {
-    const apiKey = this.config.apiKey ?? (await readAdminKey(this.config.dataDir));
+    const apiKey = await this.apiKey();
     this.#connection ??= new Connection({ address: this.config.address, apiKey, reconnectTimeoutMs });
     return this.#connection;
+  }
+
+  /** The key that calls carry: the one that was given, else the admin's of the server's data folder, where it is here. */
+  async apiKey(): Promise<string | undefined> {
+    return this.config.apiKey ?? (await readAdminKey(this.config.dataDir));
   }
 
   close(): void {

@@ -9,7 +9,6 @@ import { serveStreams } from '../mcp/serve-streams.js';
 import { sessionServer } from '../mcp/session-server.js';
 import { ToolCalls } from '../mcp/tool-calls.js';
 import { serviceVersion } from '../service-version.js';
-import { readAdminKey } from '../storage/admin-key.js';
 import type { Cli, CommandContext } from './context.js';
 import { CommandError, NEGATIVE, UsageError } from './exit-status.js';
 import { bytes, milliseconds, pair, withCommonOptions } from './options.js';
@@ -95,7 +94,7 @@ export function mcpCommand(cli: Cli): Command {
         if (signal !== 'SIGCONT') stop.abort();
       });
       try {
-        const apiKey = context.config.apiKey ?? (await readAdminKey(context.config.dataDir));
+        const apiKey = await context.apiKey();
         await using client = await CodesetClient.connect({ address, apiKey });
         const taskFile = options.taskFile ?? (source === undefined ? env['CODESET_TASK_FILE'] : undefined);
         const task =

@@ -22,6 +22,13 @@ export class ReferenceUnusable extends Error {
   override readonly name = 'ReferenceUnusable';
 }
 
+/**
+ * What a sample's solution is: a patch, `solution/solution.patch` or what `solution/apply` changes in the workspace; or
+ * a program, `solution/apply`, that may change all of the file system, as the sample's scope says.
+ */
+export type FoundSolution =
+  { readonly kind: 'patch'; readonly diff: Uint8Array } | { readonly kind: 'program' };
+
 /** Something to verify; disposed when its verification has ended, or there will be none. */
 export interface ReferenceSubject extends Disposable {
   readonly asked: AskedSubject;
@@ -64,32 +71,20 @@ export class ReferenceSolution {
     sample: SampleVersion,
     signal: AbortSignal,
   ): Promise<((signal: AbortSignal) => Promise<ReferenceSubject>) | undefined> {
-    if (!sample.hasSolution) return undefined;
-    if (await this.isWhole(sample)) return (given) => this.#solved(sample, given);
-    const diff = await this.patch(sample, signal);
-    if (diff === undefined) return undefined;
-    const asked = { kind: 'patch', sample: nameOf(sample), diff } as const;
+    const found = await this.found(sample, signal);
+    if (found === undefined) return undefined;
+    if (found.kind === 'program') return (given) => this.#solved(sample, given);
+    const asked = { kind: 'patch', sample: nameOf(sample), diff: found.diff } as const;
     return () => Promise.resolve({ asked, [Symbol.dispose]: () => undefined });
   }
 
-  /**
-   * `solution/solution.patch`, or what `solution/apply` changes in the workspace.
-   * @param sample READY. @returns undefined for a sample without one. @throws ReferenceUnusable
-   */
-  async patch(sample: SampleVersion, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  /** @param sample READY. @returns undefined for a sample without one. @throws ReferenceUnusable */
+  async found(sample: SampleVersion, signal: AbortSignal): Promise<FoundSolution | undefined> {
     if (!sample.hasSolution) return undefined;
-    if (await this.isWhole(sample)) {
-      throw new ReferenceUnusable(
-        'It is a script that may change all of the file system, as the scope says, and no patch.',
-      );
-    }
-    return (await this.#catalog.solutionPatch(nameOf(sample))) ?? this.#applied(sample, signal);
-  }
-
-  /** Whether it is a script that may change all of the file system, as a sample's scope says, and no patch. */
-  async isWhole(sample: SampleVersion): Promise<boolean> {
-    if (sample.manifest.verification.scope !== 'FILESYSTEM') return false;
-    return (await this.#catalog.solutionPatch(nameOf(sample))) === undefined;
+    const written = await this.#catalog.solutionPatch(nameOf(sample));
+    if (written !== undefined) return { kind: 'patch', diff: written };
+    if (sample.manifest.verification.scope === 'FILESYSTEM') return { kind: 'program' };
+    return { kind: 'patch', diff: await this.#applied(sample, signal) };
   }
 
   async #solved(sample: SampleVersion, signal: AbortSignal): Promise<ReferenceSubject> {

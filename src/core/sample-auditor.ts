@@ -153,8 +153,12 @@ export class SampleAuditor {
     signal: AbortSignal,
   ): Promise<{ readonly parts: HiddenParts; readonly unsearched: string[] }> {
     const unsearched: string[] = [];
-    const isWhole = sample.hasSolution && (await this.#reference.isWhole(sample));
-    const solution = isWhole ? undefined : await this.#patch(sample, unsearched, signal);
+    const found = await this.#reference.found(sample, signal).catch((error: unknown) => {
+      if (!(error instanceof ReferenceUnusable)) throw error;
+      unsearched.push(`The reference solution could not be had. ${error.message}`);
+      return undefined;
+    });
+    const solution = found?.kind === 'patch' ? found.diff : undefined;
     await using upload = await this.#reader.read(await this.#blobs.get(sample.archiveBlob));
     const room = { bytes: MAX_HIDDEN_BYTES };
     const take = (folder: string, tar: Readable): Promise<HiddenFile[]> =>
@@ -165,18 +169,9 @@ export class SampleAuditor {
         signal,
       );
     const files = await take('verification', upload.hidden());
-    const solutionFiles = isWhole ? await take('solution', upload.solution()) : [];
+    const solutionFiles = found?.kind === 'program' ? await take('solution', upload.solution()) : [];
     const { failToPass } = sample.manifest.verification;
     return { parts: { solution, solutionFiles, files, failToPass }, unsearched };
-  }
-
-  /** The reference solution as a patch; undefined where there is none, or none that can be had. */
-  #patch(sample: SampleVersion, unsearched: string[], signal: AbortSignal): Promise<Uint8Array | undefined> {
-    return this.#reference.patch(sample, signal).catch((error: unknown) => {
-      if (!(error instanceof ReferenceUnusable)) throw error;
-      unsearched.push(`The reference solution could not be had. ${error.message}`);
-      return undefined;
-    });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { CallToolResult, McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import { CollectedOutput } from '../client/collected-output.js';
 import { CodesetClientError } from '../client/errors.js';
 import type { Session } from '../client/session.js';
 import { refused, told, type ToolCalls } from './tool-calls.js';
@@ -177,9 +178,7 @@ function someLines(
 
 /** As a text, its middle left out where it is longer than `maxBytes`. */
 function cut(bytes: Buffer, maxBytes: number): string {
-  if (bytes.length <= maxBytes) return bytes.toString();
-  const half = Math.floor(maxBytes / 2);
-  const head = bytes.subarray(0, half).toString();
-  const tail = bytes.subarray(bytes.length - half).toString();
-  return `${head}\n[… ${bytes.length - 2 * half} bytes left out …]\n${tail}`;
+  const shown = new CollectedOutput(maxBytes);
+  shown.add(bytes);
+  return shown.text();
 }

@@ -5,7 +5,6 @@ import type { Agent } from '../../eval/agents/agent.js';
 import type { EvalSample } from '../../eval/attempt.js';
 import { attemptsOf, runEval, RunStopped } from '../../eval/run-eval.js';
 import { RunFolder, RunFolderError, type RunRecord } from '../../eval/run-folder.js';
-import { readAdminKey } from '../../storage/admin-key.js';
 import { holdExclusively, LockHeld } from '../../storage/exclusive-lock.js';
 import type { CommandContext } from '../context.js';
 import { CommandError, DONE, FAILED, NEGATIVE, USAGE } from '../exit-status.js';
@@ -25,9 +24,9 @@ export interface PlannedRun {
 }
 
 /** Connects as this command line does, for a long time. */
-export async function connectClient({ config }: CommandContext): Promise<CodesetClient> {
-  const apiKey = config.apiKey ?? (await readAdminKey(config.dataDir));
-  return CodesetClient.connect({ address: config.address, apiKey, reconnectTimeoutMs: RECONNECT_MS });
+export async function connectClient(context: CommandContext): Promise<CodesetClient> {
+  const apiKey = await context.apiKey();
+  return CodesetClient.connect({ address: context.config.address, apiKey, reconnectTimeoutMs: RECONNECT_MS });
 }
 
 /**

@@ -5,9 +5,6 @@ import type { EvalEvent } from '../../eval/run-eval.js';
 import type { CliOutput } from '../context.js';
 import { LiveLines } from '../live/live-lines.js';
 
-/** Attempts at work that are shown. */
-const MAX_ROWS = 12;
-
 const COLOURS: Readonly<Record<string, string>> = { PASSED: '32', FAILED: '31', TIMED_OUT: '33' };
 
 /**
@@ -73,12 +70,10 @@ export class LiveTable implements Disposable {
     const parts = [`${this.#ended}/${this.#total}`, `passed ${passed}`, `failed ${failed}`];
     if (unscored > 0) parts.push(`unscored ${unscored}`);
     parts.push(`at work ${this.#atWork.size}`, elapsed);
-    const rows = [...this.#atWork].slice(0, MAX_ROWS).map(([name, { stage, since }]) => {
+    const rows = this.#lines.firstOf(this.#atWork, ([name, { stage, since }]) => {
       const time = clock((Date.now() - since) / 1000);
       return `  ${name}  ${this.#lines.paint('2', `${stage} ${time}`)}`;
     });
-    const more = this.#atWork.size - rows.length;
-    if (more > 0) rows.push(this.#lines.paint('2', `  and ${more} more`));
     return [this.#bar(), this.#lines.paint('1', parts.join('  ')), ...rows];
   }
 
@@ -87,7 +82,10 @@ export class LiveTable implements Disposable {
     const cells = (count: number): number => Math.round((count / Math.max(1, this.#total)) * width);
     const done = cells(this.#ended);
     const passed = Math.min(done, cells(this.#counts.passed));
-    return `${this.#lines.paint('32', '█'.repeat(passed))}${this.#lines.paint('31', '█'.repeat(done - passed))}${this.#lines.paint('2', '░'.repeat(width - done))}`;
+    return this.#lines.bar(width, [
+      ['32', passed],
+      ['31', done - passed],
+    ]);
   }
 }
 

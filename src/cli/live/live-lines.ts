@@ -3,6 +3,8 @@ import type { CliOutput } from '../context.js';
 import { printable, type Foot } from '../output.js';
 
 const DRAW_MS = 250;
+/** Things at work that are shown. */
+const MAX_ROWS = 12;
 
 /**
  * Lines at the foot of a terminal that are drawn again as things go on, and above them lines that stay. Elsewhere than
@@ -58,6 +60,21 @@ export class LiveLines implements Foot, Disposable {
   /** @param code of a colour or style, as ECMA-48 numbers them */
   paint(code: string, text: string): string {
     return this.#colour && text !== '' ? `\u001b[${code}m${text}\u001b[0m` : text;
+  }
+
+  /** A bar of `cells`, the first of them in the colours given, the rest empty. */
+  bar(cells: number, parts: readonly (readonly [code: string, cells: number])[]): string {
+    const filled = parts.map(([code, count]) => this.paint(code, '█'.repeat(count))).join('');
+    const left = parts.reduce((rest, [, count]) => rest - count, cells);
+    return `${filled}${this.paint('2', '░'.repeat(left))}`;
+  }
+
+  /** As many rows as are shown, and how many more there are. */
+  firstOf<T>(things: Iterable<T>, rowOf: (thing: T) => string): readonly string[] {
+    const all = [...things];
+    const rows = all.slice(0, MAX_ROWS).map(rowOf);
+    const more = all.length - rows.length;
+    return more > 0 ? [...rows, this.paint('2', `  and ${more} more`)] : rows;
   }
 
   [Symbol.dispose](): void {

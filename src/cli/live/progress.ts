@@ -5,8 +5,6 @@ import type { CommandContext } from '../context.js';
 import { printable, type Output } from '../output.js';
 import { LiveLines } from './live-lines.js';
 
-/** Things at work that are shown. */
-const MAX_ROWS = 12;
 const BAR = 20;
 /** Over how long a rate is taken, in milliseconds. */
 const RATE_MS = 3000;
@@ -106,9 +104,7 @@ export class Progress implements Disposable {
   }
 
   #shown(): readonly string[] {
-    const rows = [...this.#rows].slice(0, MAX_ROWS).map(([name, row]) => this.#rowText(name, row));
-    const more = this.#rows.size - rows.length;
-    if (more > 0) rows.push(this.#lines.paint('2', `  and ${more} more`));
+    const rows = this.#lines.firstOf(this.#rows, ([name, row]) => this.#rowText(name, row));
     if (this.#total < 2) return rows;
     const elapsed = clock((Date.now() - this.#began) / 1000);
     const head = `${this.#bar(this.#ended / this.#total)} ${this.#ended}/${this.#total}  ${elapsed}`;
@@ -132,7 +128,7 @@ export class Progress implements Disposable {
 
   #bar(share: number): string {
     const done = Math.max(0, Math.min(BAR, Math.floor(share * BAR)));
-    return `${this.#lines.paint('32', '█'.repeat(done))}${this.#lines.paint('2', '░'.repeat(BAR - done))}`;
+    return this.#lines.bar(BAR, [['32', done]]);
   }
 }
 

@@ -8,6 +8,7 @@ import { exportHarbor } from '../../samples/export/harbor.js';
 import { ExportError } from '../../samples/export/export-error.js';
 import { SampleFolder } from '../../samples/export/sample-folder.js';
 import { exportSweBench } from '../../samples/export/swe-bench.js';
+import { writeFiles } from '../../samples/write-files.js';
 import type { Cli, CommandContext } from '../context.js';
 import { DONE, NEGATIVE, sentenceOf, statusOf } from '../exit-status.js';
 import { withCommonOptions } from '../options.js';
@@ -85,11 +86,7 @@ function harborCommand(cli: Cli): Command {
             `has the folder ${task} already, which is not empty; remove it, or name another --out`,
           );
         try {
-          for (const { path, content, executable } of files) {
-            const file = join(task, path);
-            await mkdir(dirname(file), { recursive: true });
-            await writeFile(file, content, { mode: executable === true ? 0o755 : 0o644 });
-          }
+          await writeFiles(task, files);
         } catch (error) {
           await rm(task, { recursive: true, force: true });
           throw error;

@@ -1,8 +1,9 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { ID_PATTERN } from '../../samples/manifest.js';
 import { skeleton, SKELETON_NAMES } from '../../samples/skeleton/skeleton.js';
+import { writeFiles } from '../../samples/write-files.js';
 import type { Cli } from '../context.js';
 import { CommandError, DONE, NEGATIVE, UsageError } from '../exit-status.js';
 
@@ -45,11 +46,7 @@ export function sampleInitCommand(cli: Cli): Command {
       if (there.length > 0)
         throw new CommandError(`${folder} is not empty; name a folder that is not there yet.`, NEGATIVE);
       const files = skeleton(language, sampleId, dataset);
-      for (const { path, content, executable } of files) {
-        const file = join(folder, path);
-        await mkdir(dirname(file), { recursive: true });
-        await writeFile(file, content, { mode: executable === true ? 0o755 : 0o644 });
-      }
+      await writeFiles(folder, files);
       if (out.json) {
         await out.document({ sampleId, files: files.map(({ path }) => join(folder, path)) });
         return DONE;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MACHINE_PRESSURE, readWaitedUs } from '../shared/cpu-pressure.js';
 import type { GroupUsage, ProcessGroups } from './process-groups.js';
+import { signalQuietly } from './signal-quietly.js';
 
 const MOUNT = '/sys/fs/cgroup';
 const REMOVE_MS = 15_000;
@@ -154,7 +155,7 @@ export class Cgroups implements ProcessGroups {
       await writeFile(all, '1').catch(() => undefined);
       return;
     }
-    for (const pid of await this.processes(sandboxId)) killQuietly(pid);
+    for (const pid of await this.processes(sandboxId)) signalQuietly(pid, 'SIGKILL');
   }
 
   /** Sandboxes that have a cgroup of ours in any hierarchy. */
@@ -180,7 +181,7 @@ export class Cgroups implements ProcessGroups {
       const folder = join(root, this.cgroupsPath(sandboxId));
       while (!(await isRemoved(folder))) {
         if (Date.now() > deadline) throw new Error(`processes in ${folder} can't be ended`);
-        for (const pid of await processesIn(folder)) killQuietly(pid);
+        for (const pid of await processesIn(folder)) signalQuietly(pid, 'SIGKILL');
         await sleep(5);
       }
     }
@@ -202,14 +203,6 @@ async function processesIn(folder: string): Promise<readonly number[]> {
     .split('\n')
     .filter((line) => line !== '')
     .map(Number);
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // gone already
-  }
 }
 
 /** Whether the cgroup is gone now; not while a process is in it. */

@@ -8,6 +8,7 @@ import type { Paths } from './paths.js';
 import type { GroupUsage, ProcessGroups } from './process-groups.js';
 import { runs } from './process-identity.js';
 import { initProcess } from './sandbox-remover.js';
+import { signalQuietly } from './signal-quietly.js';
 
 interface Entry {
   readonly pid: number;
@@ -201,12 +202,4 @@ function cpuTimeOf(tree: readonly Entry[]): number {
 
 function isStopped(entry: Entry): boolean {
   return entry.state === 'T' || entry.state === 't';
-}
-
-function signalQuietly(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // gone meanwhile
-  }
 }

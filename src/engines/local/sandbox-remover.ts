@@ -7,6 +7,7 @@ import { mountsBelow } from './overlay.js';
 import type { Paths, SandboxPaths } from './paths.js';
 import type { ProcessGroups } from './process-groups.js';
 import { parseIdentity, type ProcessIdentity, runs } from './process-identity.js';
+import { signalQuietly } from './signal-quietly.js';
 
 const PATIENCE_MS = 15_000;
 
@@ -50,7 +51,7 @@ async function endProcesses(sandboxId: string, paths: Paths, groups: ProcessGrou
   for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
     const alive = init !== undefined && (await runs(init));
     // The end of PID 1 takes everything in its namespace with it.
-    if (alive) killQuietly(init.pid);
+    if (alive) signalQuietly(init.pid, 'SIGKILL');
     if (!alive || pause > 8) await groups.kill(sandboxId);
     if (!alive && (await groups.processes(sandboxId)).length === 0) return;
     if (Date.now() > deadline) throw new Error(`processes of ${sandboxId} can't be ended`);
@@ -69,12 +70,4 @@ async function removeFolders(sandboxId: string, paths: Paths, at: SandboxPaths, 
     { timeoutMs: 0 },
   );
   if (result.code !== 0) throw new Error(`folders of ${sandboxId} can't be removed: ${result.stderr}`);
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // gone meanwhile
-  }
 }

@@ -3,18 +3,18 @@ import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
 import type { SampleManifest } from '../../core/sample.js';
 import { parseManifest } from '../manifest.js';
+import { MemoryFolder } from '../memory-folder.js';
 import type { MemoryFile } from '../pack.js';
 import { ExportError } from './export-error.js';
 
 /** A sample's folder as it was registered, in memory. */
-export class SampleFolder {
+export class SampleFolder extends MemoryFolder {
   readonly manifest: SampleManifest;
   readonly task: string;
-  readonly #files: ReadonlyMap<string, MemoryFile>;
   readonly #links: readonly string[];
 
   private constructor(files: ReadonlyMap<string, MemoryFile>, links: readonly string[]) {
-    this.#files = files;
+    super(files);
     this.#links = links;
     this.manifest = parseManifest(this.text('sample.yaml'));
     this.task = this.text('task.md');
@@ -38,25 +38,15 @@ export class SampleFolder {
     return new SampleFolder(files, links);
   }
 
-  has(name: string): boolean {
-    return this.#files.has(name);
+  protected problem(text: string): ExportError {
+    return new ExportError(text);
   }
 
-  /** @throws {ExportError} */
-  text(name: string): string {
-    const file = this.#files.get(name);
-    if (file === undefined) throw new ExportError(`has no ${name}`);
-    return Buffer.from(file.content as Uint8Array).toString('utf8');
-  }
-
-  /** Files below a folder of it, with paths relative to that. @throws {ExportError} where there is a link among them */
-  below(folder: string): MemoryFile[] {
-    const prefix = `${folder}/`;
-    const link = this.#links.find((name) => name.startsWith(prefix));
+  /** @throws {ExportError} where there is a link among them */
+  override below(folder: string): MemoryFile[] {
+    const link = this.#links.find((name) => name.startsWith(`${folder}/`));
     if (link !== undefined)
       throw new ExportError(`holds the link ${link}, which is not exported; put the file in its place`);
-    return [...this.#files.values()]
-      .filter((file) => file.path.startsWith(prefix))
-      .map((file) => ({ ...file, path: file.path.slice(prefix.length) }));
+    return super.below(folder);
   }
 }

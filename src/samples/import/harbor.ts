@@ -61,7 +61,8 @@ export async function importHarbor(folder: string, options: HarborOptions): Prom
     throw new ImportError(
       `its name ${JSON.stringify(task.name)} has characters that a sample id can not have`,
     );
-  const manifest = stringify(manifestOf(task, sampleId, options), { lineWidth: 110 });
+  const recipe = recipeOf(task);
+  const manifest = stringify(manifestOf(task, recipe, sampleId, options), { lineWidth: 110 });
   const verifierEnv = settings.variables('verifier.env');
   const solutionEnv = settings.variables('solution.env');
   try {
@@ -73,7 +74,6 @@ export async function importHarbor(folder: string, options: HarborOptions): Prom
   }
   const below = (prefix: string, inner: readonly MemoryFile[]): MemoryFile[] =>
     inner.map((file) => ({ ...file, path: `${prefix}/${file.path}` }));
-  const recipe = recipeOf(task);
   const verification = harborVerification({ env: verifierEnv, file: task.testFile }, task.byExit);
   return {
     sampleId,
@@ -118,12 +118,14 @@ function isRecipe(file: MemoryFile): boolean {
   return file.path === 'Dockerfile';
 }
 
-/** The Dockerfile, which keeps what it has in the workspace's place; '' without one. */
-function recipeOf(task: Task): {
+interface Recipe {
   readonly original: string;
   readonly text: string;
   readonly isChanged: boolean;
-} {
+}
+
+/** The Dockerfile, which keeps what it has in the workspace's place; '' without one. */
+function recipeOf(task: Task): Recipe {
   const original = String(task.context.find(isRecipe)?.content ?? '');
   const isChanged = new RegExp(`${WORKSPACE}\\b`).test(original);
   const lines = `USER root\nRUN mkdir -p ${WORKSPACE} && cp -a ${WORKSPACE} ${KEPT_WORKSPACE}\n`;
@@ -236,12 +238,16 @@ function composeOf(files: TaskFolder, folder: string): string[] {
   );
 }
 
-function manifestOf(task: Task, sampleId: string, { dataset, network: forced }: HarborOptions): object {
+function manifestOf(
+  task: Task,
+  built: Recipe,
+  sampleId: string,
+  { dataset, network: forced }: HarborOptions,
+): object {
   const { settings } = task;
   const [firstLine = ''] = task.instruction.trim().split(/\r?\n/, 1);
   const description = (task.description.split(/\r?\n/, 1)[0] || firstLine).slice(0, 200);
   const image = settings.text('environment.docker_image');
-  const built = recipeOf(task);
   if (image === '' && built.original === '')
     throw new ImportError('has neither a Dockerfile nor environment.docker_image');
   const recipe = image === '' ? built.original : '';

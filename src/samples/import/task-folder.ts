@@ -1,5 +1,6 @@
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { MemoryFolder } from '../memory-folder.js';
 import type { MemoryFile } from '../pack.js';
 import { ImportError } from './import-error.js';
 
@@ -7,13 +8,7 @@ import { ImportError } from './import-error.js';
 const MAX_BYTES = 256 * 1024 ** 2;
 
 /** The files of one task's folder, read into memory; paths are relative to it. */
-export class TaskFolder {
-  readonly #files: ReadonlyMap<string, MemoryFile>;
-
-  private constructor(files: ReadonlyMap<string, MemoryFile>) {
-    this.#files = files;
-  }
-
+export class TaskFolder extends MemoryFolder {
   /** @throws {ImportError} */
   static async read(folder: string): Promise<TaskFolder> {
     const files = new Map<string, MemoryFile>();
@@ -44,22 +39,7 @@ export class TaskFolder {
     return new TaskFolder(files);
   }
 
-  has(name: string): boolean {
-    return this.#files.has(name);
-  }
-
-  /** @throws {ImportError} */
-  text(name: string): string {
-    const file = this.#files.get(name);
-    if (file === undefined) throw new ImportError(`has no ${name}`);
-    return Buffer.from(file.content as Uint8Array).toString('utf8');
-  }
-
-  /** Those below a folder, with paths relative to it; all for ''. */
-  below(folder: string): MemoryFile[] {
-    const prefix = folder === '' ? '' : `${folder}/`;
-    return [...this.#files.values()]
-      .filter((file) => file.path.startsWith(prefix))
-      .map((file) => ({ ...file, path: file.path.slice(prefix.length) }));
+  protected problem(text: string): ImportError {
+    return new ImportError(text);
   }
 }
